@@ -1,0 +1,147 @@
+"""The loss of every example over the epochs, in memory that does not grow with them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bimodal.errors import InputError
+from bimodal.removal.moments import moments
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class EpochSummary:
+    """The losses of one epoch in four numbers.
+
+    Attributes:
+        examples: how many examples were seen.
+        mean, variance: of their losses (the variance by epoch is the paper's figure 7).
+        normalised_variance: variance of the losses divided by the largest, so that they lie in 0 to 1, as the
+            errors do in Slade & Gedeon (1993): 0 to 0.25.
+    """
+
+    examples: int
+    mean: float
+    variance: float
+    normalised_variance: float
+
+
+class LossLedger:
+    """Keeps the last and the mean loss of each of `size` examples.
+
+    Call `update` with each batch and `end_epoch` after the last one. In one epoch an example counts once: what
+    comes again (samplers of several processes pad the epoch with repeats) is ignored.
+
+    Args:
+        size: number of examples, the upper bound of the indices.
+        trace: also keep the losses of every epoch, in `trace` (memory then grows by 4 bytes an example and epoch).
+
+    Attributes:
+        last: (size,) float32, the loss in the latest epoch that saw the example; NaN before.
+        mean: (size,) float32, the mean over the epochs that saw it; NaN before.
+        count: (size,) uint32, how many epochs saw it.
+        epochs: an `EpochSummary` for each finished epoch.
+
+    Raises:
+        InputError: for a size below 1.
+
+    >>> ledger = LossLedger(3)
+    >>> ledger.update([0, 2], [1.0, 3.0])
+    >>> ledger.end_epoch().mean
+    2.0
+    >>> ledger.last.tolist()
+    [1.0, nan, 3.0]
+    """
+
+    def __init__(self, size: int, trace: bool = False) -> None:
+        if size < 1:
+            raise InputError(f"a ledger needs at least one example, got {size}")
+        self.last: NDArray[np.float32] = np.full(size, np.nan, dtype=np.float32)
+        self.mean: NDArray[np.float32] = np.full(size, np.nan, dtype=np.float32)
+        self.count: NDArray[np.uint32] = np.zeros(size, dtype=np.uint32)
+        self.epochs: list[EpochSummary] = []
+        self.trace: list[NDArray[np.float32]] | None = [] if trace else None
+        self._seen: NDArray[np.bool_] = np.zeros(size, dtype=bool)
+
+    def __len__(self) -> int:
+        return self.last.size
+
+    def update(self, index: ArrayLike, losses: ArrayLike) -> None:
+        """Take the losses of a batch.
+
+        Args:
+            index: (B,) integers, 0 to size - 1: which examples.
+            losses: (B,) finite numbers.
+
+        Raises:
+            InputError: if the two do not fit each other or the ledger, or a loss is not finite; the ledger is
+                unchanged then.
+        """
+        index, losses = np.asarray(index), np.asarray(losses, dtype=np.float32)
+        if index.ndim != 1 or index.shape != losses.shape:
+            raise InputError(f"expected an index and a loss for each example, got shapes {index.shape}, {losses.shape}")
+        if index.size == 0:
+            return
+        if index.dtype.kind not in "iu" or index.min() < 0 or index.max() >= len(self):
+            raise InputError(f"indices must be integers from 0 to {len(self) - 1}, got {index.min()} to {index.max()}")
+        if not np.isfinite(losses).all():
+            raise InputError(f"losses must be finite; that of example {index[~np.isfinite(losses)][0]} is not")
+        for start in range(0, index.size, _CHUNK):
+            self._take(index[start : start + _CHUNK], losses[start : start + _CHUNK])
+
+    def _take(self, index: NDArray[np.integer], losses: NDArray[np.float32]) -> None:
+        fresh = ~self._seen[index]
+        if not fresh.all():
+            index, losses = index[fresh], losses[fresh]
+        self._seen[index] = True
+        self.count[index] += 1  # fancy indexing: a repeat inside the batch counts once here too
+        before = np.nan_to_num(self.mean[index])
+        self.mean[index] = before + (losses - before) / self.count[index]
+        self.last[index] = losses
+
+    def end_epoch(self) -> EpochSummary:
+        """Close the epoch and return its summary, which is also appended to `epochs`.
+
+        Raises:
+            InputError: if the epoch saw no example.
+        """
+        losses = self.last[self._seen]
+        if losses.size == 0:
+            raise InputError("the epoch ended before any loss was recorded: call update with each batch")
+        mean, std = moments(losses)
+        largest = float(losses.max())
+        normalised = (std / largest) ** 2 if largest > 0 else 0.0
+        summary = EpochSummary(losses.size, mean, std**2, normalised)
+        self.epochs.append(summary)
+        if self.trace is not None:
+            self.trace.append(np.where(self._seen, self.last, np.float32(np.nan)))
+        self._seen[:] = False
+        return summary
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that `load_state_dict` needs to go on exactly; arrays and plain numbers only."""
+        return {
+            "last": self.last.copy(),
+            "mean": self.mean.copy(),
+            "count": self.count.astype(np.int64),  # what PyTorch can hold
+            "epochs": [(e.examples, e.mean, e.variance, e.normalised_variance) for e in self.epochs],
+            "trace": None if self.trace is None else [losses.copy() for losses in self.trace],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict()`, taken between two epochs.
+
+        Raises:
+            InputError: if the state is of another number of examples.
+        """
+        if len(state["last"]) != len(self):
+            raise InputError(f"the saved ledger has {len(state['last'])} examples, this one {len(self)}")
+        self.last = np.array(state["last"], dtype=np.float32)
+        self.mean = np.array(state["mean"], dtype=np.float32)
+        self.count = np.array(state["count"], dtype=np.uint32)
+        self.epochs = [EpochSummary(*numbers) for numbers in state["epochs"]]
+        self.trace = None if state["trace"] is None else [np.array(t, dtype=np.float32) for t in state["trace"]]
+        self._seen[:] = False

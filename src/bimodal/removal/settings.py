@@ -1,0 +1,90 @@
+"""Everything that decides what is removed and when, in one frozen place."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from bimodal.errors import InputError
+
+Rule = Literal["wang", "slade-gedeon", "none"]
+Start = Literal["epoch", "settled", "variance"]
+
+
+def _option(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class RemovalSettings:
+    """The defaults are the paper's: one step of its rule after epoch 6.
+
+    Raises:
+        InputError: for a number outside its range; the message names it.
+
+    >>> RemovalSettings().rule, RemovalSettings().epoch, preset("slade-gedeon").every
+    ('wang', 6, 50)
+    """
+
+    rule: Rule = _option("wang", "which rule removes: wang (the paper), slade-gedeon (the original of 1993) or none")
+    k: float = _option(1.0, "wang: remove losses above M2 + k standard deviations of the upper mode")
+    alpha: float = _option(0.5, "slade-gedeon: remove losses from mean + alpha standard deviations of the upper mode")
+    start: Start = _option(
+        "epoch", "when the first step comes: epoch, settled (variance of the losses) or variance (normalised, below)"
+    )
+    epoch: int = _option(6, "epoch: the step comes after this epoch; settled and variance: not before it")
+    settle_change: float = _option(0.05, "settled: the variance changes by less than this share from epoch to epoch")
+    settle_epochs: int = _option(2, "settled: in each of so many epochs")
+    start_variance: float = _option(0.1, "variance: the normalised variance of the losses is below this")
+    every: int = _option(0, "repeat the step every so many epochs; 0: one step only")
+    stop_std2: float = _option(0.0, "no more steps once the upper mode's standard deviation is below this; 0: never")
+    stop_variance: float = _option(0.0, "stop training once the normalised variance is at most this; 0: never")
+    max_share: float = _option(0.3, "guard: never remove more than this share of the training faces in all")
+    min_per_class: int = _option(5, "guard: leave at least so many faces in each class")
+
+    def __post_init__(self) -> None:
+        _among("rule", self.rule, get_args(Rule))
+        _among("start", self.start, get_args(Start))
+        _within("k", self.k, 0, 100)
+        _within("alpha", self.alpha, 0, 1)
+        _within("epoch", self.epoch, 1, 1_000_000)
+        _within("settle_change", self.settle_change, 0, 1)
+        _within("settle_epochs", self.settle_epochs, 1, 1000)
+        _within("start_variance", self.start_variance, 0, 0.25)
+        _within("every", self.every, 0, 1_000_000)
+        _within("stop_std2", self.stop_std2, 0, 1000)
+        _within("stop_variance", self.stop_variance, 0, 0.25)
+        _within("max_share", self.max_share, 0, 0.9)
+        _within("min_per_class", self.min_per_class, 1, 1_000_000)
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "wang": {"rule": "wang"},
+    "slade-gedeon": {
+        "rule": "slade-gedeon",
+        "start": "variance",
+        "epoch": 1,
+        "start_variance": 0.1,
+        "every": 50,
+        "stop_variance": 0.01,
+    },
+    "none": {"rule": "none"},
+}
+
+
+def preset(rule: str, **numbers: Any) -> RemovalSettings:
+    """Return the settings of a rule as its authors ran it, with some numbers of one's own.
+
+    Raises:
+        InputError: for an unknown rule or a number outside its range.
+    """
+    _among("rule", rule, tuple(PRESETS))
+    return RemovalSettings(**(PRESETS[rule] | numbers))
+
+
+def _among(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"removal {name} must be one of {', '.join(choices)}, got {value!r}")
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise InputError(f"removal {name.replace('_', '-')} must lie between {low} and {high}, got {value!r}")
