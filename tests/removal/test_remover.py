@@ -90,7 +90,10 @@ def test_spared_are_those_with_the_lowest_losses_and_ties_go_by_row() -> None:
     labels = np.zeros(5, dtype=int)
     gone = spare(losses > 2, losses, labels, everyone, max_removed=2, min_per_class=1)
     assert gone.nonzero()[0].tolist() == [1, 2]
-    assert spare(losses > 2, losses, labels, losses != 7, max_removed=2, min_per_class=1).nonzero()[0].tolist() == [2, 3]
+    assert spare(losses > 2, losses, labels, losses != 7, max_removed=2, min_per_class=1).nonzero()[0].tolist() == [
+        2,
+        3,
+    ]
 
 
 def test_bad_settings_name_the_number() -> None:

@@ -1,0 +1,5 @@
+"""`python -m bimodal` is `bimodal`."""
+
+from bimodal.cli.main import run
+
+run()

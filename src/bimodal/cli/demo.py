@@ -1,0 +1,5 @@
+"""Coming."""
+
+
+def demo() -> None:
+    """Coming."""

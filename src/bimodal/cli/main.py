@@ -1,0 +1,37 @@
+"""`bimodal`: hands each command to its file, and turns what a user got wrong into one line and exit code 2."""
+
+import sys
+
+import typer
+
+from bimodal.cli import compare, demo, draw, evaluate, prepare, report, train
+from bimodal.errors import InputError
+
+app = typer.Typer(
+    help="Train a classifier of facial emotion on a small, noisy set of faces, and find its wrong labels meanwhile.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for _command in (demo.demo, draw.draw, prepare.prepare, train.train, evaluate.evaluate, compare.compare, report.report):
+    app.command()(_command)
+
+
+def run() -> None:
+    """Run the command line (the entry point `bimodal`)."""
+    try:
+        app()
+    except InputError as error:
+        sys.exit(_fail(str(error)))
+    except OSError as error:  # disk full, no permission: the system's own words name the file
+        if error.errno is None:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(_fail(f"{where}{error.strerror}"))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(message: str) -> int:
+    print(f"bimodal: {' '.join(message.split())}", file=sys.stderr)
+    return 2

@@ -1,0 +1,103 @@
+"""`bimodal train`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bimodal.cli.options import options_of, with_options
+from bimodal.errors import InputError
+from bimodal.removal.settings import RemovalSettings
+from bimodal.train.settings import TrainSettings, load_yaml, merge
+
+_PREFIX = "removal_"
+
+
+def train(
+    data: Annotated[
+        Path | None, typer.Argument(help="Data folder, made by bimodal prepare.", show_default=False)
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Run folder to write.", show_default=False)],
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="paper: its recipe, number by number. small: for a laptop, a small network from random weights. "
+            "Every option below changes one number of it. (default: paper)",
+            show_default=False,
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file of settings; the command line wins over it.", show_default=False)
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    devices: Annotated[int, typer.Option(help="Processes on this machine: one a GPU.")] = 1,
+    num_nodes: Annotated[int, typer.Option(help="Machines; start the same command on each under torchrun.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Processes that augment pictures. (default: 0 on a CPU, 8 a GPU)", show_default=False),
+    ] = None,
+    **values: Any,
+) -> None:
+    """Train a classifier, with or without removal of the outliers.
+
+    The defaults are the paper's: ResNet50 pretrained on ImageNet, 31 epochs, Adam, and one step of removal after epoch 6.
+
+    bimodal train DATA --out RUN                      with removal, as the paper
+
+    bimodal train DATA --out PLAIN --removal none     without
+
+    bimodal train --out RUN --resume                  go on after Ctrl-C
+    """
+    given = {key: value for key, value in values.items() if value is not None}
+    removal = {key.removeprefix(_PREFIX): given.pop(key) for key in list(given) if key.startswith(_PREFIX)}
+    if removal:
+        given["removal"] = removal
+    if preset is not None:
+        given["preset"] = preset
+    settings = None
+    if given or config is not None or not resume:
+        settings = TrainSettings.preset(*merge(load_yaml(config) if config else {}, given))
+    if resume and overwrite:
+        raise InputError("--resume and --overwrite exclude each other: go on with the run, or replace it")
+    if data is None and not resume:
+        raise InputError(
+            "expected a data folder: bimodal train DATA --out RUN; make one with bimodal prepare SOURCE DATA"
+        )
+
+    from rich.console import Console
+    from rich.markup import escape
+
+    from bimodal.train.fit import Hardware, fit
+    from bimodal.train.run import Run
+
+    console = Console(highlight=False)
+    if data is None:
+        data = Run.open(out).data
+    hardware = Hardware(accelerator, devices, num_nodes, workers)
+    try:
+        run = fit(
+            data,
+            out,
+            settings,
+            hardware,
+            overwrite=overwrite,
+            resume=resume,
+            tell=lambda line: console.print(escape(line)),
+        )
+    except KeyboardInterrupt:
+        console.print(f"\ninterrupted; go on with: bimodal train --out {escape(str(out))} --resume")
+        raise
+    best = run.metrics["val_accuracy"].max()
+    console.print(
+        f"\n[bold]{escape(str(out))}[/bold]  best validation accuracy {best:.3f}, {len(run.removed)} faces removed\n"
+        f"next: bimodal evaluate {escape(str(out))} --split test  ·  bimodal report {escape(str(out))}"
+    )
+
+
+with_options(
+    train,
+    [*options_of(TrainSettings, panel="Recipe"), *options_of(RemovalSettings, _PREFIX, panel="Removal")],
+)

@@ -1,0 +1,1 @@
+"""From a source of pictures to batches: sources, manifest, splits, faces, cache, augmentation, loaders."""

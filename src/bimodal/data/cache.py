@@ -1,0 +1,88 @@
+"""Every picture decoded and resized once, then read from a memory map."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bimodal.data.manifest import Manifest
+from bimodal.data.pictures import UnreadableError, decode
+from bimodal.errors import InputError
+
+
+def decoded(manifest: Manifest, size: int, progress: Callable[[int], None] | None = None) -> NDArray[np.uint8]:
+    """Return all pictures of a manifest as one read-only memory map, uint8 (N,S,S,3) RGB.
+
+    The first call decodes them into `.cache/` of the data folder (or, where that cannot be written, of the user's
+    cache folder); the name holds the data's fingerprint, so changed data are decoded anew. 50,000 faces of 224
+    pixels take 7.5 GB there.
+
+    Args:
+        manifest: N pictures.
+        size: side S, in pixels; the shape is not kept, as in the paper (Resize(224×224)).
+        progress: called with the number of pictures done so far.
+
+    Raises:
+        InputError: if a picture cannot be read; the message names it.
+        OSError: if the disk is full.
+    """
+    folder = _writable(manifest.root / ".cache")
+    file = folder / f"faces-{size}-{manifest.fingerprint[:16]}.npy"
+    if not file.exists():
+        _decode_into(file, manifest, size, progress)
+    pictures: NDArray[np.uint8] = np.load(file, mmap_mode="r", allow_pickle=False)
+    if pictures.shape != (len(manifest), size, size, 3) or pictures.dtype != np.uint8:
+        raise InputError(f"{file} is not a cache of these pictures; delete it and run again")
+    return pictures
+
+
+def _decode_into(file: Path, manifest: Manifest, size: int, progress: Callable[[int], None] | None) -> None:
+    shape = (len(manifest), size, size, 3)
+    descriptor, name = tempfile.mkstemp(dir=file.parent, suffix=".part")
+    os.close(descriptor)
+    try:
+        target = np.lib.format.open_memmap(name, mode="w+", dtype=np.uint8, shape=shape)
+        with open(name, "r+b") as handle:
+            # Reserved before it is written: on a full disk a write to a memory map kills the process (SIGBUS).
+            os.posix_fallocate(handle.fileno(), 0, os.path.getsize(name))
+
+        def fill(row: int) -> None:
+            try:
+                target[row] = resize(decode(manifest.path(row)), size)
+            except UnreadableError as error:
+                raise InputError(
+                    f"{manifest.path(row)} cannot be read ({error}); prepare the data anew, which sorts such files out"
+                ) from error
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # OpenCV and Pillow decode without the interpreter's lock
+            for done, _ in enumerate(pool.map(fill, range(len(manifest))), start=1):
+                if progress is not None:
+                    progress(done)
+        target.flush()
+        os.replace(name, file)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def resize(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Resize to (size, size, 3): by area when shrinking, which does not alias, else bilinearly."""
+    shrink = picture.shape[0] > size or picture.shape[1] > size
+    result = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
+    return np.asarray(result, dtype=np.uint8)
+
+
+def _writable(folder: Path) -> Path:
+    try:
+        folder.mkdir(exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "bimodal"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

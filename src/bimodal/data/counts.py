@@ -1,0 +1,46 @@
+"""How many faces of each class there are in each split: the paper's figures 2 and 3."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bimodal.data.manifest import SPLITS
+from bimodal.emotions import NAMES
+
+
+def count_faces(labels: NDArray[np.int64], splits: NDArray[np.str_]) -> pd.DataFrame:
+    """Return a table with a row for each emotion and a column for each split.
+
+    Args:
+        labels: int64 (N,), codes.
+        splits: (N,), names.
+
+    >>> count_faces(np.array([3, 3, 0]), np.array(["train", "val", "train"])).loc["happy"].tolist()
+    [1, 1, 0]
+    """
+    columns = {split: np.bincount(labels[splits == split], minlength=len(NAMES)) for split in SPLITS}
+    return pd.DataFrame(columns, index=pd.Index(NAMES, name="label"))
+
+
+def draw_counts(counts: pd.DataFrame, path: Path) -> None:
+    """Draw the table as bars, a panel for each split that has faces.
+
+    Args:
+        counts: see `count_faces`.
+        path: the picture to write.
+    """
+    from matplotlib.figure import Figure  # slow to load, and needed here only
+
+    splits = [split for split in counts.columns if counts[split].sum()]
+    figure = Figure(figsize=(4 * len(splits), 3.2), layout="constrained")
+    for panel, split in zip(np.atleast_1d(figure.subplots(1, len(splits), sharey=True)), splits, strict=True):
+        bars = panel.barh(counts.index, counts[split], color="#4c72b0", height=0.7)
+        panel.bar_label(bars, padding=3, fontsize=9)
+        panel.set_xlim(0, counts[split].max() * 1.18)
+        panel.set_title(f"{split}: {counts[split].sum():,} faces", fontsize=11)
+        panel.spines[["top", "right", "bottom"]].set_visible(False)
+        panel.tick_params(left=False, bottom=False, labelbottom=False)
+    panel.invert_yaxis()  # the axis is shared
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,92 @@
+"""The outlines that a face is drawn with: rounded polylines, brush strokes, ellipses."""
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float64]
+"""Points as rows of x (to the right) and y (downwards), shape (n, 2)."""
+
+
+def smooth(points: Points, closed: bool = False, rounds: int = 3) -> Points:
+    """Round a polyline by cutting its corners (Chaikin, 1974); its ends stay where they are.
+
+    Args:
+        points: the polyline, shape (n, 2).
+        closed: whether the last point joins the first.
+        rounds: how often to cut; each about doubles the number of points.
+
+    >>> smooth(np.array([[0.0, 0], [1, 1], [2, 0]]), rounds=1).tolist()
+    [[0.0, 0.0], [0.75, 0.75], [1.25, 0.75], [2.0, 0.0]]
+    """
+    return np.asarray(_cutter(len(points), closed, rounds) @ points)
+
+
+@cache
+def _cutter(count: int, closed: bool, rounds: int) -> NDArray[np.float64]:
+    """Cutting corners is linear: the matrix from `count` points to the rounded ones."""
+    points = np.eye(count)
+    for _ in range(rounds):
+        start, end = (points, np.roll(points, -1, 0)) if closed else (points[:-1], points[1:])
+        cut = np.stack([0.75 * start + 0.25 * end, 0.25 * start + 0.75 * end], 1).reshape(-1, count)
+        if not closed:
+            cut[0], cut[-1] = points[0], points[-1]
+        points = cut
+    return points
+
+
+def stroke(points: Points, width: float, taper: tuple[float, float] = (0.0, 0.0)) -> Points:
+    """Return the outline of a brush stroke along a polyline.
+
+    Args:
+        points: the polyline, shape (n, 2), n at least 2.
+        width: the width in its middle.
+        taper: the width at its start and its end, as shares of `width`; in between it swells.
+
+    >>> stroke(np.array([[0.0, 0], [1, 0], [2, 0]]), 0.5, (1.0, 1.0)).tolist()
+    [[0.0, 0.25], [1.0, 0.25], [2.0, 0.25], [2.0, -0.25], [1.0, -0.25], [0.0, -0.25]]
+    """
+    ahead = np.empty_like(points)
+    ahead[1:-1] = points[2:] - points[:-2]
+    ahead[0], ahead[-1] = points[1] - points[0], points[-1] - points[-2]
+    length = np.maximum(np.hypot(ahead[:, 0], ahead[:, 1]), 1e-9)
+    aside = (ahead @ _QUARTER_TURN) * (width / 2 * _profile(len(points), taper) / length)[:, None]
+    return np.concatenate([points + aside, (points - aside)[::-1]])
+
+
+_QUARTER_TURN = np.array([[0.0, 1.0], [-1.0, 0.0]])
+
+
+@cache
+def _profile(count: int, taper: tuple[float, float]) -> NDArray[np.float64]:
+    along = np.linspace(0, 1, count)
+    base = taper[0] + (taper[1] - taper[0]) * along
+    return np.asarray(base + (1 - base) * np.sin(np.pi * along))
+
+
+def ellipse(centre: tuple[float, float], radii: tuple[float, float], corners: int = 28) -> Points:
+    """Return the outline of an ellipse.
+
+    >>> ellipse((1.0, 2.0), (1.0, 1.0), corners=4).round(6).tolist()
+    [[2.0, 2.0], [1.0, 3.0], [0.0, 2.0], [1.0, 1.0]]
+    """
+    return np.asarray(_circle(corners) * radii + centre)
+
+
+@cache
+def _circle(corners: int) -> Points:
+    angle = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+    return np.asarray(np.stack([np.cos(angle), np.sin(angle)], 1))
+
+
+def mirrored(points: Points) -> Points:
+    """Return the same points on the other side of the face.
+
+    >>> mirrored(np.array([[1.0, 2]])).tolist()
+    [[-1.0, 2.0]]
+    """
+    return np.asarray(points * _MIRROR)
+
+
+_MIRROR = np.array([-1.0, 1.0])

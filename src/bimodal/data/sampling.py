@@ -1,0 +1,64 @@
+"""A smaller set of the same kind: so many pictures of each class in each split."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bimodal.data.splits import portion
+from bimodal.errors import InputError
+
+SFEW: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {
+        "train": (178, 52, 78, 184, 144, 161, 94),
+        "val": (38, 12, 23, 36, 42, 36, 28),
+        "test": (39, 11, 23, 36, 42, 37, 28),
+    }
+)
+"""Faces of each class, by code, in the splits of the paper (figures 2 and 3): 891, 215 and 216."""
+
+
+def wanted_counts(sample: str, labels: NDArray[np.int64], splits: NDArray[np.str_]) -> dict[str, NDArray[np.int64]]:
+    """Return how many pictures of each class a sample takes from each split, where there are that many.
+
+    Args:
+        sample: `sfew`, the paper's counts; or the size of the training split, the other splits and the
+            classes keeping their proportions.
+        labels: int64 (N,), codes.
+        splits: (N,), `train`, `val` or `test`.
+
+    Raises:
+        InputError: neither of the two, or more than there are.
+    """
+    if sample == "sfew":
+        return {split: np.array(counts) for split, counts in SFEW.items()}
+    available = int((splits == "train").sum())
+    if not sample.isdecimal() or not 0 < int(sample) <= available:
+        raise InputError(f"--sample expects sfew or 1 to {available} (the training pictures), got {sample!r}")
+    share = int(sample) / available
+    return {split: portion(np.bincount(labels[splits == split], minlength=len(SFEW["train"])), share) for split in SFEW}
+
+
+def draw_sample(
+    labels: NDArray[np.int64], splits: NDArray[np.str_], counts: Mapping[str, NDArray[np.int64]], seed: int
+) -> NDArray[np.bool_]:
+    """Return which examples a sample keeps: `counts` of each class and split, or all where there are fewer.
+
+    Args:
+        labels: int64 (N,), codes.
+        splits: (N,), names.
+        counts: by split, (C,): how many of each class.
+        seed: of the draw.
+
+    >>> labels, splits = np.array([0, 0, 0, 1]), np.array(["train"] * 4)
+    >>> draw_sample(labels, splits, {"train": np.array([2, 5])}, seed=0).sum()
+    np.int64(3)
+    """
+    random = np.random.default_rng(seed)
+    keep = np.zeros(len(labels), bool)
+    for split, by_class in counts.items():
+        for code, count in enumerate(by_class):
+            rows = np.flatnonzero((splits == split) & (labels == code))
+            keep[random.permutation(rows)[:count]] = True
+    return keep

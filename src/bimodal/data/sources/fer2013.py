@@ -1,0 +1,144 @@
+"""FER2013: one CSV with `emotion,pixels,Usage`, and the votes of FERPlus on the same rows.
+
+Goodfellow et al., Challenges in representation learning, 2013; Barsoum et al., Training deep networks for
+facial expression recognition with crowd-sourced label distribution, 2016.
+"""
+
+import csv
+import gzip
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bimodal.data.manifest import read_table
+from bimodal.data.sources.entry import Entry, Problem, Source
+from bimodal.errors import InputError
+
+CODES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # FER2013's order, not ours
+VOTES = (
+    "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF"
+)  # fmt: skip
+SIDE = 48
+MAX_ROWS = 1_000_000
+_MAX_LINE = 65_536  # 48 x 48 numbers need at most 9,216 characters
+_SPLITS = {"training": "train", "publictest": "test", "privatetest": "test"}
+
+
+def is_fer2013(path: Path) -> bool:
+    """Say whether a file begins like `fer2013.csv`, plain or packed with gzip."""
+    with _lines(path) as lines:
+        try:
+            header = next(lines, "")
+        except (OSError, UnicodeError, EOFError):
+            return False
+    return {"emotion", "pixels"} <= {column.strip().casefold() for column in header.split(",")}
+
+
+def read_fer2013(path: Path, votes: Path | None = None, ferplus: bool = False) -> Source:
+    """Read FER2013: Training as train, PublicTest and PrivateTest as test, later copies of a picture dropped.
+
+    Args:
+        path: `fer2013.csv` or `fer2013.csv.gz`.
+        votes: FERPlus's `fer2013new.csv`, for the same rows in the same order: the second opinion.
+        ferplus: take the majority of the votes as the label, and FER2013's own as the original label.
+
+    Raises:
+        InputError: not such a file, or the votes are of other rows.
+    """
+    if ferplus and votes is None:
+        raise InputError("--label-from ferplus needs the votes: give --votes fer2013new.csv")
+    majorities = _majorities(votes) if votes else None
+    entries: list[Entry] = []
+    problems: list[Problem] = []
+    row = -1
+    for row, (emotion, pixels, usage) in enumerate(_rows(path)):
+        name = f"fer{row:07d}.png"  # as FERPlus names it
+        split = _SPLITS.get(usage.strip().casefold())
+        if split is None:
+            raise InputError(f"{path}, row {row + 1}: unknown Usage {usage!r}; expected {', '.join(_SPLITS)}")
+        if not (emotion.strip().isdecimal() and int(emotion) < len(CODES)):
+            raise InputError(f"{path}, row {row + 1}: unknown emotion {emotion!r}; expected 0 to {len(CODES) - 1}")
+        own = CODES[int(emotion)]
+        second = ""
+        if majorities is not None:
+            if row >= len(majorities) or majorities[row][0] != usage.strip().casefold():
+                raise InputError(f"{votes} does not belong to {path}: they differ at row {row + 1}")
+            second = majorities[row][1]
+        picture = _parse(pixels)
+        if picture is None:
+            detail = f"row {row + 1}: expected {SIDE * SIDE} numbers from 0 to 255"
+            problems.append(Problem(name, split, "unreadable", detail, "left out"))
+            continue
+        label, original = (second, own) if ferplus else (own, "")
+        entries.append(Entry(name, label, split, picture, "", original, second))
+    if majorities is not None and len(majorities) != row + 1:
+        raise InputError(f"{votes} does not belong to {path}: {len(majorities)} rows of votes for {row + 1} pictures")
+    if not entries:
+        raise InputError(f"{path} holds no pictures")
+    drop = dict.fromkeys(("contempt", "unknown", "NF", "undecided"), "drop") if ferplus else {}
+    return Source("fer2013", entries, problems, drop, val_share=0.1, drop_duplicates=True)
+
+
+def majority(votes: NDArray[np.int64]) -> list[str]:
+    """Return what most taggers said, row by row: a name of `VOTES`, or `undecided` where two lead alike.
+
+    >>> majority(np.array([[6, 0, 1, 1, 0, 0, 0, 0, 2, 0], [4, 0, 0, 4, 1, 0, 0, 0, 1, 0]]))
+    ['neutral', 'undecided']
+    """
+    most = votes.max(axis=1, keepdims=True)
+    alone = ((votes == most).sum(axis=1) == 1) & (most[:, 0] > 0)
+    return [VOTES[k] if clear else "undecided" for k, clear in zip(votes.argmax(axis=1), alone, strict=True)]
+
+
+def _majorities(path: Path) -> list[tuple[str, str]]:
+    frame = read_table(path, ("Usage", *VOTES))
+    try:
+        votes = frame[list(VOTES)].astype("int64").to_numpy()
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{path}: expected whole numbers of votes: {error}") from error
+    return list(zip(frame["Usage"].str.strip().str.casefold(), majority(votes), strict=True))
+
+
+def _parse(pixels: str) -> NDArray[np.uint8] | None:
+    with warnings.catch_warnings(action="error"):
+        try:
+            values = np.fromstring(pixels, dtype=np.int64, sep=" ")
+        except (ValueError, DeprecationWarning):
+            return None
+    if values.size != SIDE * SIDE or values.min() < 0 or values.max() > 255:
+        return None
+    return values.astype(np.uint8).reshape(SIDE, SIDE)
+
+
+def _rows(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield emotion, pixels and Usage of each row; the columns may stand in any order."""
+    try:
+        with _lines(path) as lines:
+            reader = csv.reader(lines)
+            header = [column.strip().casefold() for column in next(reader, [])]
+            missing = [column for column in ("emotion", "pixels", "usage") if column not in header]
+            if missing:
+                raise InputError(f"{path} has no column {', '.join(missing)}: expected emotion,pixels,Usage")
+            order = [header.index(column) for column in ("emotion", "pixels", "usage")]
+            for row, fields in enumerate(reader):
+                if row >= MAX_ROWS:
+                    raise InputError(f"{path} has more than {MAX_ROWS} rows: expected fer2013.csv")
+                if len(fields) != len(header):
+                    raise InputError(f"{path}, row {row + 1}: {len(fields)} fields, expected {len(header)}")
+                yield fields[order[0]], fields[order[1]], fields[order[2]]
+    except (EOFError, gzip.BadGzipFile, UnicodeError, csv.Error) as error:
+        raise InputError(f"{path} is damaged or no fer2013.csv: {error}") from error
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[Iterator[str]]:
+    """Open a text or a gzip of it, by its first bytes, and yield lines of bounded length."""
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+    opener = gzip.open if packed else open
+    with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+        yield iter(lambda: file.readline(_MAX_LINE), "")

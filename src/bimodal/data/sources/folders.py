@@ -1,0 +1,114 @@
+"""Pictures in one folder a class, with or without folders for the splits; SFEW is one of these."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from bimodal.data.manifest import read_table
+from bimodal.data.pictures import is_picture_name
+from bimodal.data.sources.entry import Entry, Problem, Source
+from bimodal.data.sources.grouping import film_of
+from bimodal.errors import InputError
+
+_SPLITS = {
+    "train": re.compile(r"train(ing)?(_aligned_faces.*)?", re.IGNORECASE),
+    "val": re.compile(r"(val(id(ation)?)?|dev)(_aligned_faces.*)?", re.IGNORECASE),
+    "test": re.compile(r"test(ing)?(_aligned_faces.*)?", re.IGNORECASE),
+}
+TRUTH = "truth.csv"
+_SFEW_SHARE = 0.9  # of the names that must look like `Film_000310240_00000007.png`
+
+
+def read_folders(source: Path, raw: bool = False) -> Source:
+    """Read `[split/]emotion/**/picture`, whatever the case of the split's name.
+
+    SFEW is known by the names of its files; its film becomes the group (PAPER: section 1.2). Where both
+    `Train` and `Train_Aligned_Faces` are there, the aligned faces are read, as in the paper. A drawn set's
+    `truth.csv` tells the labels before some were made wrong.
+
+    Args:
+        source: the folder.
+        raw: read the folders without aligned faces instead, because the faces will be aligned here.
+
+    Raises:
+        InputError: there is no class folder with pictures.
+    """
+    problems: list[Problem] = []
+    folders = _visible_folders(source, problems)
+    truth = _truth(source)
+    splits = _split_folders(folders, raw, problems)
+    entries: list[Entry] = []
+    if splits:
+        for split, folder in splits.items():
+            inner = _visible_folders(folder, problems, source)
+            if not inner:
+                problems.append(Problem(folder.name, split, "ignored", "a split without class folders", "left out"))
+            entries += _classes(source, inner, split, problems)
+    else:
+        entries = list(_classes(source, folders, "", problems))
+    if not entries:
+        raise InputError(
+            f"no pictures found in {source}: expected a folder for each emotion, such as {source.name}/happy/1.png, "
+            "or those in train/ and val/"
+        )
+    entries = [replace(entry, true_label=truth.get(entry.name, "")) for entry in entries]
+    films = [film_of(entry.name) for entry in entries]
+    if {"train", "val"} <= set(splits) and sum(map(bool, films)) >= _SFEW_SHARE * len(films):
+        entries = [replace(entry, group=film) for entry, film in zip(entries, films, strict=True)]
+        return Source("sfew", entries, problems, groups_bind=False)  # the paper halved val at random
+    return Source("folders", entries, problems)
+
+
+def _visible_folders(folder: Path, problems: list[Problem], top: Path | None = None) -> list[Path]:
+    """Return the folders inside one; note what else lies there."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.name == TRUTH:
+            continue
+        if path.name.startswith((".", "__")) or not path.is_dir():
+            problems.append(_ignored(path, top or folder))
+        else:
+            found.append(path)
+    return found
+
+
+def _truth(source: Path) -> dict[str, str]:
+    """Return the true label of each picture of a drawn set, `no face` where there is none."""
+    if not (source / TRUTH).is_file():
+        return {}
+    frame = read_table(source / TRUTH, ("image", "true_label"))
+    return {image: label or "no face" for image, label in zip(frame["image"], frame["true_label"], strict=True)}
+
+
+def _split_folders(folders: list[Path], raw: bool, problems: list[Problem]) -> dict[str, Path]:
+    """Return the folder of each split; empty where the folders are no splits."""
+    chosen: dict[str, Path] = {}
+    for split, pattern in _SPLITS.items():
+        candidates = [folder for folder in folders if pattern.fullmatch(folder.name)]
+        candidates.sort(key=lambda folder: ("aligned" in folder.name.casefold()) == raw)
+        if candidates:
+            chosen[split] = candidates[0]
+    if chosen:
+        for folder in folders:
+            if folder not in chosen.values():
+                problems.append(Problem(folder.name, "", "ignored", "a folder beside the splits", "left out"))
+    return chosen
+
+
+def _classes(source: Path, folders: list[Path], split: str, problems: list[Problem]) -> Iterator[Entry]:
+    for folder in folders:
+        for directory, inner, files in os.walk(folder):
+            inner[:] = sorted(name for name in inner if not name.startswith("."))
+            for name in sorted(files):
+                path = Path(directory, name)
+                if name.startswith(".") or not is_picture_name(name):
+                    problems.append(_ignored(path, source))
+                else:
+                    yield Entry(path.relative_to(source).as_posix(), folder.name, split, path)
+
+
+def _ignored(path: Path, top: Path) -> Problem:
+    why = "hidden" if path.name.startswith(".") else "not a picture of a class folder"
+    return Problem(path.relative_to(top).as_posix(), "", "ignored", why, "left out")

@@ -1,0 +1,66 @@
+"""Pictures listed in a CSV: `image,label[,split][,group][,original_label][,true_label]`."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from bimodal.data.manifest import SPLITS, read_table
+from bimodal.data.sources.entry import Entry, Problem, Source
+from bimodal.errors import InputError
+
+
+def read_csv(table: Path, root: Path | None = None, group: str | None = None) -> Source:
+    """Read a CSV of pictures; the paths are relative to its folder, or to `root`.
+
+    A picture that is listed again, under whatever label, keeps its first row; the others are reported.
+
+    Args:
+        table: the CSV; further columns are ignored.
+        root: the folder of the pictures; also allows absolute paths inside it. Default: the CSV's folder.
+        group: the column with the groups, default `group`; where there is none, no picture has a group.
+
+    Raises:
+        InputError: a column is missing, a split is unknown or given for some rows only, or a path leaves
+            the folder.
+    """
+    frame = read_table(table, ("image", "label"))
+    base = os.path.abspath(root or table.parent)
+    splits = _splits(frame, table)
+    groups = _column(frame, group or "group")
+    originals, truths = _column(frame, "original_label"), _column(frame, "true_label")
+    labels = frame["label"].tolist()
+
+    entries: list[Entry] = []
+    problems: list[Problem] = []
+    seen: dict[str, int] = {}
+    for row, image in enumerate(frame["image"]):
+        path = os.path.normpath(os.path.join(base, image))
+        if not path.startswith(base.rstrip(os.sep) + os.sep) or "\0" in image:
+            hint = "put the pictures under it" if root else "give the folder of the pictures with --root"
+            raise InputError(f"{table}, row {row + 1}: the path {image!r} leaves {base}; {hint}")
+        first = seen.setdefault(path, row)
+        name = Path(path).relative_to(base).as_posix()
+        if first != row:
+            detail = f"row {row + 1} says {labels[row]}, row {first + 1} said {labels[first]}"
+            if splits[first] != splits[row]:
+                detail += f"; splits {splits[row]} and {splits[first]}"
+            problems.append(Problem(name, splits[row], "listed-twice", detail, "the first row kept"))
+            continue
+        entries.append(Entry(name, labels[row], splits[row], Path(path), groups[row], originals[row], truths[row]))
+    return Source("table", entries, problems)
+
+
+def _splits(frame: pd.DataFrame, table: Path) -> list[str]:
+    names = {"training": "train", "valid": "val", "validation": "val", "testing": "test"}
+    splits = [names.get(key, key) for key in (s.strip().casefold() for s in _column(frame, "split"))]
+    for row, split in enumerate(splits):
+        if split not in (*SPLITS, ""):
+            raise InputError(f"{table}, row {row + 1}: unknown split {split!r}; expected {', '.join(SPLITS)}")
+    if "" in splits and any(splits):
+        raise InputError(f"{table}, row {splits.index('') + 1}: no split; give one in every row, or in none")
+    return splits
+
+
+def _column(frame: pd.DataFrame, name: str) -> list[str]:
+    return frame[name].tolist() if name in frame.columns else [""] * len(frame)

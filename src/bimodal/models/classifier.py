@@ -1,0 +1,119 @@
+"""A timm backbone under the paper's head."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from bimodal.errors import InputError
+from bimodal.models.head import build_head
+
+
+class EmotionClassifier(nn.Module):
+    """Pictures to seven logits: `backbone` (pooled features) and `head`, apart so that each can be called alone.
+
+    Args:
+        name: a timm model name, `resnet50.tv_in1k` in the paper. The weights are random: `weights.load_into`
+            brings pretrained ones.
+        hidden, dropout_features, dropout_hidden: see `build_head`.
+        image_size: side of the square pictures, in pixels.
+
+    Raises:
+        InputError: for a name that timm does not know (the near ones are named), or a backbone that cannot take
+            pictures of this size.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        hidden: int = 512,
+        dropout_features: float = 0.6,
+        dropout_hidden: float = 0.8,
+        image_size: int = 224,
+    ) -> None:
+        super().__init__()
+        self.backbone = _build_backbone(name, image_size)
+        self.head = build_head(
+            _count_features(self.backbone, name, image_size), hidden, dropout_features, dropout_hidden
+        )
+
+    def forward(self, images: Tensor) -> Tensor:  # (B,3,S,S) -> (B,7)
+        logits: Tensor = self.head(self.backbone(images))
+        return logits
+
+
+def _build_backbone(name: str, image_size: int) -> nn.Module:
+    if not timm.is_model(name):
+        near = get_close_matches(name.split(".")[0], timm.list_models(), n=4)
+        hint = f"; near it: {', '.join(near)}" if near else ""
+        raise InputError(f"--backbone must be a model of timm, got {name!r}{hint}")
+    architecture = name.split(".")[0]
+    backbone: nn.Module
+    try:  # transformers are built for one size; most others take any and know no img_size
+        backbone = timm.create_model(architecture, pretrained=False, num_classes=0, img_size=image_size)
+    except TypeError:
+        backbone = timm.create_model(architecture, pretrained=False, num_classes=0)
+    return backbone
+
+
+def _count_features(backbone: nn.Module, name: str, image_size: int) -> int:
+    """Ask the backbone itself: `num_features` of some (VGG) is not the width of what they return."""
+    backbone.eval()
+    try:
+        with torch.no_grad():
+            pooled = backbone(torch.zeros(1, 3, image_size, image_size))
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{name} cannot take pictures of {image_size} pixels ({reason}); try another --image-size"
+        ) from error
+    finally:
+        backbone.train()
+    return int(pooled.shape[1])
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One box of the network's picture: name, kind of module, a detail, output shape and number of parameters."""
+
+    name: str
+    kind: str
+    detail: str
+    output: tuple[int, ...]
+    parameters: int
+
+
+def describe(model: EmotionClassifier, image_size: int) -> list[Stage]:
+    """Return the stages of a classifier as built, in the order in which a picture passes them (paper, figure 4).
+
+    Args:
+        model: the classifier; it runs once on a blank picture.
+        image_size: S of that picture (1,3,S,S).
+    """
+    stages: list[Stage] = []
+
+    def record(name: str) -> Any:
+        def hook(module: nn.Module, _: Any, output: Any) -> None:
+            if isinstance(output, Tensor):
+                detail = str(module).partition("(")[2].rstrip(")") if not list(module.children()) else ""
+                count = sum(p.numel() for p in module.parameters())
+                stages.append(Stage(name, type(module).__name__, detail, tuple(output.shape[1:]), count))
+
+        return hook
+
+    parts = [(f"backbone.{n}", m) for n, m in model.backbone.named_children() if not isinstance(m, nn.Identity)]
+    parts += [(f"head.{n}", m) for n, m in model.head.named_children()]
+    handles = [module.register_forward_hook(record(name)) for name, module in parts]
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            model(torch.zeros(1, 3, image_size, image_size))
+    finally:
+        model.train(training)
+        for handle in handles:
+            handle.remove()
+    return stages

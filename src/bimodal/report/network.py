@@ -1,0 +1,78 @@
+"""The network as built (the paper's figure 4): a box a stage, from the description that training saved."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from bimodal.report.style import GONE, INK, KEPT, SOFT, canvas
+
+_MAX_STAGES = 40
+_WIDTH = 28
+"""Letters that a box holds."""
+_TOLD = ("", "p", "in_features", "out_features")
+"""Arguments of a layer that tell a reader something; the first are positional, such as channels."""
+
+
+def network(stages: Sequence[dict[str, Any]]) -> Figure:
+    """Draw the stages from the picture at the top to the seven classes at the bottom.
+
+    Args:
+        stages: `name, kind, detail, output, parameters` of each, as in a run's `network.json`; of more than 40 the
+            middle ones are left out.
+    """
+    shown = list(stages)
+    if len(shown) > _MAX_STAGES:
+        half = _MAX_STAGES // 2
+        gap = {"name": f"... {len(shown) - 2 * half} more stages ..."}
+        shown = [*shown[:half], gap, *shown[-half:]]
+    height = 0.66
+    with canvas(4.8, 0.42 * len(shown) + 0.2) as (figure, axes):
+        axes.set_axis_off()
+        axes.set(xlim=(0, 10), ylim=(-len(shown) + 0.2, 0.1))
+        for number, stage in enumerate(shown):
+            top = -number
+            if number:
+                arrow = {"arrowstyle": "-|>", "color": SOFT, "lw": 0.8, "shrinkA": 0, "shrinkB": 0}
+                axes.annotate("", (2.4, top), (2.4, top + 1 - height), arrowprops=arrow)
+            hue = GONE if str(stage.get("name", "")).startswith("head.") else KEPT
+            box = FancyBboxPatch((0.1, top - height), 4.6, height, "round,pad=0,rounding_size=0.12")
+            box.set(facecolor="none", edgecolor=hue, linewidth=1.3)
+            axes.add_patch(box)
+            middle = top - height / 2
+            axes.text(2.4, middle, title(stage), ha="center", va="center", color=INK, fontsize=9)
+            axes.text(4.95, middle, _shape(stage), ha="left", va="center", color=INK, fontsize=9)
+            axes.text(9.9, middle, _weights(stage), ha="right", va="center", color=SOFT, fontsize=8)
+    return figure
+
+
+def title(stage: dict[str, Any]) -> str:
+    """Name a stage as the paper does: `Dropout(0.6)`, `Linear(2048, 512)`; a stage of the backbone by its name.
+
+    >>> title({"name": "head.0", "kind": "Linear", "detail": "in_features=2048, out_features=512, bias=True"})
+    'Linear(2048, 512)'
+    >>> title({"name": "backbone.conv1", "kind": "Conv2d", "detail": "3, 64, kernel_size=(7, 7), bias=False"})
+    'conv1: Conv2d(3, 64)'
+    """
+    name, kind = str(stage.get("name", "")), str(stage.get("kind", ""))
+    arguments = re.findall(r"(?:(\w+)=)?(\([^)]*\)|[^,\s]+)", str(stage.get("detail", ""))[:500])
+    told = ", ".join(value for key, value in arguments if key in _TOLD)
+    call = f"{kind}({told})" if told else kind
+    part, _, own = name.partition(".")
+    text = call if part == "head" and call else f"{own or name}: {call}" if call else name
+    if len(text) > _WIDTH:
+        text = own or name
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
+
+
+def _shape(stage: dict[str, Any]) -> str:
+    output = stage.get("output", "")
+    text = " × ".join(map(str, output)) if isinstance(output, list | tuple) else str(output)
+    return text[:24]
+
+
+def _weights(stage: dict[str, Any]) -> str:
+    count = stage.get("parameters", 0)
+    return f"{count:,} weights" if isinstance(count, int) and count > 0 else ""

@@ -1,0 +1,103 @@
+"""How every figure looks: one palette, one size, and SVG that follows the page into the dark."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO, StringIO
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK, SOFT, LINE, PAPER = "#1f2328", "#59636e", "#d4d9df", "#fffffe"
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Okabe and Ito's, which colour-blind readers tell apart; one for each condition, in their order."""
+KEPT, GONE = COLOURS[0], COLOURS[1]
+
+_VARIABLES = {INK: "--ink", SOFT: "--soft", LINE: "--line", PAPER: "--paper"} | {
+    colour: f"--c{number}" for number, colour in enumerate(COLOURS)
+}
+_SETTINGS: dict[str, Any] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": SOFT,
+    "axes.facecolor": PAPER,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "figure.facecolor": PAPER,
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "savefig.dpi": 160,
+    "svg.fonttype": "none",  # text stays text: it can be read aloud, searched and copied
+    "svg.hashsalt": "bimodal",
+    "text.color": INK,
+    "text.parse_math": False,  # a dollar in a name is a dollar
+    "xtick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.color": SOFT,
+    "ytick.labelcolor": INK,
+    "ytick.labelsize": 8.5,
+}
+
+
+@contextmanager
+def canvas(width: float = 4.8, height: float = 3.3) -> Iterator[tuple[Figure, Axes]]:
+    """Give a figure and its axes in our style, sizes in inches; draw inside of the `with`."""
+    with matplotlib.rc_context(_SETTINGS):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, figure.add_subplot()
+
+
+def legend(figure: Figure, columns: int = 3) -> None:
+    """Put the legend under the axes, where it hides nothing."""
+    figure.legend(loc="outside lower left", ncols=columns, columnspacing=1.2, handlelength=1.6)
+
+
+def colour(number: int) -> str:
+    """Return the colour of the condition with this number."""
+    return COLOURS[number % len(COLOURS)]
+
+
+def png(figure: Figure) -> bytes:
+    """Render a figure as PNG."""
+    buffer = BytesIO()
+    with matplotlib.rc_context(_SETTINGS):
+        figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def svg(figure: Figure) -> str:
+    """Render a figure as SVG; the same figure gives the same bytes."""
+    buffer = StringIO()
+    with matplotlib.rc_context(_SETTINGS):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def inline(picture: str, name: str, title: str) -> str:
+    """Turn an SVG file into an element of a page: no prologue, its own ids, colours that follow the page's.
+
+    Args:
+        picture: from `svg`.
+        name: unique within the page; letters, digits and dashes.
+        title: read aloud in place of the picture; already escaped for HTML.
+    """
+    body = picture[picture.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r' xmlns(:\w+)?="[^"]*"', "", body)
+    body = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", body)
+    for value, variable in _VARIABLES.items():
+        body = body.replace(value, f"var({variable})")
+    return body.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)

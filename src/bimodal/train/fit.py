@@ -1,0 +1,251 @@
+"""A data folder and settings in, a run folder out."""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.callbacks import LambdaCallback, RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from numpy.typing import NDArray
+from torch.nn.functional import cross_entropy
+
+from bimodal.data.manifest import Manifest
+from bimodal.emotions import NAMES
+from bimodal.errors import InputError
+from bimodal.models import EmotionClassifier, weights
+from bimodal.train.callback import BimodalDistributionRemoval, Losses
+from bimodal.train.faces import FaceData
+from bimodal.train.history import History
+from bimodal.train.memory import keep_freed_memory
+from bimodal.train.module import EmotionModule
+from bimodal.train.predict import predict_logits
+from bimodal.train.record import begin_run, check_resumed, finish_run
+from bimodal.train.run import Run
+from bimodal.train.settings import TrainSettings
+from bimodal.train.state import STATE, KeepState
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where to train; the result is the same on one machine and another only within rounding.
+
+    Attributes:
+        accelerator: `auto`, `cpu` or `cuda`.
+        devices: processes on this machine, one a GPU or a share of the CPU.
+        num_nodes: machines; start the same command on each under torchrun.
+        workers: processes that augment, for each device; None: none on a CPU, where the training process is as fast
+            by itself, and up to 8 for a GPU.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    num_nodes: int = 1
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.accelerator not in ("auto", "cpu", "cuda"):
+            raise InputError(f"--accelerator must be auto, cpu or cuda, got {self.accelerator!r}")
+        if self.accelerator == "cuda" and not torch.cuda.is_available():
+            raise InputError("--accelerator cuda needs a CUDA device, but PyTorch finds none; use cpu or auto")
+        gpus = torch.cuda.device_count() if self.uses_cuda else None
+        if self.devices < 1 or (gpus is not None and self.devices > gpus):
+            raise InputError(f"--devices must be from 1 to {gpus or 'the number of cores'}, got {self.devices}")
+        if self.num_nodes < 1 or (self.workers is not None and not 0 <= self.workers <= 256):
+            raise InputError("--num-nodes must be at least 1, --workers from 0 to 256")
+
+    @property
+    def uses_cuda(self) -> bool:
+        return self.accelerator != "cpu" and torch.cuda.is_available()
+
+
+def fit(
+    data: Path,
+    out: Path,
+    settings: TrainSettings | None = None,
+    hardware: Hardware | None = None,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    tell: Callable[[str], None] = print,
+) -> Run:
+    """Train a classifier on a data folder and return its run.
+
+    Args:
+        data: a folder written by `bimodal prepare`.
+        out: the run folder to write.
+        settings: the recipe; the paper's by default. With `resume`, None takes the run's own.
+        hardware: devices and worker processes.
+        overwrite: replace a run that is there.
+        resume: go on from the last finished epoch of the run that is there, to the same end as if it had never been
+            interrupted (on a CPU bit for bit).
+        tell: takes the lines that say how it goes.
+
+    Raises:
+        InputError: if data, settings or run cannot be used, or the loss stops being finite.
+    """
+    data, out = Path(data), Path(out)
+    if resume:
+        settings = check_resumed(out, data, settings)
+        run = Run.open(out)
+        if run.is_finished:
+            tell(f"{out} is finished already")
+            return run
+    settings = settings or TrainSettings()
+    hardware = hardware or Hardware()
+    if settings.batch_size % (hardware.devices * hardware.num_nodes):
+        raise InputError(f"--batch-size {settings.batch_size} cannot be shared equally by all devices; take a multiple")
+    manifest = Manifest.read(data)
+    _check_faces(manifest, settings)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or matrix products on a GPU differ from run to run
+    pl.seed_everything(settings.seed, verbose=False)
+    model = _build_model(settings)
+    is_first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
+    if is_first and not resume:
+        begin_run(out, manifest, settings, model, overwrite)
+    faces = FaceData(manifest, settings, _count_workers(hardware))
+    removal = BimodalDistributionRemoval(settings.removal)
+    history = History(out, removal, tell)
+    keeper = KeepState(out, settings.keep)
+    module = EmotionModule(model, settings.lr, settings.schedule, settings.seed)
+    if settings.losses == "clean":
+        removal.measure = _clean_pass(module, faces)
+    state = out / STATE
+    trainer = _build_trainer(out, settings, hardware, [_epoch_for(faces), removal, history, keeper])
+    keep_freed_memory()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals: chosen here on purpose
+            checkpoint = _checked_state(state) if resume and state.is_file() else None
+            trainer.fit(module, datamodule=faces, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None  # Lightning turns Ctrl-C into an exit of its own
+        raise
+    if is_first:
+        finish_run(out, manifest, settings, removal, keeper.best[0], trainer.strategy.root_device)
+    return Run.open(out)
+
+
+def _check_faces(manifest: Manifest, settings: TrainSettings) -> None:
+    rows = manifest.rows("train")
+    classes = np.unique(manifest.labels[rows])
+    if len(rows) < 2 or len(classes) < 2:
+        found = ", ".join(NAMES[code] for code in classes) or "none"
+        raise InputError(f"training needs faces of at least two emotions in split train; {manifest.root} has: {found}")
+    if settings.batch_size > len(rows):
+        raise InputError(
+            f"--batch-size {settings.batch_size} is larger than the {len(rows)} training faces; take a smaller one"
+        )
+    if len(manifest.rows("val")) == 0:
+        raise InputError(
+            f"{manifest.root} has no faces in split val, on which the weights are chosen; prepare with --val-share"
+        )
+
+
+def _build_model(settings: TrainSettings) -> EmotionClassifier:
+    model = EmotionClassifier(
+        settings.backbone, settings.hidden, settings.dropout_features, settings.dropout_hidden, settings.image_size
+    )
+    if settings.weights:
+        weights.load_into(model.backbone, weights.read(Path(settings.weights)), settings.weights)
+    elif settings.pretrained:
+        file = weights.fetch(settings.backbone)
+        weights.load_into(model.backbone, weights.read(file), settings.backbone)
+    return model
+
+
+def _build_trainer(out: Path, settings: TrainSettings, hardware: Hardware, callbacks: list[Any]) -> pl.Trainer:
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if sys.stderr.isatty():
+        callbacks = [*callbacks, RichProgressBar(leave=False)]
+    several = hardware.devices * hardware.num_nodes > 1
+    return pl.Trainer(
+        accelerator="cuda" if hardware.uses_cuda else "cpu",
+        devices=hardware.devices,
+        num_nodes=hardware.num_nodes,
+        strategy="ddp" if several else "auto",
+        precision=_choose_precision(settings.precision, hardware),
+        max_epochs=settings.epochs,
+        callbacks=callbacks,
+        logger=TensorBoardLogger(out, name="", version="tensorboard"),
+        log_every_n_steps=1,
+        enable_progress_bar=sys.stderr.isatty(),
+        enable_model_summary=False,
+        enable_checkpointing=True,
+        num_sanity_val_steps=0,
+        deterministic="warn" if hardware.uses_cuda else None,
+        use_distributed_sampler=False,
+    )
+
+
+def _choose_precision(precision: str, hardware: Hardware) -> Any:
+    if precision == "auto":
+        native = torch.cuda.is_bf16_supported(including_emulation=False) if hardware.uses_cuda else _cpu_has_bf16()
+        precision = "bf16" if native else "32"
+    return "bf16-mixed" if precision == "bf16" else "32-true"
+
+
+def _cpu_has_bf16() -> bool:
+    """Whether the processor multiplies bf16 itself; PyTorch emulates it elsewhere, slower than fp32."""
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def _count_workers(hardware: Hardware) -> int:
+    if hardware.workers is not None:
+        return hardware.workers
+    return min(8, (os.cpu_count() or 1) // hardware.devices) if hardware.uses_cuda else 0
+
+
+def _epoch_for(faces: FaceData) -> pl.Callback:
+    """Tell the training faces which epoch it is: their augmentation depends on it."""
+
+    def set_epoch(trainer: pl.Trainer, _: pl.LightningModule) -> None:
+        faces.train_faces.epoch = trainer.current_epoch
+
+    return LambdaCallback(on_train_epoch_start=set_epoch)
+
+
+def _clean_pass(module: EmotionModule, faces: FaceData) -> Callable[[NDArray[np.int64]], Losses]:
+    """Return the measurement of `--losses clean`: plain pictures, evaluation mode, one more pass each epoch."""
+
+    def measure(rows: NDArray[np.int64]) -> Losses:
+        module.eval()
+        logits = predict_logits(module, faces.rows_loader(rows), module.device)
+        module.train()
+        labels = torch.from_numpy(faces.manifest.labels[rows])
+        confidence, predicted = logits.softmax(dim=1).max(dim=1)
+        loss = cross_entropy(logits, labels, reduction="none")
+        return {
+            "index": rows,
+            "label": labels.numpy(),
+            "loss": loss.numpy(),
+            "predicted": predicted.numpy(),
+            "confidence": confidence.numpy(),
+        }
+
+    return measure
+
+
+def _checked_state(state: Path) -> Path:
+    """Refuse a state that is damaged or not ours before Lightning meets it; nothing in it is unpickled."""
+    try:
+        content = torch.load(state, map_location="cpu", weights_only=True, mmap=True)
+        known = {"state_dict", "callbacks", "loops", "optimizer_states"} <= content.keys()
+    except Exception as error:
+        raise InputError(
+            f"{state} is damaged or no state of ours ({type(error).__name__}); train anew with --overwrite"
+        ) from error
+    if not known:
+        raise InputError(f"{state} is not the state of a run; train anew with --overwrite")
+    return state

@@ -1,0 +1,89 @@
+"""The paper's training as a LightningModule: cross entropy, Adam, and the loss of each example on the way."""
+
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassAccuracy
+
+from bimodal.emotions import NAMES
+from bimodal.errors import InputError
+from bimodal.models import EmotionClassifier
+
+
+class EmotionModule(pl.LightningModule):
+    """Trains an `EmotionClassifier` on batches `{"image", "label", "index"}`.
+
+    `training_step` returns, beside the loss, what each example did in this same pass, measured without dropout (the
+    head alone runs once more over the pooled features, so no second pass over the backbone is needed):
+    `sample_loss` (B,) and `logits` (B,7).
+
+    Args:
+        model: the classifier.
+        lr: learning rate of Adam; the paper's is 1e-4.
+        schedule: `constant` as in the paper, or `cosine`: by epoch down to 0.
+        seed: of dropout, together with the step.
+
+    Raises:
+        InputError: from a step whose loss is not finite.
+    """
+
+    def __init__(self, model: EmotionClassifier, lr: float = 1e-4, schedule: str = "constant", seed: int = 0) -> None:
+        super().__init__()
+        self.model = model.to(memory_format=torch.channels_last)
+        self.lr = lr
+        self.schedule = schedule
+        self.seed = seed
+        self.val_loss = MeanMetric()
+        self.val_accuracy = MulticlassAccuracy(len(NAMES), average="micro")
+
+    def forward(self, images: Tensor) -> Tensor:  # (B,3,S,S) -> (B,7)
+        logits: Tensor = self.model(images)
+        return logits
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        # Dropout depends on (seed, step, process) alone: a resumed run draws what an uninterrupted one would.
+        seed = np.random.SeedSequence((self.seed, self.global_step, self.global_rank)).generate_state(1)[0]
+        torch.manual_seed(int(seed))
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        labels = batch["label"]
+        # Batch norm has no statistics of a single face (the last batch of an epoch may be one): use the running ones.
+        self.model.backbone.train(len(labels) > 1)
+        features = self.model.backbone(batch["image"])  # (B,F)
+        self.model.backbone.train()
+        loss = cross_entropy(self.model.head(features), labels)
+        if not torch.isfinite(loss):
+            raise InputError(
+                f"the loss became {loss.item()} at step {self.global_step + 1} (epoch {self.current_epoch + 1}); "
+                f"the last finished epoch is kept; try a lower --lr than {self.lr:g}"
+            )
+        logits = self._logits_without_dropout(features.detach())
+        return {"loss": loss, "sample_loss": cross_entropy(logits, labels, reduction="none"), "logits": logits}
+
+    @torch.no_grad()
+    def _logits_without_dropout(self, features: Tensor) -> Tensor:
+        self.model.head.eval()
+        logits: Tensor = self.model.head(features).float()
+        self.model.head.train()
+        return logits
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        logits = self(batch["image"]).float()
+        self.val_loss.update(cross_entropy(logits, batch["label"], reduction="none"))
+        self.val_accuracy.update(logits, batch["label"])
+
+    def on_validation_epoch_end(self) -> None:
+        self.log_dict({"val_loss": self.val_loss.compute(), "val_accuracy": self.val_accuracy.compute()})
+        self.val_loss.reset()
+        self.val_accuracy.reset()
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.Adam(self.parameters(), lr=self.lr, fused=True)
+        if self.schedule == "constant":
+            return optimizer
+        return [optimizer], [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.trainer.max_epochs or 1)]

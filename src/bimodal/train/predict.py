@@ -1,0 +1,86 @@
+"""From a run and faces to probabilities."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from bimodal.data.augment import Plain
+from bimodal.data.cache import decoded
+from bimodal.data.loader import FaceDataset, plain_loader
+from bimodal.data.manifest import Manifest
+from bimodal.emotions import NAMES
+from bimodal.errors import InputError
+from bimodal.files import write_atomically
+from bimodal.models import EmotionClassifier
+from bimodal.train.run import FINISHED, PROBABILITIES, Run
+from bimodal.train.settings import TrainSettings
+
+
+@torch.no_grad()
+def predict_logits(model: nn.Module, loader: DataLoader[dict[str, Tensor]], device: torch.device) -> Tensor:
+    """Return the logits of all faces of a loader, float32 (N,7) on the CPU; the model is in evaluation mode."""
+    return torch.cat([model(batch["image"].to(device)).float().cpu() for batch in loader])
+
+
+def load_model(run: Run, weights: str = FINISHED) -> EmotionClassifier:
+    """Return the classifier of a run, in evaluation mode.
+
+    Args:
+        run: the run.
+        weights: the file in its folder; by default that of a finished run.
+
+    Raises:
+        InputError: if the run is unfinished, or its weights are damaged or of another network.
+    """
+    file = run.path / weights
+    if not file.is_file():
+        raise InputError(f"{run.path} is not finished; go on with: bimodal train --out {run.path} --resume")
+    settings = TrainSettings.from_dict(run.config)
+    model = EmotionClassifier(
+        settings.backbone, settings.hidden, settings.dropout_features, settings.dropout_hidden, settings.image_size
+    )
+    try:
+        model.load_state_dict(load_file(file))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise InputError(f"{file} is damaged or of another network: {str(error).splitlines()[0]}") from error
+    return model.to(memory_format=torch.channels_last).eval()
+
+
+def predict(
+    model: EmotionClassifier, manifest: Manifest, rows: NDArray[np.int64], settings: TrainSettings, device: torch.device
+) -> pd.DataFrame:
+    """Return a row for each face: `image,row,label,predicted,p_angry,...,p_surprise`.
+
+    Args:
+        model: in evaluation mode.
+        manifest: the faces.
+        rows: which of them, (n,).
+        settings: of the run: size and batch size.
+        device: where to compute.
+    """
+    faces = FaceDataset(manifest, decoded(manifest, settings.image_size), Plain())
+    logits = predict_logits(model.to(device), plain_loader(faces, rows, 2 * settings.batch_size), device)
+    probabilities = logits.double().softmax(dim=1).numpy()
+    names = np.array(NAMES)
+    table = pd.DataFrame(
+        {
+            "image": manifest.table["image"].to_numpy()[rows],
+            "row": rows,
+            "label": names[manifest.labels[rows]],
+            "predicted": names[probabilities.argmax(axis=1)],
+        }
+    )
+    table[PROBABILITIES] = probabilities
+    return table
+
+
+def write_predictions(path: Path, table: pd.DataFrame) -> None:
+    """Write what `predict` returned, with nine decimals."""
+    write_atomically(path, lambda file: table.to_csv(file, index=False, float_format="%.9f"))

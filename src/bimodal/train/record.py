@@ -1,0 +1,228 @@
+"""What a run folder says about its run: settings, environment, what was removed, and a model card."""
+
+import json
+import platform
+import shutil
+import subprocess
+import time
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+
+from bimodal import __version__
+from bimodal.data.manifest import Manifest
+from bimodal.emotions import NAMES
+from bimodal.errors import InputError
+from bimodal.files import write_atomically
+from bimodal.models import EmotionClassifier, describe
+from bimodal.train.callback import BimodalDistributionRemoval
+from bimodal.train.predict import load_model, predict, write_predictions
+from bimodal.train.run import FINISHED, Run
+from bimodal.train.settings import TrainSettings
+from bimodal.train.state import BEST
+
+_PACKAGES = ("torch", "torchvision", "timm", "lightning", "albumentations", "opencv-python-headless", "numpy", "pandas")
+
+
+def begin_run(
+    out: Path, manifest: Manifest, settings: TrainSettings, model: EmotionClassifier, overwrite: bool
+) -> None:
+    """Make the run folder and write what is known before the first step.
+
+    Raises:
+        InputError: if the folder exists (and is not a run that may be overwritten).
+    """
+    _clear(out, overwrite)
+    out.mkdir(parents=True)
+    config = {"bimodal": __version__, "data": str(manifest.root), **settings.to_dict()}
+    stages = [asdict(stage) for stage in describe(model, settings.image_size)]
+    _write_text(out / "environment.json", json.dumps(_environment(manifest, settings), indent=1))
+    _write_text(out / "network.json", json.dumps(stages, indent=1))
+    write_atomically(out / "manifest.csv", lambda file: manifest.table.to_csv(file, index=False))
+    _write_text(
+        out / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+    )  # last: now it is a run
+
+
+def check_resumed(out: Path, data: Path | None, settings: TrainSettings | None) -> TrainSettings:
+    """Return the settings of the run to resume.
+
+    Raises:
+        InputError: if there is no run, or its data or settings are not those given now.
+    """
+    run = Run.open(out)
+    own = TrainSettings.from_dict(run.config)
+    if settings is not None and settings != own:
+        old, new = own.to_dict(), settings.to_dict()
+        changed = ", ".join(key.replace("_", "-") for key in old if old[key] != new[key])
+        raise InputError(f"--resume goes on with the settings of {out}, but these differ: {changed}; leave them out")
+    if data is not None and data.resolve() != run.data.resolve():
+        raise InputError(f"{out} was trained on {run.data}, not on {data}")
+    if Manifest.read(run.data).fingerprint != run.environment.get("data_fingerprint"):
+        raise InputError(f"the faces in {run.data} have changed since {out} began; train anew with --overwrite")
+    return own
+
+
+def finish_run(
+    out: Path,
+    manifest: Manifest,
+    settings: TrainSettings,
+    removal: BimodalDistributionRemoval,
+    epoch: int,
+    device: torch.device,
+) -> None:
+    """Write what is known after the last epoch; the weights' final name, which marks the run as finished, comes last."""
+    _write_losses(out, removal)
+    removed = removed_table(manifest, removal)
+    write_atomically(out / "removed.csv", lambda file: removed.to_csv(file, index=False))
+    _write_text(out / "README.md", _model_card(out, manifest, settings, removed, epoch))
+    model = load_model(Run.open(out), BEST)
+    write_predictions(out / "predictions_val.csv", predict(model, manifest, manifest.rows("val"), settings, device))
+    (out / BEST).replace(out / FINISHED)
+
+
+def removed_table(manifest: Manifest, removal: BimodalDistributionRemoval) -> pd.DataFrame:
+    """Return a row for each removed example, in the order of removal: which, why, and what the network thought."""
+    columns = [
+        "image",
+        "label",
+        "row",
+        "loss",
+        "rank",
+        "epoch",
+        "rule",
+        "m1",
+        "m2",
+        "std2",
+        "threshold",
+        "predicted",
+        "confidence",
+    ]
+    records: list[tuple[Any, ...]] = []
+    for step in removal.remover.steps:
+        for row, loss in zip(step.rows.tolist(), step.losses.tolist(), strict=True):
+            predicted, confidence = removal.opinions.get(row, (None, None))
+            records.append(
+                (
+                    manifest.table["image"].iat[row],
+                    manifest.table["label"].iat[row],
+                    row,
+                    loss,
+                    len(records) + 1,
+                    step.epoch,
+                    step.rule,
+                    step.m1,
+                    step.m2,
+                    step.std2,
+                    step.threshold,
+                    "" if predicted is None else NAMES[predicted],
+                    confidence,
+                )
+            )
+    return pd.DataFrame(records, columns=columns)
+
+
+def _write_losses(out: Path, removal: BimodalDistributionRemoval) -> None:
+    remover = removal.remover
+    rows = np.flatnonzero(remover.labels >= 0)
+    before = remover.ledger.last if remover.before is None else remover.before
+    gone = remover.steps[0].rows if remover.steps else np.array([], dtype=np.int64)
+    after = before.copy()
+    after[gone] = np.nan
+    arrays: dict[str, Any] = {
+        "rows": rows,
+        "last": remover.ledger.last[rows],
+        "mean": remover.ledger.mean[rows],
+        "count": remover.ledger.count[rows],
+        "kept": remover.kept[rows],
+        "before": before[rows],
+        "after": after[rows],
+    }
+    write_atomically(out / "losses.npz", lambda file: np.savez_compressed(file, **arrays))
+
+
+def _clear(out: Path, overwrite: bool) -> None:
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        if out.exists():
+            out.rmdir()
+        return
+    if not overwrite:
+        raise InputError(f"{out} exists; choose another --out, go on with --resume, or replace it with --overwrite")
+    Run.open(out)  # refuses what is not a run: nothing else of the user's is deleted
+    shutil.rmtree(out)
+
+
+def _environment(manifest: Manifest, settings: TrainSettings) -> dict[str, Any]:
+    return {
+        "bimodal": __version__,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in _PACKAGES},
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "seed": settings.seed,
+        "data_fingerprint": manifest.fingerprint,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the source that runs, if it runs from a checkout."""
+    try:
+        result = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() or None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def _model_card(out: Path, manifest: Manifest, settings: TrainSettings, removed: pd.DataFrame, epoch: int) -> str:
+    run = Run.open(out)
+    chosen = run.metrics.loc[run.metrics["epoch"] == epoch].iloc[0]
+    start = settings.weights or (f"{settings.backbone}, pretrained" if settings.pretrained else "random")
+    counts = {split: len(manifest.rows(split)) for split in ("train", "val", "test")}
+    return f"""# {out.resolve().name}
+
+A classifier of facial emotion (`{", ".join(NAMES)}`), trained with bimodal {__version__}.
+
+| | |
+|---|---|
+| network | `{settings.backbone}` under two layers with SELU and dropout, {settings.image_size}×{settings.image_size} pixels |
+| weights at the start | {start} |
+| training | {settings.epochs} epochs, batches of {settings.batch_size}, Adam, learning rate {settings.lr:g}, seed {settings.seed} |
+| faces | {counts["train"]} train, {counts["val"]} val, {counts["test"]} test |
+| removal | {settings.removal.rule}: {len(removed)} faces removed from training (`removed.csv`) |
+| weights kept | epoch {epoch}: validation accuracy {chosen["val_accuracy"]:.3f} |
+
+The validation accuracy chose the weights, so it flatters. An honest figure comes from faces that had no say:
+`bimodal evaluate {out.resolve().name} --split test`.
+
+**Limits.** The labels are what annotators saw in a picture; a face does not prove a feeling. Do not use this model to
+judge people. It knows the kinds of faces it was trained on and may fail on others. It inherits the licence doubts of
+its pictures.
+"""
+
+
+def _write_text(path: Path, text: str) -> None:
+    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))

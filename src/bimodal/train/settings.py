@@ -1,0 +1,226 @@
+"""Every number of a training run. The defaults are the paper's recipe."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+import yaml
+
+from bimodal.errors import InputError
+from bimodal.removal.settings import PRESETS as REMOVAL_PRESETS
+from bimodal.removal.settings import RemovalSettings
+from bimodal.removal.settings import preset as removal_preset
+
+Keep = Literal["best", "last"]
+Schedule = Literal["constant", "cosine"]
+Augmentation = Literal["paper", "none"]
+LossSource = Literal["training", "clean"]
+Precision = Literal["auto", "32", "bf16"]
+_MAX_BYTES = 2**20
+
+
+def _option(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What to train and how; a run with the same settings, data, versions and device gives the same result.
+
+    Raises:
+        InputError: for a value outside its range; the message names the option.
+
+    >>> TrainSettings().epochs, TrainSettings.preset("small").backbone
+    (31, 'resnet10t')
+    """
+
+    preset_name: str = _option("paper", "")
+    backbone: str = _option("resnet50.tv_in1k", "timm name of the network under the head")
+    pretrained: bool = _option(True, "start from the weights of the hub (fetched once) or from random ones")
+    weights: str | None = _option(None, "start from this file instead: .safetensors, or .pth read without pickle")
+    image_size: int = _option(224, "side of the pictures that the network sees, in pixels")
+    hidden: int = _option(512, "width of the head's hidden layer")
+    dropout_features: float = _option(0.6, "dropout before the head's first layer")
+    dropout_hidden: float = _option(0.8, "dropout before the head's second layer")
+    augment: Augmentation = _option("paper", "paper (its seven operations) or none")
+    epochs: int = _option(31, "passes over the training faces")
+    batch_size: int = _option(64, "faces a step, over all devices")
+    lr: float = _option(1e-4, "learning rate of Adam")
+    schedule: Schedule = _option("constant", "course of the learning rate: constant, or cosine (falls to 0 at the end)")
+    keep: Keep = _option("best", "which weights to keep: best (validation accuracy) or last")
+    losses: LossSource = _option(
+        "training", "per-example losses from the training pass itself, or from a clean pass after each epoch"
+    )
+    seed: int = _option(0, "of weights, order, augmentation and dropout")
+    precision: Precision = _option("auto", "auto (bf16 where the hardware has it), 32 or bf16")
+    removal: RemovalSettings = field(default_factory=RemovalSettings)
+
+    def __post_init__(self) -> None:
+        _among("preset", self.preset_name, tuple(PRESETS))
+        if not isinstance(self.backbone, str) or not isinstance(self.weights, str | None):
+            raise InputError(f"backbone and weights must be text, got {self.backbone!r} and {self.weights!r}")
+        _among("augment", self.augment, get_args(Augmentation))
+        _among("schedule", self.schedule, get_args(Schedule))
+        _among("keep", self.keep, get_args(Keep))
+        _among("losses", self.losses, get_args(LossSource))
+        _among("precision", self.precision, get_args(Precision))
+        _within("image_size", self.image_size, 32, 1024, whole=True)
+        _within("hidden", self.hidden, 1, 65536, whole=True)
+        _within("dropout_features", self.dropout_features, 0, 0.99)
+        _within("dropout_hidden", self.dropout_hidden, 0, 0.99)
+        _within("epochs", self.epochs, 1, 100_000, whole=True)
+        _within("batch_size", self.batch_size, 2, 65536, whole=True)
+        _within("lr", self.lr, 1e-9, 10)
+        _within("seed", self.seed, 0, 2**31 - 1, whole=True)
+        if not isinstance(self.pretrained, bool):
+            raise InputError(f"pretrained must be true or false, got {self.pretrained!r}")
+
+    @classmethod
+    def preset(cls, name: str, changes: Mapping[str, Any] | None = None) -> Self:
+        """Return a preset with some values changed; `changes["removal"]` is a rule's name or a mapping.
+
+        Raises:
+            InputError: for an unknown preset, an unknown setting (the near ones are named) or a bad value.
+
+        >>> TrainSettings.preset("paper", {"epochs": 2, "removal": {"rule": "wang", "k": 2}}).removal.k
+        2
+        """
+        _among("preset", name, tuple(PRESETS))
+        values = PRESETS[name] | dict(changes or {})
+        removal = {**_removal(PRESETS[name].get("removal", {})), **_removal(values.pop("removal", {}))}
+        _known(values, cls, "setting")
+        _known(removal, RemovalSettings, "removal setting")
+        rule = removal.pop("rule", "wang")
+        return cls(
+            preset_name=name,
+            removal=removal_preset(rule, **_numbers(removal, RemovalSettings)),
+            **_numbers(values, cls),
+        )
+
+    @classmethod
+    def read(cls, file: Path, changes: Mapping[str, Any] | None = None) -> Self:
+        """Read settings from a YAML file; `changes` (the command line's) win over it.
+
+        Raises:
+            InputError: if the file is missing, too large, no YAML, or names what is no setting.
+        """
+        return cls.preset(*merge(load_yaml(file), changes or {}))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as `config.yaml` holds them; `from_dict` is the way back."""
+        values = asdict(self)
+        return {"preset": values.pop("preset_name"), **values}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Rebuild settings from `to_dict`; further keys (version, data) are ignored.
+
+        Raises:
+            InputError: if a value is missing or bad.
+        """
+        names = {f.name for f in fields(cls)} - {"preset_name", "removal"}
+        try:
+            removal = RemovalSettings(**values["removal"])
+            return cls(preset_name=values["preset"], removal=removal, **{name: values[name] for name in names})
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"the run's configuration lacks or does not know {error}; was it written by bimodal train?"
+            ) from error
+
+    def with_seed(self, seed: int) -> Self:
+        """Return the same settings with another seed."""
+        return replace(self, seed=seed)
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "small": {
+        "backbone": "resnet10t",
+        "pretrained": False,
+        "image_size": 64,
+        "hidden": 128,
+        "dropout_features": 0.2,
+        "dropout_hidden": 0.2,
+        "epochs": 20,
+        "lr": 1e-3,
+    },
+}
+"""`paper`: the paper's recipe. `small`: for a laptop without a GPU or without the hub; nothing is downloaded."""
+
+
+def load_yaml(file: Path) -> dict[str, Any]:
+    """Read a mapping from a YAML file.
+
+    Raises:
+        InputError: if the file is missing, larger than 1 MiB, or no mapping.
+    """
+    if not file.is_file():
+        raise InputError(f"--config must be a YAML file, but there is none at {file}")
+    if file.stat().st_size > _MAX_BYTES:
+        raise InputError(f"--config {file} is larger than 1 MiB; that is no file of settings")
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"--config {file} is not readable as YAML: {error}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise InputError(f"--config {file} must hold settings as 'name: value', got a {type(values).__name__}")
+    return {key.replace("-", "_"): value for key, value in values.items()}
+
+
+def merge(file: Mapping[str, Any], line: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Merge a file's settings with the command line's, which win; return the preset's name and the changes."""
+    removal = {**_removal(file.get("removal", {})), **_removal(line.get("removal", {}))}
+    values = {**file, **line}
+    preset = values.pop("preset", "paper")
+    # config.yaml of a run can be given as a file of settings: what only describes that run is left out
+    for key in ("bimodal", "data"):
+        values.pop(key, None)
+    if removal:
+        values["removal"] = removal
+    return preset, values
+
+
+def _removal(value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"rule": value}
+    if isinstance(value, Mapping):
+        return {str(key).replace("-", "_"): number for key, number in value.items()}
+    raise InputError(f"removal must be one of {', '.join(REMOVAL_PRESETS)}, or a mapping, got {value!r}")
+
+
+def _known(values: Mapping[str, Any], settings: type, what: str) -> None:
+    names = [f.name for f in fields(settings) if f.name not in ("preset_name", "removal")]
+    for key in values:
+        if key not in names:
+            near = get_close_matches(key, names, n=3)
+            raise InputError(
+                f"unknown {what} {key!r}; {'near it: ' + ', '.join(near) if near else 'known: ' + ', '.join(names)}"
+            )
+
+
+def _numbers(values: Mapping[str, Any], settings: type) -> dict[str, Any]:
+    """Read "1e-4" as the number that it is: YAML takes it for text, since it has no point."""
+    floats = {f.name for f in fields(settings) if isinstance(f.default, float)}
+    result = dict(values)
+    for key in floats & values.keys():
+        try:
+            result[key] = float(values[key]) if isinstance(values[key], str) else values[key]
+        except ValueError:
+            raise InputError(f"{key.replace('_', '-')} must be a number, got {values[key]!r}") from None
+    return result
+
+
+def _among(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"--{name.replace('_', '-')} must be one of {', '.join(choices)}, got {value!r}")
+
+
+def _within(name: str, value: float, low: float, high: float, whole: bool = False) -> None:
+    kinds = int if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+        what = "a whole number" if whole else "a number"
+        raise InputError(f"--{name.replace('_', '-')} must be {what} from {low:g} to {high:g}, got {value!r}")

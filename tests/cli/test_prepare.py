@@ -1,0 +1,106 @@
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for label in ("happy", "sad"):
+        folder = tmp_path / "faces" / label
+        folder.mkdir(parents=True)
+        for number in range(20):
+            Image.fromarray(rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+    return tmp_path / "faces"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Call `bimodal prepare ...` as the entry point does; return exit code, output and errors."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        from bimodal.cli.main import run
+
+        monkeypatch.setattr(sys, "argv", ["bimodal", "prepare", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            run()
+        code = stop.value.code
+        return (code if isinstance(code, int) else 1, *capfd.readouterr())
+
+    return call
+
+
+def test_prints_the_counts(source: Path, tmp_path: Path, run: Run) -> None:
+    (source / "happy" / "text.png").write_text("no picture")
+    code, out, _ = run(source, tmp_path / "data", "--seed", 3, "--test-share", 0.2)
+    assert code == 0
+    assert [line.split()[1::2] for line in out.splitlines() if "happy" in line] == [["happy", "13", "3", "4"]]
+    assert "1  unreadable (left out)" in out
+    assert str(tmp_path / "data") in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["none", "OUT"], "no such source"),
+        (["SOURCE", "SOURCE/out"], "must not lie in each other"),
+        (["SOURCE", "OUT", "--labels", "happy"], "--labels expects"),
+        (["SOURCE", "OUT", "--val-share", "2"], "--val-share"),
+        (["SOURCE", "OUT", "--sample", "99"], "--sample expects"),
+        (["SOURCE", "OUT", "--group", "("], "--group"),
+        (["SOURCE", "OUT", "--align", "--detector", "none.onnx"], "no face detector"),
+        (["SOURCE", "OUT", "--root", "SOURCE"], "--root is for a CSV"),
+        (["SOURCE", "/proc/none/out"], "No such file"),
+    ],
+)
+def test_bad_input_is_one_line(source: Path, tmp_path: Path, run: Run, arguments: list[str], says: str) -> None:
+    out = tmp_path / "data"
+    places = {"SOURCE": str(source), "OUT": str(out), "SOURCE/out": str(source / "out")}
+    code, printed, errors = run(*(places.get(argument, argument) for argument in arguments))
+    assert code == 2
+    assert printed == ""
+    assert errors.startswith("bimodal: ")
+    assert errors.count("\n") == 1
+    assert says in errors
+    assert not out.exists()
+
+
+def test_out_is_kept(source: Path, tmp_path: Path, run: Run) -> None:
+    out = tmp_path / "data"
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+    for more in ([], ["--overwrite"]):
+        code, _, errors = run(source, out, *more)
+        assert code == 2
+        assert "--overwrite" in errors
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+
+
+def test_ctrl_c_leaves_nothing(source: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys, time, bimodal.data.look as p\n"
+        "def slow(source): print('started', flush=True); time.sleep(0.5); return read(source)\n"
+        "read, p.decode = p.decode, slow\n"
+        "sys.argv = ['bimodal', 'prepare', *sys.argv[1:]]\n"
+        "from bimodal.cli.main import run; run()\n"
+    )
+    arguments = [sys.executable, "-c", code, str(source), str(tmp_path / "data")]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        start = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert time.monotonic() - start < 5
+    assert "Traceback" not in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["faces"]

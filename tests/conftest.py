@@ -1,0 +1,73 @@
+"""What all tests share: one thread each (they run side by side), tiny data folders, and the real command line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch are loaded
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from bimodal.emotions import NAMES
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("BIMODAL_SHARED", ROOT.parent / "shared"))
+
+
+def write_data(folder: Path, counts: dict[str, int], seed: int = 0, size: int = 40, wrong: int = 0) -> Path:
+    """Write a data folder of blobs, a colour an emotion, with `wrong` wrong labels in training (`true_label`)."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for split, count in counts.items():
+        for i in range(count):
+            label = i % len(NAMES)
+            picture = rng.normal(110, 25, (size, size, 3))
+            picture[8:32, 4 + 4 * label : 12 + 4 * label] += [60, 10 * label, -60]
+            name = f"images/{split}-{i:04}.png"
+            (folder / "images").mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(folder / name)
+            given = (label + 3) % len(NAMES) if split == "train" and i < wrong else label
+            rows.append((name, NAMES[given], split, "", "", NAMES[label] if given != label else "", ""))
+    columns = ["image", "label", "split", "group", "original_label", "true_label", "flag"]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "manifest.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with 70 training, 21 validation and 21 test pictures; 7 training labels are wrong."""
+    return write_data(tmp_path_factory.mktemp("data"), {"train": 70, "val": 21, "test": 21}, wrong=7)
+
+
+SMALL = [
+    *("--backbone", "test_resnet", "--no-pretrained", "--image-size", "32", "--hidden", "16", "--batch-size", "16"),
+    *("--dropout-features", "0.2", "--dropout-hidden", "0.2", "--lr", "0.003"),
+]
+"""A network of half a million weights, for runs that take seconds."""
+
+
+def bimodal(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the real command line."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200", "NO_COLOR": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "bimodal", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=environment | dict(options.pop("env", {})),  # type: ignore[call-overload]
+        **options,  # type: ignore[call-overload]
+    )
+
+
+def fails_with_one_line(result: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Check what bad input must do: exit code 2, one line that holds all of `words`, no traceback."""
+    assert result.returncode == 2, (result.returncode, result.stdout, result.stderr)
+    lines = [line for line in result.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, result.stderr
+    for word in words:
+        assert word in lines[0], lines[0]

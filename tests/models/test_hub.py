@@ -1,0 +1,271 @@
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from huggingface_hub import constants
+from safetensors.torch import save
+
+from bimodal.errors import InputError
+from bimodal.models import hub as ours
+from bimodal.models.hub import fetch
+from bimodal.models.weights import load_into, read
+
+NAME = "test_resnet.r160_in1k"
+REPOSITORY = f"timm/{NAME}"
+CURES = ("--weights FILE", ".safetensors", ".pth", "--no-pretrained")
+
+
+@pytest.fixture(scope="module")
+def full() -> torch.nn.Module:
+    """A small network of timm with its classifier, as its weights lie on the hub."""
+    torch.manual_seed(0)
+    return timm.create_model(NAME, pretrained=False).eval()
+
+
+@pytest.fixture
+def served(hub, full):
+    hub.files[REPOSITORY] = save(full.state_dict())
+    return hub
+
+
+def refusal(name: str = NAME, timeout: float = 10, within: float = 3) -> str:
+    """Check that `fetch` refuses with one line, soon, and return the line."""
+    start = time.monotonic()
+    with pytest.raises(InputError) as caught:
+        fetch(name, timeout)
+    assert time.monotonic() - start < within
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def check(line: str, *words: str) -> None:
+    for word in words:
+        assert word in line
+
+
+def cached(kind: str) -> list[Path]:
+    return [path for path in Path(constants.HF_HUB_CACHE).glob(f"models--*/{kind}/**/*") if not path.is_dir()]
+
+
+def test_downloads_once_and_serves_from_the_cache_after(served, full):
+    path = fetch(NAME)
+    assert path.read_bytes() == served.files[REPOSITORY]
+    downloads = served.gets()
+    assert fetch(NAME) == path
+    assert served.gets() == downloads
+
+    backbone = timm.create_model(NAME, pretrained=False, num_classes=0).eval()
+    load_into(backbone, read(path), NAME)
+    picture = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        expected = full.forward_head(full.forward_features(picture), pre_logits=True)
+        assert torch.equal(backbone(picture), expected)
+
+
+def test_stays_on_plain_http(served):
+    """Every answer of the hub offers Xet."""
+    fetch(NAME)
+    assert served.gets() > 0
+    assert not any("xet" in path for _, path in served.requests)
+    assert not constants.HF_HUB_DISABLE_XET
+
+
+def test_knows_a_name_without_tag_and_a_name_on_the_hub(served):
+    assert fetch("test_resnet") == fetch(NAME) == fetch(f"hf-hub:{REPOSITORY}")
+
+
+def test_uses_the_cache_when_the_hub_is_away(served, monkeypatch):
+    path = fetch(NAME)
+    for fault in (503, 404, 401, "no sha"):
+        served.fault = fault
+        assert fetch(NAME) == path
+    served.close()
+    assert fetch(NAME) == path
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert fetch(NAME) == path
+
+
+def test_offline_without_cache_asks_nobody(served, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    check(refusal(), "not cached", "HF_HUB_OFFLINE", *CURES)
+    assert served.requests == []
+
+
+def test_obeys_the_environment_of_a_user(served, tmp_path):
+    """In a process of its own, since the client reads the environment when it is imported."""
+    code = f"from bimodal.models.hub import fetch; print(fetch({NAME!r}))"
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
+    environment |= {"HF_ENDPOINT": served.url, "HF_HOME": str(tmp_path / "home"), "NO_PROXY": "127.0.0.1,127.0.0.2"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "home" / "hub") in Path(done.stdout.strip()).parents
+
+
+def test_a_hub_that_refuses_connections(served, point_to):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    point_to(f"http://127.0.0.1:{port}")
+    check(refusal(), "not cached", "refused", REPOSITORY, *CURES)
+
+
+@pytest.fixture(params=["the hub never answers", "the hub never accepts", "the storage never answers"])
+def black_hole(request, served, point_to) -> Iterator[None]:
+    """A host that swallows what it is sent: the hub, before or after connecting, or the host that has the bytes."""
+    full = request.param == "the hub never accepts"
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0 if full else 50)
+        waiting = [socket.socket() for _ in range(8 if full else 0)]
+        for other in waiting:  # the queue of a listener is full after a few, and further packets are dropped
+            other.setblocking(False)
+            other.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        if request.param == "the storage never answers":
+            served.storage = url
+        else:
+            point_to(url)
+        yield
+        for other in waiting:
+            other.close()
+
+
+@pytest.mark.usefixtures("black_hole")
+def test_gives_up_on_a_black_hole():
+    check(refusal(timeout=0.5, within=2), "cannot be reached (timed out)", *CURES)
+
+
+def test_gives_up_on_an_answer_that_never_ends(served):
+    served.fault = "drip"
+    check(refusal(timeout=0.5, within=2), "no answer within 0.75 s", *CURES)
+
+
+def test_gives_up_on_a_name_server_that_never_answers(point_to, monkeypatch):
+    over = threading.Event()
+    point_to("http://hub.invalid")
+
+    def lookup(*args, **kwargs):
+        over.wait(20)
+        raise socket.gaierror("too late")
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    check(refusal(timeout=0.5, within=2), "no answer within 0.75 s", *CURES)
+    over.set()
+
+
+def test_gives_up_within_half_a_minute_by_default(point_to, monkeypatch):
+    deadlines = []
+
+    def give_up(seconds, call):
+        deadlines.append(seconds)
+        raise TimeoutError("no answer")
+
+    monkeypatch.setattr(ours, "_within", give_up)
+    check(refusal(), "no answer")
+    assert deadlines[0] <= 20  # the rest is for the imports of a slow machine
+
+
+def test_goes_on_after_one_cut(served):
+    served.fault = "cut once"
+    assert fetch(NAME).read_bytes() == served.files[REPOSITORY]
+    assert served.fault is None
+
+
+@pytest.mark.parametrize("fault", ["cut", "short"])
+def test_half_a_file_is_not_kept(served, fault, caplog):
+    monitor = logging.getLogger("huggingface_hub")
+    monitor.addHandler(caplog.handler)
+    served.fault = fault
+    check(refusal(within=10), "broke off", *CURES)
+    assert cached("blobs") == cached("snapshots") == []
+    monitor.removeHandler(caplog.handler)
+    assert caplog.messages == []  # one line is ours, and not one for each of the client's attempts
+    served.fault = None
+    assert fetch(NAME).read_bytes() == served.files[REPOSITORY]
+
+
+def test_a_corrupt_download_is_found_and_removed(served):
+    served.fault = "corrupt"
+    check(refusal(), "damaged", "SHA-256", "removed from the cache", *CURES)
+    assert cached("blobs") == cached("snapshots") == []
+    served.fault = None
+    assert fetch(NAME).read_bytes() == served.files[REPOSITORY]
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_a_cached_file_that_has_changed_is_found_and_removed(served, offline, monkeypatch):
+    path = fetch(NAME)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.resolve().write_bytes(content)
+    beside = path.with_name("notes.txt")
+    beside.write_text("the user's")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
+    check(refusal(), "damaged", "removed from the cache", *CURES)
+    assert cached("blobs") == []
+    assert cached("snapshots") == [beside]
+
+
+def test_a_damaged_file_in_a_cache_of_others_is_named(served, monkeypatch):
+    path = fetch(NAME)
+    blob = path.resolve()
+    blob.write_bytes(b"damaged")
+
+    def forbidden(self, missing_ok=False):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "unlink", forbidden)
+    check(refusal(), "damaged", f"delete {path.parent}", blob.name, *CURES)
+
+
+def test_no_file_is_trusted_without_a_checksum(served, monkeypatch):
+    served.fault = "no sha"
+    check(refusal(), "states no SHA-256", *CURES)
+    served.fault = None
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_SYMLINKS", True)  # cached under its plain name
+    path = fetch(NAME)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    check(refusal(), "no SHA-256", str(path), "--weights")
+    assert path.exists()
+
+
+def test_a_vast_file_is_refused_before_it_is_downloaded(served):
+    served.fault = "vast"
+    check(refusal(), str(10**12), *CURES)
+    assert cached("blobs") == []
+
+
+@pytest.mark.parametrize(("status", "words"), [(401, "HF_TOKEN"), (403, "HF_TOKEN"), (404, "404"), (500, "HTTP 500")])
+def test_says_what_the_hub_answers(served, status, words):
+    served.fault = status
+    check(refusal(), words, *CURES)
+
+
+def test_a_repository_that_is_not_there(hub):
+    check(refusal(), "does not have them", *CURES)
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet5000", "resnet50.nobody_in1k", "", "hf-hub:", "hf-hub:../../etc", "hf-hub:a/b/c", "gcvit_tiny.in1k"]
+)
+def test_a_name_without_weights_is_not_asked_for(hub, name):
+    check(refusal(name), repr(name))
+    assert hub.requests == []
+
+
+def test_the_system_says_that_the_disk_is_full(served, monkeypatch):
+    def full_disk(*args, **kwargs):
+        raise OSError(28, "No space left on device", "model.safetensors")
+
+    monkeypatch.setattr(ours, "hf_hub_download", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        fetch(NAME)

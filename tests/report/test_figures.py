@@ -1,0 +1,122 @@
+"""Figures show the numbers that they were given."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from bimodal.evaluate.metrics import measure
+from bimodal.report.accuracies import accuracies
+from bimodal.report.classes import class_counts, confusion, pooled, reliability
+from bimodal.report.comparison import evaluate
+from bimodal.report.conditions import group, open_runs
+from bimodal.report.curves import loss_by_step, removal_epochs, variance_by_epoch
+from bimodal.report.losses import before_and_after, first_cut, histogram
+from bimodal.report.network import network
+from bimodal.report.style import COLOURS, GONE, inline, png, svg
+from bimodal.train.run import Run
+from tests.runs import TRAIN, write_run
+
+
+def _texts(figure: Figure) -> set[str]:
+    axes = figure.axes[0]
+    shown = [text.get_text() for text in axes.texts]
+    return {*shown, *(text.get_text() for legend in figure.legends for text in legend.get_texts())}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return Run.open(write_run(tmp_path_factory.mktemp("runs"), "w", rule="wang"))
+
+
+def test_histogram_draws_all_losses_and_the_rules_numbers(run: Run) -> None:
+    cut, losses = first_cut(run), before_and_after(run)
+    assert cut is not None
+    assert losses is not None
+    before, after = losses
+    assert (before.size, after.size, cut.removed) == (TRAIN, TRAIN - 6, 6)
+    figure = histogram(before, cut, 6.0, "before")
+    axes = figure.axes[0]
+    heights = {bars[0].get_facecolor(): sum(bar.get_height() for bar in bars) for bars in axes.containers}
+    assert sorted(heights.values()) == [6, TRAIN - 6]
+    assert axes.get_yscale() == "log"
+    assert {line.get_xdata()[0] for line in axes.get_lines()} == {cut.m1, cut.m2, cut.threshold}
+    assert f"threshold {cut.threshold:.2f}" in _texts(figure)
+
+
+def test_a_run_without_removal_has_no_cut(tmp_path: Path) -> None:
+    run = Run.open(write_run(tmp_path, "n"))
+    assert first_cut(run) is None
+    assert removal_epochs(run) == []
+
+
+def test_counts_are_those_of_the_manifest(run: Run) -> None:
+    figure = class_counts(run.manifest, {"train": "training"}, run.removed)
+    train, gone = figure.axes[0].containers
+    assert sum(bar.get_height() for bar in train) == TRAIN
+    assert sum(bar.get_height() for bar in gone) == 6
+    assert "removed (6)" in _texts(figure)
+
+
+def test_removal_is_marked_where_it_came(run: Run) -> None:
+    (condition,) = group([run])
+    variance = variance_by_epoch([condition]).axes[0].get_lines()
+    assert list(variance[-1].get_xdata()) == [6, 6]
+    assert list(variance[0].get_ydata()) == pytest.approx(list(run.metrics["loss_variance"]))
+    assert list(loss_by_step(condition).axes[0].get_lines()[-1].get_xdata()) == [30, 30]
+
+
+def test_seeds_are_thin_lines_around_their_mean(tmp_path: Path) -> None:
+    paths = [write_run(tmp_path, f"n{seed}", seed=seed) for seed in range(3)]
+    (condition,) = group(open_runs(paths))
+    lines = variance_by_epoch([condition]).axes[0].get_lines()
+    mean = np.mean([run.metrics["loss_variance"] for run in condition.runs], axis=0)
+    assert len(lines) == 4
+    assert lines[-1].get_ydata() == pytest.approx(mean)
+
+
+def test_accuracies_are_dots(tmp_path: Path) -> None:
+    paths = [write_run(tmp_path, f"n{seed}", seed=seed, accuracy=0.4 + 0.1 * seed) for seed in range(3)]
+    evaluation = evaluate(group(open_runs(paths)), "test")
+    dots = accuracies(evaluation).axes[0].collections[0].get_offsets()[:, 1]
+    assert list(dots) == pytest.approx([100 * value for value in evaluation.results[0].accuracies])
+
+
+def test_matrices_and_bins_are_added_up_over_runs() -> None:
+    rng = np.random.default_rng(0)
+    labels, shares = rng.integers(0, 7, 200), rng.dirichlet(np.ones(7), 200)
+    halves = (measure(labels[:80], shares[:80]), measure(labels[80:], shares[80:]))
+    whole = measure(labels, shares)
+    matrix, bins = pooled(halves)
+    assert (matrix == whole.confusion).all()
+    assert bins.accuracy == pytest.approx(whole.reliability.accuracy)
+    assert bins.confidence == pytest.approx(whole.reliability.confidence)
+    assert {text.get_text() for text in confusion(matrix, "all").axes[0].texts} == {str(n) for n in matrix.ravel()}
+    bars = reliability(bins, "all", COLOURS[0]).axes[0].containers[0]
+    assert [bar.get_height() for bar in bars] == pytest.approx(list(bins.accuracy[bins.count > 0]))
+
+
+def test_network_names_the_head_as_the_paper_does(run: Run) -> None:
+    shown = _texts(network(run.network))
+    assert {"Dropout(0.6)", "Linear(64, 7)", "64 × 32 × 32", "455 weights"} <= shown
+    many = [{"name": f"backbone.{i}", "kind": "Conv2d"} for i in range(100)]
+    assert "... 60 more stages ..." in _texts(network(many))
+    assert network([{}, {"name": 3, "output": None, "parameters": "many"}]) is not None
+
+
+def test_files_are_repeatable_and_inline_pictures_follow_the_page(run: Run) -> None:
+    cut = first_cut(run)
+    assert cut is not None
+    losses = np.array([0.1, 5.0])
+    one, two = (svg(histogram(losses, cut, 6, "a $title$ <b>")) for _ in range(2))
+    assert one == two
+    assert "a $title$ &lt;b&gt;" in one
+    assert png(histogram(losses, cut, 6, "a")).startswith(b"\x89PNG")
+    body = inline(one, "losses-before", "a &quot;title&quot;")
+    assert body.startswith('<svg role="img" aria-label="a &quot;title&quot;"')
+    assert GONE in one
+    assert GONE not in body
+    assert "var(--c1)" in body
+    assert "http" not in body
+    assert 'id="losses-before-figure_1"' in body
