@@ -1,5 +1,6 @@
 """The paper's training as a LightningModule: cross entropy, Adam, and the loss of each example on the way."""
 
+import math
 from typing import Any
 
 import lightning.pytorch as pl
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
@@ -25,7 +27,7 @@ class EmotionModule(pl.LightningModule):
     Args:
         model: the classifier.
         lr: learning rate of Adam; the paper's is 1e-4.
-        schedule: `constant` as in the paper, or `cosine`: by epoch down to 0.
+        schedule: `constant` as in the paper, or `cycle`: see `learning_rate_factor`.
         seed: of dropout, together with the step.
 
     Raises:
@@ -86,4 +88,20 @@ class EmotionModule(pl.LightningModule):
         optimizer = torch.optim.Adam(self.parameters(), lr=self.lr, fused=True)
         if self.schedule == "constant":
             return optimizer
-        return [optimizer], [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.trainer.max_epochs or 1)]
+        epochs = self.trainer.max_epochs or 1
+        return [optimizer], [LambdaLR(optimizer, lambda epoch: learning_rate_factor(epoch, epochs))]
+
+
+def learning_rate_factor(epoch: int, epochs: int) -> float:
+    """Return the learning rate of an epoch (from 0) as a share of the highest: up for a fifth of them, then down to 0.
+
+    The course is that of Smith & Topin (2018), "Super-convergence", by epochs instead of steps: removal changes how
+    many steps an epoch has. Networks from random weights need the slow start.
+
+    >>> [round(learning_rate_factor(epoch, 10), 2) for epoch in range(10)]
+    [0.5, 1.0, 0.96, 0.85, 0.69, 0.5, 0.31, 0.15, 0.04, 0.0]
+    """
+    rising = max(1, epochs // 5)
+    if epoch < rising:
+        return (epoch + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (epoch - rising + 1) / (epochs - rising)))
