@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch are loaded
@@ -64,7 +66,36 @@ def bimodal(*arguments: object, **options: object) -> subprocess.CompletedProces
     )
 
 
-def fails_with_one_line(result: subprocess.CompletedProcess[str], *words: str) -> None:
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did: exit code, output, errors."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Call the entry point in this process, which spares the seconds that PyTorch takes to load."""
+
+    def call(*arguments: object) -> Outcome:
+        from bimodal.cli.main import run
+
+        monkeypatch.setattr(sys, "argv", ["bimodal", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "200")
+        capfd.readouterr()
+        try:
+            run()
+            code: object = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        return Outcome(code if isinstance(code, int) else 1, *capfd.readouterr())
+
+    return call
+
+
+def fails_with_one_line(result: subprocess.CompletedProcess[str] | Outcome, *words: str) -> None:
     """Check what bad input must do: exit code 2, one line that holds all of `words`, no traceback."""
     assert result.returncode == 2, (result.returncode, result.stdout, result.stderr)
     lines = [line for line in result.stderr.splitlines() if line.strip()]

@@ -17,6 +17,7 @@ from bimodal.report.comparison import Evaluation, evaluate
 from bimodal.report.conditions import group, open_runs
 from bimodal.report.gallery import Truth, against_truth
 from bimodal.report.page import write_report
+from bimodal.train.evaluate import evaluate_run
 from bimodal.train.run import Run
 
 RULES = ("none", "wang")
@@ -82,6 +83,7 @@ def _train_all(data: Path, runs: list[Path], epochs: int, tell: Callable[[str], 
         nonlocal done
         _train(data, run, epochs)
         with lock:
+            evaluate_run(run, split="test")
             done += 1
             removed = len(Run.open(run).removed)
             tell(f"trained {done}/{len(runs)}: {run.name}" + (f", {removed} faces removed" if removed else ""))
@@ -92,23 +94,19 @@ def _train_all(data: Path, runs: list[Path], epochs: int, tell: Callable[[str], 
 
 
 def _train(data: Path, run: Path, epochs: int) -> None:
-    """Call our own command line: each training has its process, and what the demo does is what a user would."""
+    """Call our own command line: each training has a process of its own, and the demo does what a user would."""
     rule, _, seed = run.name.partition("-seed")
     begin = [str(data), "--preset", "small", "--epochs", str(epochs), "--seed", seed, "--removal", rule]
     if rule != "none":
         begin += ["--removal-epoch", str(max(1, round(0.6 * epochs)))]
     began = (run / "config.yaml").is_file()
-    for arguments in (
-        ["train", "--out", str(run), *(["--resume"] if began else begin)],
-        ["evaluate", str(run), "--split", "test"],
-    ):
-        result = subprocess.run(
-            [sys.executable, "-m", "bimodal", *arguments],
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if result.returncode:
-            reason = result.stderr.strip().splitlines() or ["no reason given"]
-            raise InputError(f"the demo's training {run.name} failed: {reason[-1].removeprefix('bimodal: ')}")
+    result = subprocess.run(
+        [sys.executable, "-m", "bimodal", "train", "--out", str(run), *(["--resume"] if began else begin)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        reason = result.stderr.strip().splitlines() or ["no reason given"]
+        raise InputError(f"the demo's training {run.name} failed: {reason[-1].removeprefix('bimodal: ')}")

@@ -195,8 +195,12 @@ def test_other_folders_are_refused(tmp_path: Path) -> None:
     home.mkdir()
     (home / "letter.txt").write_text("mine")
     file.write_text("mine")
-    with pytest.raises(InputError, match="is not empty"):
+    (home / "figures").mkdir()
+    with pytest.raises(InputError, match="figures exists and is of no earlier report"):
         write_report([path], home, overwrite=True)
+    (home / "figures").rename(home / "pictures")
+    write_report([path], home)
+    assert (home / "letter.txt").read_text() == "mine"
     with pytest.raises(InputError, match="is a file"):
         write_report([path], file, overwrite=True)
     assert write_report([path], tmp_path / "new" / "report") == tmp_path / "new" / "report" / "report.html"

@@ -135,12 +135,10 @@ def _check(folder: Path, is_run: bool, overwrite: bool) -> None:
         raise InputError(f"--out must be a folder, but {folder} is a file; choose another")
     if (folder / FIGURES).exists() and not (folder / FIGURES).is_dir():
         raise InputError(f"{folder / FIGURES} is a file where the figures would go; move it away")
-    if not folder.exists() or not (page.exists() or any(folder.iterdir())):
-        return
     if page.exists() and not _is_ours(page):
         raise InputError(f"{page} was not written by {GENERATOR} and is not replaced; choose another --out")
-    if not page.exists() and not is_run:
-        raise InputError(f"{folder} is not empty and holds no earlier report; choose another --out")
+    if not page.exists() and (folder / FIGURES).exists() and not is_run:
+        raise InputError(f"{folder / FIGURES} exists and is of no earlier report; choose another --out")
     if page.exists() and not overwrite:
         raise InputError(f"{page} exists; replace it with --overwrite, or choose another --out")
 

@@ -16,8 +16,11 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.callbacks import LambdaCallback, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
 from torch.nn.functional import cross_entropy
 
+from bimodal.data.cache import decoded
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
@@ -109,6 +112,8 @@ def fit(
     pl.seed_everything(settings.seed, verbose=False)
     model = _build_model(settings)
     is_first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
+    if is_first:
+        _decode(manifest, settings.image_size)  # before the run folder is made: a broken picture leaves no trace
     if is_first and not resume:
         begin_run(out, manifest, settings, model, overwrite)
     faces = FaceData(manifest, settings, _count_workers(hardware))
@@ -149,6 +154,12 @@ def _check_faces(manifest: Manifest, settings: TrainSettings) -> None:
         raise InputError(
             f"{manifest.root} has no faces in split val, on which the weights are chosen; prepare with --val-share"
         )
+
+
+def _decode(manifest: Manifest, size: int) -> None:
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("decoding faces, once", total=len(manifest))
+        decoded(manifest, size, lambda done: bar.update(task, completed=done))
 
 
 def _build_model(settings: TrainSettings) -> EmotionClassifier:

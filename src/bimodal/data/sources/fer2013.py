@@ -74,7 +74,7 @@ def read_fer2013(path: Path, votes: Path | None = None, ferplus: bool = False) -
             problems.append(Problem(name, split, "unreadable", detail, "left out"))
             continue
         label, original = (second, own) if ferplus else (own, "")
-        entries.append(Entry(name, label, split, picture, "", original, second))
+        entries.append(Entry(name, label, split, picture, original_label=original, second_opinion=second))
     if majorities is not None and len(majorities) != row + 1:
         raise InputError(f"{votes} does not belong to {path}: {len(majorities)} rows of votes for {row + 1} pictures")
     if not entries:
