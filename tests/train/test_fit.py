@@ -144,6 +144,7 @@ def test_two_processes_train_one_model_and_write_one_run(tiny_data: Path, tmp_pa
     result = bimodal("train", tiny_data, "--out", out, *recipe, "--devices", "2", "--accelerator", "cpu")
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("epoch   1/3") == 1, "both processes speak"
+    assert "bimodal:" not in result.stderr, "one of the two failed"
     run = Run.open(out)
     assert run.metrics["examples"].tolist() == [70, 70, 70 - len(run.removed)]
     assert len(run.removed) > 0

@@ -67,6 +67,7 @@ def train(
             "expected a data folder: bimodal train DATA --out RUN; make one with bimodal prepare SOURCE DATA"
         )
 
+    from lightning.fabric.utilities.rank_zero import rank_zero_only
     from rich.console import Console
     from rich.markup import escape
 
@@ -90,6 +91,8 @@ def train(
     except KeyboardInterrupt:
         console.print(f"\ninterrupted; go on with: bimodal train --out {escape(str(out))} --resume")
         raise
+    if rank_zero_only.rank:  # type: ignore[attr-defined]  # of several processes one speaks
+        return
     best = run.metrics["val_accuracy"].max()
     console.print(
         f"\n[bold]{escape(str(out))}[/bold]  best validation accuracy {best:.3f}, {len(run.removed)} faces removed\n"

@@ -137,6 +137,7 @@ def fit(
         raise
     if is_first:
         finish_run(out, manifest, settings, removal, keeper.best[0], trainer.strategy.root_device)
+    trainer.strategy.barrier("finished")  # or another process would read what is not written yet
     return Run.open(out)
 
 

@@ -1,0 +1,14 @@
+"""A data folder of drawn faces for the benchmarks."""
+
+from pathlib import Path
+
+from bimodal.data.drawn import write_set
+from bimodal.data.options import PrepareOptions
+from bimodal.data.prepare import prepare
+
+
+def draw(folder: Path, train: int, side: int = 160) -> Path:
+    """Draw and prepare a set, and return its data folder; the aligned faces of SFEW have 143 by 181 pixels."""
+    write_set(folder / "drawn", count=train, val=7, test=7, size=side)
+    prepare(folder / "drawn", folder / "data", PrepareOptions())
+    return folder / "data"

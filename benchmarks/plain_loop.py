@@ -1,0 +1,124 @@
+"""The paper's recipe as a script usually writes it: the yardstick of training_speed.py. It knows no way of ours."""
+
+import csv
+import io
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torchvision import transforms as T
+
+from bimodal.emotions import CODES
+
+
+class Pictures(Dataset[Any]):
+    """The training pictures of a data folder, decoded and resized whenever they are asked for."""
+
+    def __init__(self, folder: Path, side: int, augment: bool) -> None:
+        with open(folder / "manifest.csv", encoding="utf-8", newline="") as file:
+            self.rows = [row for row in csv.DictReader(file) if row["split"] == "train"]
+        self.folder = folder
+        changes = [
+            T.ColorJitter(brightness=0.2),
+            T.RandomAffine(15, translate=(0.0625, 0.0625), scale=(0.9, 1.1)),
+            T.Lambda(compress),
+            T.ColorJitter(saturation=0.2, hue=0.05),
+        ]
+        augmentation = [T.RandomHorizontalFlip(), *(T.RandomApply([change], p=0.5) for change in changes)]
+        self.transform = T.Compose(
+            [
+                T.Resize((side, side)),
+                *(augmentation if augment else []),
+                T.ToTensor(),
+                T.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, i: int) -> tuple[torch.Tensor, int]:
+        with Image.open(self.folder / self.rows[i]["image"]) as picture:
+            return self.transform(picture.convert("RGB")), CODES[self.rows[i]["label"]]
+
+
+def compress(picture: Image.Image) -> Image.Image:
+    """Compress and decompress as JPEG of quality 60 to 100."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=random.randint(60, 100))
+    return Image.open(buffer).convert("RGB")
+
+
+def in_seeds_order(pictures: Pictures, batch_size: int, seed: int) -> DataLoader[Any]:
+    """Return batches in the order in which `bimodal train` sees them with this seed, so that losses can be compared."""
+    return DataLoader(pictures, batch_size, sampler=DistributedSampler(pictures, 1, 0, seed=seed))
+
+
+def train(
+    model: nn.Module,
+    loader: DataLoader[Any],
+    epochs: int,
+    lr: float,
+    begin: Callable[[], None],
+    end: Callable[[], None],
+) -> list[float]:
+    """Train in the plainest way; `begin` and `end` are called around each epoch. Return the loss of each step."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    losses = []
+    model.train()
+    for epoch in range(epochs):
+        loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+        begin()
+        for images, labels in loader:
+            optimizer.zero_grad()
+            loss = cross_entropy(model(images), labels)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        end()
+    return losses
+
+
+class PlainModule(pl.LightningModule):
+    """The same in Lightning, with its defaults."""
+
+    def __init__(self, model: nn.Module, lr: float, begin: Callable[[], None], end: Callable[[], None]) -> None:
+        super().__init__()
+        self.model, self.lr, self.begin, self.end = model, lr, begin, end
+        self.losses: list[float] = []
+
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        loss = cross_entropy(self.model(batch[0]), batch[1])
+        self.losses.append(loss.item())
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.parameters(), lr=self.lr)
+
+    def on_train_epoch_start(self) -> None:
+        self.begin()
+
+    def on_train_epoch_end(self) -> None:
+        self.end()
+
+
+def train_with_lightning(
+    model: nn.Module,
+    loader: DataLoader[Any],
+    epochs: int,
+    lr: float,
+    begin: Callable[[], None],
+    end: Callable[[], None],
+) -> list[float]:
+    """Train as `train` does, in Lightning."""
+    module = PlainModule(model, lr, begin, end)
+    quiet: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    pl.Trainer(accelerator="cpu", max_epochs=epochs, enable_model_summary=False, **quiet).fit(module, loader)
+    return module.losses

@@ -1,0 +1,179 @@
+"""Claim: on a CPU `bimodal train` passes at least 2.5 times the pictures per second of a plain loop, at equal losses."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from measure import alternate, options, ratios, show, spread, verdict
+
+BAR = 2.5
+WAYS = {
+    "plain": "plain loop",
+    "lightning": "plain Lightning",
+    "kept": "plain loop, freed memory kept",
+    "last": "plain loop, freed memory kept, channels last",
+    "bimodal": "bimodal train",
+}
+EPOCHS = 2
+"""The first warms up; the last is measured."""
+
+
+def main() -> None:
+    parser = options(__doc__ or "", rounds=3, threads=True)
+    parser.add_argument("--steps", type=int, default=2, help="steps in an epoch [2]")
+    parser.add_argument("--side", type=int, default=160, help="side of the pictures on disk, in pixels [160]")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="which to measure [all]")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.threads:
+        os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
+    if arguments.worker:
+        print(json.dumps(work(**json.loads(arguments.worker))))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        compare(Path(folder), arguments)
+
+
+def compare(folder: Path, arguments: argparse.Namespace) -> None:
+    """Measure speed, then losses."""
+    from faces import draw
+
+    recipe: dict[str, Any] = {"backbone": "resnet50", "image_size": 224, "batch_size": 64}
+    if arguments.quick:
+        recipe = {"backbone": "test_resnet", "image_size": 64, "batch_size": 8}
+    faces = recipe["batch_size"] * arguments.steps
+    data = draw(folder, faces, side=arguments.side)
+    curves: dict[str, list[float]] = {}
+    frugality: dict[str, list[float]] = {way: [] for way in arguments.ways}
+
+    def speed(way: str) -> float:
+        result = run(way, data, recipe)
+        curves[way] = result["losses"]
+        frugality[way].append(faces / result["computing"])
+        return float(faces / result["seconds"])
+
+    rounds = 1 if arguments.quick else arguments.rounds
+    speeds = alternate({way: partial(speed, way) for way in arguments.ways}, rounds)
+    first = arguments.ways[0]
+    show(
+        f"Training {recipe['backbone']}, {recipe['image_size']} px, batches of {recipe['batch_size']}; "
+        f"pictures of {arguments.side} px on disk",
+        [
+            "way",
+            "pictures per second, median (min to max)",
+            f"times {WAYS[first]}",
+            "pictures per second of processor time",
+            f"times {WAYS[first]}",
+        ],
+        [
+            [
+                WAYS[way],
+                *(spread(speeds[way]), spread(ratios(speeds[way], speeds[first]))),
+                *(spread(frugality[way]), spread(ratios(frugality[way], frugality[first]))),
+            ]
+            for way in speeds
+        ],
+    )
+    compare_losses(data, recipe, curves)
+    if {"plain", "bimodal"} <= speeds.keys():
+        ratio = median(ratios(speeds["bimodal"], speeds["plain"]))
+        verdict(f"at least {BAR} times the pictures per second of a plain loop", ratio >= BAR)
+
+
+def compare_losses(data: Path, recipe: dict[str, Any], curves: dict[str, list[float]]) -> None:
+    """Print how far the loss curves lie apart: without chance, and beside two plain loops that differ by chance alone."""
+    still = recipe | {"augment": "none", "dropout_features": 0.0, "dropout_hidden": 0.0, "batch_size": 8}
+    if not {"plain", "bimodal"} <= curves.keys():
+        return
+    exact = [run(way, data, still)["losses"] for way in ("plain", "bimodal")]
+    chance = run("plain", data, recipe, chance=1)["losses"]
+    show(
+        "Loss curves, the same first weights and order of faces",
+        ["two trainings", "steps", "largest difference of a step's loss", "difference of the mean loss"],
+        [
+            ["plain loop, bimodal train; no augmentation, no dropout", *apart(*exact)],
+            ["plain loop, bimodal train; the recipe", *apart(curves["plain"], curves["bimodal"])],
+            ["plain loop, plain loop with other draws; the recipe", *apart(curves["plain"], chance)],
+        ],
+    )
+
+
+def apart(one: list[float], other: list[float]) -> list[str]:
+    """Return the number of steps, the largest difference of a step, and the difference of the means."""
+    largest = max(abs(a - b) for a, b in zip(one, other, strict=True))
+    return [str(len(one)), f"{largest:.4f}", f"{abs(sum(one) - sum(other)) / len(one):.4f}"]
+
+
+def run(way: str, data: Path, recipe: dict[str, Any], chance: int = 0) -> Any:
+    """Measure one way in a process of its own: what one tells the C library must not reach the other."""
+    task = json.dumps({"way": way, "data": str(data), "recipe": recipe, "chance": chance})
+    result = subprocess.run([sys.executable, __file__, "--worker", task], capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise SystemExit(f"{way} failed:\n{result.stderr}")
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def work(way: str, data: str, recipe: dict[str, Any], chance: int) -> dict[str, Any]:
+    """Train for two epochs; return the seconds of the last one, those of the processor, and the loss of each step."""
+    stamps: list[tuple[float, float]] = []
+
+    def stamp() -> None:
+        stamps.append((time.perf_counter(), time.process_time()))
+
+    losses = train_bimodal(data, recipe, stamp) if way == "bimodal" else train_plain(way, data, recipe, chance, stamp)
+    seconds, computing = (end - begin for begin, end in zip(*stamps[-2:], strict=True))
+    return {"seconds": seconds, "computing": computing, "losses": losses}
+
+
+def train_bimodal(data: str, recipe: dict[str, Any], stamp: Any) -> list[float]:
+    """Train as `bimodal train` does, all of it: removal's bookkeeping, logs, and the callbacks of every step."""
+    import pandas as pd
+
+    from bimodal.train.fit import fit
+    from bimodal.train.module import EmotionModule
+    from bimodal.train.settings import TrainSettings
+
+    # Lightning calls these around the training batches of an epoch; our module leaves both free.
+    EmotionModule.on_train_epoch_start = lambda self: stamp()  # type: ignore[method-assign]
+    EmotionModule.on_validation_start = lambda self: stamp()  # type: ignore[method-assign]
+    settings = TrainSettings.preset("paper", recipe | {"pretrained": False, "epochs": EPOCHS})
+    with tempfile.TemporaryDirectory() as out:
+        fit(Path(data), Path(out) / "run", settings, tell=lambda line: None)
+        return [float(loss) for loss in pd.read_csv(Path(out) / "run" / "steps.csv")["train_loss"]]
+
+
+def train_plain(way: str, data: str, recipe: dict[str, Any], chance: int, stamp: Any) -> list[float]:
+    """Train as a plain script does, from the weights that `bimodal train` starts from."""
+    import lightning.pytorch as pl
+    import torch
+
+    from bimodal.models import EmotionClassifier
+    from bimodal.train import TrainSettings
+    from bimodal.train.memory import keep_freed_memory
+    from plain_loop import Pictures, in_seeds_order, train, train_with_lightning
+
+    settings = TrainSettings.preset("paper", recipe)
+    pl.seed_everything(settings.seed, verbose=False)
+    size = settings.image_size
+    dropout = settings.dropout_features, settings.dropout_hidden
+    model: torch.nn.Module = EmotionClassifier(settings.backbone, settings.hidden, *dropout, size)
+    pl.seed_everything(settings.seed + chance, verbose=False)
+    loader = in_seeds_order(Pictures(Path(data), size, settings.augment == "paper"), settings.batch_size, settings.seed)
+    if way in ("kept", "last"):
+        keep_freed_memory()
+    if way == "last":
+        model = model.to(memory_format=torch.channels_last)
+    loop = train_with_lightning if way == "lightning" else train
+    return loop(model, loader, EPOCHS, settings.lr, stamp, stamp)
+
+
+if __name__ == "__main__":
+    main()

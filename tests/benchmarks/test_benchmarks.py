@@ -1,0 +1,41 @@
+"""Each benchmark runs at a tiny size and prints its table and its verdict; the numbers are not looked at here."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+ROWS = {
+    "removal_cost": ["the training pass", "a clean pass after each epoch", "with", "without"],
+    "training_speed": ["plain loop", "bimodal train", "plain loop, bimodal train; no augmentation, no dropout"],
+    "ledger_speed": ["bimodal", "pandas", "dict"],
+    "startup": ["python -c pass", "bimodal --help"],
+}
+OPTIONS = {"removal_cost": ["--steps", "2"], "training_speed": ["--ways", "plain", "bimodal"]}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_benchmark_prints_its_table(name: str) -> None:
+    result = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / f"{name}.py", "--quick", *OPTIONS.get(name, [])],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    table = [line for line in result.stdout.splitlines() if line.startswith("| ")]
+    firsts = [line.split("|")[1].strip() for line in table]
+    assert set(ROWS[name]) <= set(firsts), result.stdout
+    assert all("nan" not in line for line in table)
+    assert result.stdout.rstrip().endswith(("holds", "DOES NOT HOLD"))
+
+
+def test_every_benchmark_is_described() -> None:
+    page = (ROOT / "benchmarks" / "README.md").read_text()
+    for name in ROWS:
+        assert f"`{name}.py`" in page
