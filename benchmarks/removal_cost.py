@@ -50,7 +50,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
     shares = alternate({losses: partial(share, losses) for losses in parts}, rounds)
     about = f"{recipe['backbone']}, {recipe['image_size']} px, batches of {recipe['batch_size']}"
     show(
-        f"Removal's share of a training epoch of {arguments.steps} steps ({about}), by the time spent in it",
+        f"Removal's share of a training epoch ({about}; steps an epoch: {arguments.steps}), by the time spent in it",
         ["losses from", "% of the epoch without it, median (min to max)", *NAMES.values()],
         [
             [

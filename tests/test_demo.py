@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread, main_thread
 
 import pytest
 
+from bimodal.demo import _train_all, run_demo
+from bimodal.errors import InputError
 from tests.conftest import bimodal, fails_with_one_line
 
 SMALL_DEMO = ["demo", "--seeds", "2", "--faces", "100", "--epochs", "2"]
@@ -54,6 +57,66 @@ def test_demo_leaves_other_folders_alone(tmp_path: Path) -> None:
     fails_with_one_line(bimodal(*SMALL_DEMO, cwd=tmp_path), "bimodal-demo", "no earlier demo")
     assert [file.name for file in (tmp_path / "bimodal-demo").iterdir()] == ["thesis.tex"]
     fails_with_one_line(bimodal("demo", "--seeds", "1", cwd=tmp_path), "--seeds must be from 2 to 20")
+
+
+def test_demo_with_other_settings_is_another_demo(folder: Path, tmp_path: Path) -> None:
+    for more in (["--faces", "101"], ["--epochs", "3"]):
+        fails_with_one_line(bimodal(*SMALL_DEMO, *more, cwd=folder), "an earlier demo with other settings")
+    (tmp_path / "file").touch()
+    fails_with_one_line(bimodal(*SMALL_DEMO, "--out", "file", cwd=tmp_path), "must be a folder")
+
+
+def test_more_seeds_go_on_and_folders_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    class StopError(Exception):
+        """Ends the demo before it trains."""
+
+    def train(data: Path, runs: list[Path], *_: object) -> None:
+        asked.append([run.name for run in runs])
+        raise StopError
+
+    monkeypatch.setattr("bimodal.demo._train_all", train)
+    for seeds in (2, 3):
+        with pytest.raises(StopError):
+            run_demo(tmp_path / "a/b", seeds, faces=100, epochs=2)
+    assert [len(names) for names in asked] == [4, 6]
+    assert set(asked[0]) < set(asked[1])
+
+
+@pytest.mark.parametrize("how", ["failure", "Ctrl-C"])
+def test_the_other_trainings_end_when_one_fails_or_at_ctrl_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """In place of each training a process of ours: it says that it began, then fails or takes a minute."""
+    code = (
+        "import sys, time; from pathlib import Path; out = Path(sys.argv[4]); out.mkdir()\n"
+        "if out.name == 'none-seed0' and out.with_name('fail').exists():\n"
+        "    while not out.with_name('wang-seed0').exists(): time.sleep(0.02)\n"
+        "    sys.exit('bimodal: no luck')\n"
+        "time.sleep(60)\n"
+    )
+    (tmp_path / "fake.py").write_text(code)
+    monkeypatch.setattr("bimodal.demo._BIMODAL", (sys.executable, str(tmp_path / "fake.py"), "x"))
+    monkeypatch.setattr("bimodal.demo.os.sched_getaffinity", lambda _: {0, 1})
+    runs = [tmp_path / f"{rule}-seed{seed}" for seed in range(3) for rule in ("none", "wang")]
+    start = time.monotonic()
+    if how == "failure":
+        (tmp_path / "fail").touch()
+        with pytest.raises(InputError, match="none-seed0 failed: no luck"):
+            _train_all(tmp_path, runs, 2, lambda line: None)
+    else:
+
+        def interrupt() -> None:
+            while not (runs[0].exists() and runs[1].exists()):
+                time.sleep(0.02)
+            signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
+
+        Thread(target=interrupt).start()
+        with pytest.raises(KeyboardInterrupt):
+            _train_all(tmp_path, runs, 2, lambda line: None)
+    assert time.monotonic() - start < 20
+    assert sum(run.exists() for run in runs) <= 3, "it began others"
 
 
 def test_demo_says_why_a_training_failed(folder: Path, tmp_path: Path) -> None:

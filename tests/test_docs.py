@@ -4,11 +4,14 @@ import doctest
 import importlib
 import pkgutil
 import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 import bimodal
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Outcome
 
 MODULES = sorted(
     module.name for module in pkgutil.walk_packages(bimodal.__path__, "bimodal.") if module.name != "bimodal.__main__"
@@ -24,7 +27,39 @@ def test_docstring_examples(name: str) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_lead_somewhere(document) -> None:
+def test_links_lead_somewhere(document: Path) -> None:
     text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
     for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text):
         assert (document.parent / target).exists(), target
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    """Return the fenced blocks of a document in a language ("" for none)."""
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", document.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+    )
+
+
+def test_the_readmes_python_runs() -> None:
+    (block,) = blocks(ROOT / "README.md", "python")
+    names: dict[str, object] = {}
+    exec(compile(block, "README.md", "exec"), names)
+    assert "removal" in names
+
+
+def test_the_readmes_five_lines_lead_from_a_folder_to_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Outcome]
+) -> None:
+    (block,) = [block for block in blocks(ROOT / "README.md", "") if "bimodal prepare faces" in block]
+    lines = [line.partition("#")[0] for line in block.strip().splitlines()]
+    assert len(lines) == 5
+    monkeypatch.chdir(tmp_path)
+    assert cli("draw", "faces", "--count", "60", "--size", "40").returncode == 0
+    for command in ";".join(lines).split(";"):
+        program, *arguments = shlex.split(command)
+        assert program == ".venv/bin/bimodal"
+        if arguments[0] == "train":  # the paper's network takes hours on a CPU
+            arguments += ["--preset", "small", "--epochs", "2", "--image-size", "32", "--batch-size", "8"]
+        result = cli(*arguments)
+        assert result.returncode == 0, (command, result.stderr)
+    assert (tmp_path / "bimodal-report/report.html").is_file()

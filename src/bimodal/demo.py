@@ -1,18 +1,22 @@
 """The whole job on faces that we draw: prepare, train without and with removal, evaluate, compare, report."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+from bimodal import __version__
 from bimodal.data.drawn import write_set
 from bimodal.data.options import PrepareOptions
 from bimodal.data.prepare import prepare
 from bimodal.errors import InputError
+from bimodal.files import write_atomically
 from bimodal.report.comparison import Evaluation, evaluate
 from bimodal.report.conditions import group, open_runs
 from bimodal.report.gallery import Truth, against_truth
@@ -21,6 +25,8 @@ from bimodal.train.evaluate import evaluate_run
 from bimodal.train.run import Run
 
 RULES = ("none", "wang")
+FILE = "demo.json"
+_BIMODAL = (sys.executable, "-m", "bimodal")
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ def run_demo(
 ) -> Demo:
     """Draw faces with known wrong labels, train without and with removal, and say what it was good for.
 
-    What is there already is kept: an interrupted demo goes on where it stopped.
+    What is there already is kept: an interrupted demo goes on where it stopped, and more seeds may be asked for.
 
     Args:
         out: the folder for faces, runs and report.
@@ -53,11 +59,9 @@ def run_demo(
         tell: takes the lines that say how it goes.
 
     Raises:
-        InputError: if `out` holds something else.
+        InputError: if `out` holds something else, or a demo with other faces or epochs.
     """
-    if out.exists() and not (out / "drawn").is_dir() and any(out.iterdir()):
-        raise InputError(f"{out} is not empty and no earlier demo; move it away, or run the demo in another folder")
-    out.mkdir(exist_ok=True)
+    _begin(out, {"version": __version__, "faces": faces, "epochs": epochs})
     if not (out / "drawn").is_dir():
         tell(f"drawing {faces} training faces, a tenth of them with a wrong label")
         write_set(out / "drawn", faces, wrong=0.1, seed=0, val=faces // 4, test=faces // 2)
@@ -73,15 +77,34 @@ def run_demo(
     return Demo(evaluate(conditions, "test"), truth, page)
 
 
+def _begin(out: Path, settings: dict[str, object]) -> None:
+    """Make the folder, or see that the demo in it is this one."""
+    file, content = out / FILE, (json.dumps(settings) + "\n").encode()
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out must be a folder, but {out} is a file; choose another")
+    if file.is_file():
+        with file.open("rb") as stream:
+            if stream.read(4096) != content:
+                raise InputError(
+                    f"an earlier demo with other settings is in {out}; move it away, or choose another --out"
+                )
+    elif out.exists() and any(out.iterdir()):
+        raise InputError(f"{out} is not empty and no earlier demo; move it away, or choose another --out")
+    else:
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, lambda part: part.write_bytes(content))
+
+
 def _train_all(data: Path, runs: list[Path], epochs: int, tell: Callable[[str], None]) -> None:
     """Train and evaluate all runs, one for each core at a time: small networks gain little from a second thread."""
     todo = [run for run in runs if not (run / "predictions_test.csv").is_file()]
     done = len(runs) - len(todo)
     lock = Lock()
+    children = _Children()
 
     def train(run: Path) -> None:
         nonlocal done
-        _train(data, run, epochs)
+        _train(data, run, epochs, children)
         with lock:
             evaluate_run(run, split="test")
             done += 1
@@ -89,24 +112,62 @@ def _train_all(data: Path, runs: list[Path], epochs: int, tell: Callable[[str], 
             tell(f"trained {done}/{len(runs)}: {run.name}" + (f", {removed} faces removed" if removed else ""))
 
     tell(f"training {len(todo)} small networks, with and without removal")
-    with ThreadPoolExecutor(min(len(os.sched_getaffinity(0)), 8)) as pool:
-        list(pool.map(train, todo))
+    pool = ThreadPoolExecutor(min(len(os.sched_getaffinity(0)), 8))
+    try:
+        for future in as_completed([pool.submit(train, run) for run in todo]):
+            future.result()
+    except BaseException:  # a training that failed, or Ctrl-C
+        pool.shutdown(wait=False, cancel_futures=True)
+        children.stop()
+        raise
+    finally:
+        pool.shutdown()
 
 
-def _train(data: Path, run: Path, epochs: int) -> None:
+class _Children:
+    """Calls of our own command line, which end when we do."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """Run `bimodal` with one thread; return its exit code and what it wrote of errors."""
+        with self._lock:
+            if self._stopped:
+                return 130, ""
+            process = subprocess.Popen(
+                [*_BIMODAL, *arguments],
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                process_group=0,  # so that Ctrl-C comes to us alone, and to each of them once, from us
+            )
+            self._running.add(process)
+        _, errors = process.communicate()
+        with self._lock:
+            self._running.discard(process)
+        return process.returncode, errors
+
+    def stop(self) -> None:
+        """End those that run, as Ctrl-C does, and start no more."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                process.send_signal(signal.SIGINT)
+
+
+def _train(data: Path, run: Path, epochs: int, children: _Children) -> None:
     """Call our own command line: each training has a process of its own, and the demo does what a user would."""
     rule, _, seed = run.name.partition("-seed")
     begin = [str(data), "--preset", "small", "--epochs", str(epochs), "--seed", seed, "--removal", rule]
     if rule != "none":
         begin += ["--removal-epoch", str(max(1, round(0.6 * epochs)))]
     began = (run / "config.yaml").is_file()
-    result = subprocess.run(
-        [sys.executable, "-m", "bimodal", "train", "--out", str(run), *(["--resume"] if began else begin)],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode:
-        reason = result.stderr.strip().splitlines() or ["no reason given"]
+    code, errors = children.run("train", "--out", str(run), *(["--resume"] if began else begin))
+    if code:
+        reason = errors.strip().splitlines() or ["no reason given"]
         raise InputError(f"the demo's training {run.name} failed: {reason[-1].removeprefix('bimodal: ')}")

@@ -1,9 +1,18 @@
-"""Writing a file so that it is there wholly or not at all."""
+"""Writing a file or a folder so that it is there wholly or not at all, and never over what is not ours."""
 
+import errno
 import os
-import tempfile
-from collections.abc import Callable
+import secrets
+import shutil
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
+
+from bimodal.errors import InputError
+
+_PREFIX = ".bimodal-"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -11,19 +20,129 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
     A crash, a full disk or Ctrl-C leaves the old file, or none; never half of one.
 
+    Raises:
+        OSError: it cannot be written; the error names `path`.
+
+    >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> write_atomically(folder / "a.txt", lambda file: file.write_text("whole"))
     >>> [file.name for file in folder.iterdir()]
     ['a.txt']
     """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=path.suffix)
-    os.close(descriptor)
-    part = Path(name)
+    part = _beside(path, path.suffix)
+    with _errors_name(path):
+        try:
+            write(part)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def staged_folder(
+    out: Path, overwrite: bool = False, ours: Collection[str] = (), marks: Collection[str] = ()
+) -> Iterator[Path]:
+    """Give an empty folder beside `out` to write into, and rename it to `out` at the end.
+
+    If anything goes wrong meanwhile, Ctrl-C and a full disk included, it is removed, and `out` stays as it was.
+
+    Args:
+        out: the folder to make, and the folders above it; it may be there if it is empty.
+        overwrite: whether it may replace a folder of ours.
+        ours, marks: how to know a folder of ours, see `may_replace`.
+
+    Raises:
+        InputError: `out` exists, and may not be replaced.
+        OSError: it cannot be written.
+
+    >>> import tempfile
+    >>> out = Path(tempfile.mkdtemp()) / "new"
+    >>> with staged_folder(out) as folder:
+    ...     _ = (folder / "a.txt").write_text("whole")
+    >>> [path.name for path in out.parent.iterdir()]
+    ['new']
+    """
+    out = Path(os.path.abspath(out))
+    filled = os.path.lexists(out) and not _is_empty_folder(out)
+    if filled and not overwrite:
+        raise InputError(f"{out} exists; choose another folder, or replace it with --overwrite")
+    may_replace(out, ours, marks)
+    with _errors_name(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staging = _beside(out)
+        staging.mkdir()
+        try:
+            yield staging
+            if filled:
+                _replace(out, staging)
+            else:
+                os.rename(staging, out)  # an empty folder gives way to it
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def may_replace(out: Path, ours: Collection[str], marks: Collection[str]) -> None:
+    """Refuse to replace a folder that is not ours, or that holds anything which is not.
+
+    A folder that is not there, or is empty, may always be replaced; a link or a file never.
+
+    Args:
+        out: the folder.
+        ours: the names, or patterns of names (`*.csv`), of all that we write into such a folder.
+        marks: the files by which a folder of ours is known.
+
+    Raises:
+        InputError: it may not be replaced; the message names what would be lost.
+
+    >>> import tempfile
+    >>> home = Path(tempfile.mkdtemp())
+    >>> may_replace(home, ours=("a.txt",), marks=("a.txt",))
+    >>> (home / "a.txt").touch(); (home / "letter").touch()
+    >>> may_replace(home, ours=("a.txt",), marks=("a.txt",))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    bimodal.errors.InputError: ... holds 'letter', which --overwrite would delete; move it away, or ...
+    """
+    if not os.path.lexists(out) or _is_empty_folder(out):
+        return
+    if out.is_symlink() or not out.is_dir() or not all((out / mark).is_file() for mark in marks):
+        raise InputError(f"--overwrite replaces only a folder with {' and '.join(marks)}, and {out} is none")
+    for name in sorted(os.listdir(out)):
+        if not any(fnmatchcase(name, own) for own in (*ours, f"{_PREFIX}*")):
+            raise InputError(
+                f"{out} holds {name!r}, which --overwrite would delete; move it away, or choose another folder"
+            )
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
+
+
+def _beside(path: Path, suffix: str = "") -> Path:
+    return path.with_name(f"{_PREFIX}{secrets.token_hex(6)}{suffix}")
+
+
+@contextmanager
+def _errors_name(path: Path) -> Iterator[None]:
+    """Let the system's errors name `path` where they name nothing, or a file of ours that is gone by then."""
     try:
-        write(part)
-        umask = os.umask(0)
-        os.umask(umask)
-        part.chmod(0o666 & ~umask)  # temporary files are private; the finished one need not be
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        named = error.filename is not None and _PREFIX not in str(error.filename)
+        if named and error.errno not in _FULL:  # on a full disk, copying names the file that it read
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _replace(out: Path, staging: Path) -> None:
+    old = _beside(out)
+    os.rename(out, old)
+    try:
+        os.rename(staging, out)
+    except BaseException:
+        with suppress(OSError):
+            os.rename(old, out)
+        raise
+    shutil.rmtree(old)

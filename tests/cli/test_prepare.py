@@ -1,3 +1,4 @@
+import shutil
 import signal
 import subprocess
 import sys
@@ -83,6 +84,18 @@ def test_out_is_kept(source: Path, tmp_path: Path, run: Run) -> None:
         assert code == 2
         assert "--overwrite" in errors
     assert [path.name for path in out.iterdir()] == ["mine.txt"]
+
+
+def test_says_that_val_was_halved(source: Path, tmp_path: Path, run: Run) -> None:
+    (tmp_path / "splits").mkdir()
+    for split in ("train", "val"):
+        shutil.copytree(source, tmp_path / "splits" / split)
+    for share, says in (([], "half of its val became test"), (["--test-share", 0.25], "0.25 of its val became test")):
+        code, out, errors = run(tmp_path / "splits", tmp_path / "data", "--overwrite", *share)
+        assert code == 0, errors
+        assert says in out
+    _, out, _ = run(tmp_path / "splits", tmp_path / "data", "--overwrite", "--test-share", 0)
+    assert "became test" not in out
 
 
 def test_ctrl_c_leaves_nothing(source: Path, tmp_path: Path) -> None:

@@ -15,14 +15,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from bimodal.data.drawing.photograph import Circumstances, draw_face
-from bimodal.data.drawn import NO_FACE, SFEW_COUNTS, DrawnSet, class_counts, draw_set, write_set
+from bimodal.data.drawn import NO_FACE, DrawnSet, class_counts, draw_set, write_set
+from bimodal.data.sampling import SFEW
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 
 
 def largest_remainder(count: int) -> list[int]:
     """Share out in exact fractions; a class whose share is under one gets one first."""
-    exact = [Fraction(share * count, sum(SFEW_COUNTS)) for share in SFEW_COUNTS]
+    exact = [Fraction(share * count, sum(SFEW["train"])) for share in SFEW["train"]]
     seats = [int(share) for share in exact]
     order = sorted(range(len(exact)), key=lambda i: (seats[i] - exact[i], i))
     for i in order[: count - sum(seats)]:
@@ -148,13 +149,19 @@ def test_an_existing_folder_is_kept_and_only_a_drawn_set_is_replaced(tmp_path: P
     write_set(out, 8, size=32, overwrite=True)
     assert len(pd.read_csv(out / "truth.csv")) == 8
     (out / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match="not a drawn set"):
+    with pytest.raises(InputError, match=r"'notes\.txt', which --overwrite would delete"):
         write_set(out, 9, size=32, overwrite=True)
     assert (out / "notes.txt").read_text() == "mine"
+    (out / "notes.txt").unlink()
+    (out / "truth.csv").write_text("image,who\n")
+    with pytest.raises(InputError, match="not of a drawn set"):
+        write_set(out, 9, size=32, overwrite=True)
     file = tmp_path / "file"
     file.write_text("mine")
-    with pytest.raises(InputError, match="not a drawn set"):
+    with pytest.raises(InputError, match=r"only a folder with truth\.csv"):
         write_set(file, 9, size=32, overwrite=True)
+    (tmp_path / "empty").mkdir()
+    write_set(tmp_path / "empty", 7, size=32)
 
 
 def test_an_interrupted_drawing_leaves_what_was_there(tmp_path: Path) -> None:

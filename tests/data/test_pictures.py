@@ -96,7 +96,9 @@ def test_refuses_with_the_reason(content: bytes, says: str, tmp_path: Path) -> N
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-@pytest.mark.parametrize("side", [9_000, 12_000, 50_000])  # in silence, with a warning, with an error of Pillow's
+@pytest.mark.parametrize(
+    "side", [6_400, 9_000, 12_000, 50_000]
+)  # in silence, with a warning, with an error of Pillow's
 def test_a_bomb_is_refused_by_its_header(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(self: Image.Image) -> None:
         raise AssertionError("decoded")

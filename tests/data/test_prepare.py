@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from bimodal.data.cache import decoded
 from bimodal.data.faces import Face
 from bimodal.data.manifest import Manifest
 from bimodal.data.options import PrepareOptions
@@ -178,6 +179,17 @@ def test_missing_splits(tmp_path: Path, noise: Noise) -> None:
         prepare(tmp_path / "s", tmp_path / "d")
 
 
+def test_of_a_source_with_val_and_no_test(tmp_path: Path, noise: Noise) -> None:
+    for label, first in (("happy", 0), ("sad", 50)):
+        for number in range(20):
+            noise(tmp_path / "s" / "train" / label / f"{number}.png", first + number)
+            noise(tmp_path / "s" / "val" / label / f"{number}.png", 100 + first + number)
+    for share, expected in ((None, [40, 20, 20]), (0.25, [40, 30, 10]), (0.5, [40, 20, 20]), (0.0, [40, 40, 0])):
+        done = prepare(tmp_path / "s", tmp_path / f"out{share}", options(test_share=share))
+        assert done.counts.sum().tolist() == expected
+        assert done.test_of_val == (0.5 if share is None else share)
+
+
 def fer2013(path: Path, copies: int = 30) -> Path:
     rng = np.random.default_rng(0)
     lines = ["emotion,pixels,Usage"]
@@ -252,6 +264,13 @@ def test_links(class_folders: Path, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(again, table(tmp_path / "out", "manifest.csv"))
 
 
+def test_a_link_without_its_target_is_said(class_folders: Path, tmp_path: Path) -> None:
+    prepare(class_folders, tmp_path / "out", options(link=True))
+    class_folders.rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=r"the link's target is gone: .*/source/Sadness/Sadness00\.png"):
+        Manifest.read(tmp_path / "out")
+
+
 def test_strange_names(tmp_path: Path, noise: Noise) -> None:
     for number in range(20):
         noise(tmp_path / "s" / "sad" / f"{number}.png", number)
@@ -288,6 +307,22 @@ def test_out_and_source_are_kept_apart(class_folders: Path, tmp_path: Path) -> N
     prepare(class_folders, out, options(overwrite=True, seed=5))
     assert not before.equals(table(out, "manifest.csv"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["list.csv", "out", "source"]
+
+
+def test_overwrite_replaces_a_data_folder_that_was_used_but_nothing_of_the_users(
+    class_folders: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    prepare(class_folders, out)
+    decoded(Manifest.read(out), 8)  # leaves a cache
+    for name in ("run1", "notes.txt"):
+        (out / name).mkdir()
+        with pytest.raises(InputError, match=name):
+            prepare(class_folders, out, options(overwrite=True))
+        assert (out / name).is_dir()
+        (out / name).rmdir()
+    prepare(class_folders, out, options(overwrite=True))
+    assert not (out / ".cache").exists()
 
 
 @pytest.mark.parametrize("place", ["shutil.copyfile", "draw_counts"])

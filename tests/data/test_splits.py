@@ -56,6 +56,15 @@ def test_a_class_with_one_face_is_trained_on() -> None:
     assert divide(labels, SHARES, 0)[30] == "train"
 
 
+def test_halves_of_small_classes_are_halves() -> None:
+    for by_class in ([2] * 7, [3, 1, 1, 3, 2, 3, 1], [1] * 7, [3] * 7):
+        labels = np.repeat(np.arange(7), by_class)
+        splits = divide(labels, {"test": 0.5, "val": 0.5}, 0)
+        val, test = (np.array(counts(labels, splits, split)) for split in ("val", "test"))
+        assert val.sum() == len(labels) // 2
+        assert (abs(val - test) <= 2 - np.array(by_class) % 2).all()
+
+
 def test_too_few_is_said() -> None:
     with pytest.raises(InputError, match="too few pictures for a val split"):
         divide(np.zeros(3, np.int64), SHARES, 0)

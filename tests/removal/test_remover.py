@@ -98,14 +98,14 @@ def test_spared_are_those_with_the_lowest_losses_and_ties_go_by_row() -> None:
 
 def test_bad_settings_name_the_number() -> None:
     for numbers, message in [
-        ({"k": -1}, "removal k must lie between 0 and 100"),
-        ({"alpha": 2}, "removal alpha"),
-        ({"max_share": 1.5}, "removal max-share"),
-        ({"min_per_class": 0}, "removal min-per-class"),
-        ({"epoch": 0}, "removal epoch"),
-        ({"start": "whenever"}, "removal start must be one of epoch, settled, variance"),
+        ({"k": -1}, "--removal-k must be a number from 0 to 100, got -1"),
+        ({"alpha": 2}, "--removal-alpha"),
+        ({"max_share": 1.5}, "--removal-max-share"),
+        ({"min_per_class": 0}, "--removal-min-per-class"),
+        ({"epoch": 0}, "--removal-epoch must be a whole number"),
+        ({"start": "whenever"}, "--removal-start must be one of epoch, settled, variance"),
     ]:
         with pytest.raises(InputError, match=message):
             RemovalSettings(**numbers)
-    with pytest.raises(InputError, match="removal rule must be one of wang, slade-gedeon, none, got 'wong'"):
+    with pytest.raises(InputError, match="--removal must be one of wang, slade-gedeon, none, got 'wong'"):
         preset("wong")

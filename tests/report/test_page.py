@@ -217,3 +217,18 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(OSError, match="No space"):
         write_report([path], tmp_path / "out" / "report")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_run(tmp_path, "w", rule="wang")
+    write_bytes = Path.write_bytes
+
+    def full(file: Path, content: bytes) -> int:
+        if file.suffix == ".html":
+            raise OSError(28, "No space left on device")
+        return write_bytes(file, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space") as caught:
+        write_report([path])
+    assert caught.value.filename == str(path / "report.html")

@@ -1,5 +1,6 @@
 """A run from end to end: what it writes, what it removes, and what its numbers mean."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from bimodal.models import EmotionClassifier
 from bimodal.removal import wang
 from bimodal.train.evaluate import evaluate_run
 from bimodal.train.fit import fit
-from bimodal.train.module import EmotionModule
+from bimodal.train.module import EmotionModule, learning_rate_factor
 from bimodal.train.run import PROBABILITIES, Run
 from bimodal.train.settings import TrainSettings
 from tests.conftest import SMALL, Outcome, bimodal, fails_with_one_line, write_data
@@ -170,8 +171,8 @@ def test_weights_from_a_file(tiny_data: Path, tmp_path: Path, suffix: str, cli: 
 BAD_OPTIONS = [
     (["--batch-size", "71"], ["--batch-size 71", "70 training faces"]),
     (["--lr", "0"], ["--lr must be a number from"]),
-    (["--removal", "wong"], ["removal rule must be one of"]),
-    (["--removal-k", "-1"], ["removal k must lie between"]),
+    (["--removal", "wong"], ["--removal must be one of"]),
+    (["--removal-k", "-1"], ["--removal-k must be a number"]),
     (["--backbone", "resnet5"], ["--backbone must be a model of timm", "resnet50"]),
     (["--preset", "big"], ["--preset must be one of paper, small"]),
     (["--config", "none.yaml"], ["--config must be a YAML file"]),
@@ -296,3 +297,56 @@ def test_damaged_weights_are_one_line(run: Run, tmp_path: Path, cli: Callable[..
     (copy / "config.yaml").write_text((run.path / "config.yaml").read_text().replace("hidden: 16", "hidden: 8"))
     (copy / "model.safetensors").write_bytes((run.path / "model.safetensors").read_bytes())
     fails_with_one_line(cli("evaluate", copy), "another network")
+
+
+def test_changed_data_are_not_taken_for_the_runs_own(
+    run: Run, tiny_data: Path, tmp_path: Path, cli: Callable[..., Outcome]
+) -> None:
+    copy, data = tmp_path / "copy", tmp_path / "data"
+    shutil.copytree(run.path, copy)
+    shutil.copytree(tiny_data, data)
+    (copy / "config.yaml").write_text((copy / "config.yaml").read_text().replace(str(tiny_data), str(data)))
+    assert cli("evaluate", copy, "--split", "val").returncode == 0
+    table = pd.read_csv(data / "manifest.csv", dtype=str, keep_default_na=False)
+    table.loc[:6, "split"], table.loc[70:90, "split"] = "test", "train"  # prepared again, with another seed
+    table.to_csv(data / "manifest.csv", index=False)
+    fails_with_one_line(cli("evaluate", copy), "have changed since", "--data")
+    result = cli("evaluate", copy, "--data", data)
+    assert result.returncode == 0
+    assert "trained on 7 of these 28 pictures" in result.stdout
+    assert not (copy / "predictions_test.csv").exists()
+    fails_with_one_line(cli("evaluate", copy, "--data", data, "--out", copy / "removed.csv"), "exists", "--overwrite")
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("losses.npz", b"PK\x03\x04"), ("environment.json", b"[1, 2]"), ("metrics.csv", b"\xff")],
+)
+def test_damaged_files_of_a_run_are_one_line(
+    run: Run, tmp_path: Path, cli: Callable[..., Outcome], file: str, content: bytes
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run.path, copy)
+    (copy / file).write_bytes(content)
+    fails_with_one_line(cli("report", copy), file)
+
+
+def test_overwrite_deletes_nothing_of_the_users(
+    run: Run, tiny_data: Path, tmp_path: Path, cli: Callable[..., Outcome]
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run.path, copy)
+    (copy / "notes.txt").write_text("dear")
+    (tmp_path / "link").symlink_to(copy)
+    fails_with_one_line(cli("train", tiny_data, "--out", copy, *SMALL, "--overwrite"), "'notes.txt'", "move it away")
+    fails_with_one_line(
+        cli("train", tiny_data, "--out", tmp_path / "link", *SMALL, "--overwrite"), "replaces only a folder"
+    )
+    assert (copy / "notes.txt").read_text() == "dear"
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 5, 20])
+def test_no_epoch_of_the_cycle_goes_without_learning(epochs: int) -> None:
+    factors = [learning_rate_factor(epoch, epochs) for epoch in range(epochs)]
+    assert all(0 < factor <= 1 for factor in factors)
+    assert max(factors) == 1

@@ -1,15 +1,19 @@
 """A run that is interrupted in mid-epoch ends as one that never was: the same bytes."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+import torch
 
-from tests.conftest import SMALL, bimodal, fails_with_one_line
+from tests.conftest import SMALL, Outcome, bimodal, fails_with_one_line, write_data
 
 RECIPE = [*SMALL, "--epochs", "5", "--removal-epoch", "2", "--removal-every", "2"]
 SAME = [
@@ -78,20 +82,59 @@ def test_the_seed_gives_the_same_run_and_another_seed_another(whole: Path, tiny_
         assert ((run / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()) is same
 
 
-def test_resume_says_what_does_not_fit(whole: Path, tiny_data: Path, tmp_path: Path) -> None:
-    fails_with_one_line(
-        bimodal("train", "--out", whole, "--resume", "--preset", "small"), "settings", "differ", "backbone"
-    )
-    fails_with_one_line(bimodal("train", tmp_path, "--out", whole, "--resume"), "was trained on", str(tiny_data))
-    fails_with_one_line(bimodal("train", "--out", tmp_path, "--resume"), "no config.yaml")
-    finished = bimodal("train", "--out", whole, "--resume")
+def test_resume_says_what_does_not_fit(
+    whole: Path, tiny_data: Path, tmp_path: Path, cli: Callable[..., Outcome]
+) -> None:
+    line = cli("train", "--out", whole, "--resume", "--epochs", "9")
+    fails_with_one_line(line, "settings", "differ: epochs;")
+    other = write_data(tmp_path / "other", {"train": 70, "val": 21}, seed=9)
+    fails_with_one_line(cli("train", other, "--out", whole, "--resume"), "began with other faces", str(other))
+    fails_with_one_line(cli("train", "--out", tmp_path, "--resume"), "no config.yaml")
+    fails_with_one_line(cli("train", "--out", whole, "--resume", "--overwrite"), "exclude each other")
+    finished = cli("train", "--out", whole, "--resume", "--epochs", "5")
     assert finished.returncode == 0
     assert "finished already" in finished.stdout
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a checkpoint", b"\x80\x04\x95cos\nsystem\n."])
-def test_a_damaged_state_is_one_line(tiny_data: Path, tmp_path: Path, content: bytes) -> None:
-    run = tmp_path / "run"
+@pytest.fixture(scope="module")
+def interrupted(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("interrupted") / "run"
     interrupt(tiny_data, run, signal.SIGKILL, 1)
-    (run / "last.ckpt").write_bytes(content)
-    fails_with_one_line(bimodal("train", "--out", run, "--resume"), "last.ckpt", "damaged")
+    return run
+
+
+def state_of(kind: str, run: Path, tiny_data: Path, tmp_path: Path) -> bytes:
+    if kind == "another run":
+        other = tmp_path / "other"
+        assert bimodal("train", tiny_data, "--out", other, *RECIPE, "--epochs", "1", "--hidden", "8").returncode == 0
+        return (other / "last.ckpt").read_bytes()
+    if kind == "no callbacks":
+        content = torch.load(run / "last.ckpt", weights_only=True)
+        buffer = BytesIO()
+        torch.save(content | {"callbacks": {}}, buffer)
+        return buffer.getvalue()
+    if kind == "cut short":
+        return (run / "last.ckpt").read_bytes()[:5000]
+    return {"empty": b"", "no zip": b"PK\x03\x04 not a checkpoint", "pickle": b"\x80\x04\x95cos\nsystem\n."}[kind]
+
+
+@pytest.mark.parametrize("kind", ["empty", "no zip", "pickle", "cut short", "no callbacks", "another run"])
+def test_a_damaged_or_foreign_state_is_one_line(
+    interrupted: Path, tiny_data: Path, tmp_path: Path, cli: Callable[..., Outcome], kind: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(interrupted, run)
+    (run / "last.ckpt").write_bytes(state_of(kind, interrupted, tiny_data, tmp_path))
+    fails_with_one_line(cli("train", "--out", run, "--resume"), "last.ckpt", "train anew with --overwrite")
+
+
+def test_a_run_goes_on_where_its_data_have_moved(
+    interrupted: Path, tiny_data: Path, tmp_path: Path, cli: Callable[..., Outcome]
+) -> None:
+    run, moved = tmp_path / "run", tmp_path / "moved"
+    shutil.copytree(interrupted, run)
+    shutil.copytree(tiny_data, moved)
+    text = (run / "config.yaml").read_text().replace(str(tiny_data), str(tmp_path / "gone"))
+    (run / "config.yaml").write_text(text)
+    fails_with_one_line(cli("train", "--out", run, "--resume"), "is gone; say where it is now")
+    assert cli("train", moved, "--out", run, "--resume").returncode == 0

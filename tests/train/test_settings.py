@@ -44,7 +44,7 @@ def test_settings_survive_their_own_file() -> None:
         ({"image_size": 8}, "--image-size must be a whole number from 32 to 1024, got 8"),
         ({"epoch": 3}, "unknown setting 'epoch'; near it: epochs"),
         ({"removal": {"thresh": 3}}, "unknown removal setting 'thresh'"),
-        ({"removal": "wong"}, "removal rule must be one of wang, slade-gedeon, none, got 'wong'"),
+        ({"removal": "wong"}, "--removal must be one of wang, slade-gedeon, none, got 'wong'"),
         ({"removal": 3}, "removal must be one of"),
         ({"keep": "first"}, "--keep must be one of best, last, got 'first'"),
         ({"backbone": 50}, "backbone and weights must be text"),

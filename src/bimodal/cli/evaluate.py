@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder, made by bimodal train.", show_default=False)],
     data: Annotated[
-        Path | None, typer.Option(help="Another data folder than the one trained on.", show_default=False)
+        Path | None, typer.Option(help="Another data folder, or where the one trained on lies now.", show_default=False)
     ] = None,
     split: Annotated[
         str, typer.Option(help="val or test. Look at test once, after every choice was made on val.")
@@ -24,6 +24,7 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="CSV of predictions (default: RUN/predictions_SPLIT.csv).", show_default=False)
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out.")] = False,
 ) -> None:
     """Measure a run: accuracy and more with 95 % intervals, and the predictions as CSV.
 
@@ -38,13 +39,13 @@ def evaluate(
 
     from bimodal.train.evaluate import evaluate_run
 
-    result = evaluate_run(run, data, split, out)
+    result = evaluate_run(run, data, split, out, overwrite)
     console = Console(highlight=False)
     console.print(_headline(result.measures))
     console.print(_classes(result.measures))
     console.print(_confusion(result.measures))
     for line in result.remarks:
-        console.print(escape(line))
+        console.print(escape(line), soft_wrap=True)
     console.print(f"predictions: {escape(str(result.predictions))}", soft_wrap=True)
 
 

@@ -31,8 +31,12 @@ def prepare(
         float | None, typer.Option(help="Share for validation, if the source has none. (Default: 0.15; FER2013 0.1.)")
     ] = None,
     test_share: Annotated[
-        float, typer.Option(help="Share for testing, if the source has none; of SFEW's val, half is taken.")
-    ] = 0.15,
+        float | None,
+        typer.Option(
+            help="Share for testing, if the source has none; 0: no test split. "
+            "Of a source with train and val, it is a share of val. (Default: 0.15; of val 0.5, as in the paper.)"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of splits and samples.")] = 0,
     sample: Annotated[
         str | None, typer.Option(help="Keep fewer: sfew (the paper's 891/215/216, by class), or so many to train on.")
@@ -46,8 +50,13 @@ def prepare(
     align: Annotated[bool, typer.Option("--align", help="Find the faces and turn them upright (YuNet).")] = False,
     detector: Annotated[Path | None, typer.Option(help="YuNet's ONNX file. (Default: fetched once.)")] = None,
     size: Annotated[int, typer.Option(help="Side of an aligned face, in pixels.")] = 224,
-    link: Annotated[bool, typer.Option("--link", help="Link the pictures instead of copying them.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT, if it is a data folder.")] = False,
+    link: Annotated[
+        bool,
+        typer.Option("--link", help="Link the pictures instead of copying them; SOURCE must then stay where it is."),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace OUT, if it is a data folder and holds nothing else.")
+    ] = False,
 ) -> None:
     """Read faces from a folder, a CSV, SFEW or FER2013; write the data folder that all other commands take.
 
@@ -99,6 +108,9 @@ def _show(done: "Prepared", console: "Console") -> None:
     for emotion, row in done.counts.iterrows():
         table.add_row(str(emotion), *(f"{count:,}" if count else "-" for count in row))
     console.print(table)
+    if done.test_of_val:
+        share = "half" if done.test_of_val == 0.5 else f"{done.test_of_val:.3g}"
+        console.print(f"The source has no test split: {share} of its val became test.", highlight=False)
     kinds = Counter(zip(done.problems["problem"], done.problems["action"], strict=True))
     for (problem, action), count in kinds.most_common():
         console.print(f"{count:>7,}  {problem} ({action})", highlight=False)

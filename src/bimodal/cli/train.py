@@ -1,5 +1,6 @@
 """`bimodal train`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,26 +58,27 @@ def train(
         given["removal"] = removal
     if preset is not None:
         given["preset"] = preset
-    settings = None
-    if given or config is not None or not resume:
-        settings = TrainSettings.preset(*merge(load_yaml(config) if config else {}, given))
     if resume and overwrite:
         raise InputError("--resume and --overwrite exclude each other: go on with the run, or replace it")
     if data is None and not resume:
         raise InputError(
             "expected a data folder: bimodal train DATA --out RUN; make one with bimodal prepare SOURCE DATA"
         )
+    from bimodal.train.run import Run
+
+    file = load_yaml(config) if config else {}
+    if resume:  # only what is said anew could differ from the run's own settings
+        file = {**TrainSettings.from_dict(Run.open(out).config).to_dict(), **file}
+    settings = TrainSettings.preset(*merge(file, given))
 
     from lightning.fabric.utilities.rank_zero import rank_zero_only
     from rich.console import Console
     from rich.markup import escape
 
     from bimodal.train.fit import Hardware, fit
-    from bimodal.train.run import Run
 
-    console = Console(highlight=False)
-    if data is None:
-        data = Run.open(out).data
+    console = Console(highlight=False, soft_wrap=True)
+    quoted = shlex.quote(str(out))
     hardware = Hardware(accelerator, devices, num_nodes, workers)
     try:
         run = fit(
@@ -89,14 +91,14 @@ def train(
             tell=lambda line: console.print(escape(line)),
         )
     except KeyboardInterrupt:
-        console.print(f"\ninterrupted; go on with: bimodal train --out {escape(str(out))} --resume")
+        console.print(f"\ninterrupted; go on with: bimodal train --out {escape(quoted)} --resume")
         raise
     if rank_zero_only.rank:  # type: ignore[attr-defined]  # of several processes one speaks
         return
     best = run.metrics["val_accuracy"].max()
     console.print(
         f"\n[bold]{escape(str(out))}[/bold]  best validation accuracy {best:.3f}, {len(run.removed)} faces removed\n"
-        f"next: bimodal evaluate {escape(str(out))} --split test  ·  bimodal report {escape(str(out))}"
+        f"next: bimodal evaluate {escape(quoted)} --split test; bimodal report {escape(quoted)}"
     )
 
 

@@ -1,7 +1,6 @@
 """Every picture decoded and resized once, then read from a memory map."""
 
 import os
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,16 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bimodal.data.manifest import Manifest
-from bimodal.data.pictures import UnreadableError, decode
+from bimodal.data.pictures import THREADS, UnreadableError, decode
 from bimodal.errors import InputError
+from bimodal.files import write_atomically
 
 
 def decoded(manifest: Manifest, size: int, progress: Callable[[int], None] | None = None) -> NDArray[np.uint8]:
     """Return all pictures of a manifest as one read-only memory map, uint8 (N,S,S,3) RGB.
 
     The first call decodes them into `.cache/` of the data folder (or, where that cannot be written, of the user's
-    cache folder); the name holds the data's fingerprint, so changed data are decoded anew. 50,000 faces of 224
-    pixels take 7.5 GB there.
+    cache folder); the name holds the data's fingerprint, so changed data are decoded anew, and the data
+    folder keeps no older pictures of this size. 50,000 faces of 224 pixels take 7.5 GB there.
 
     Args:
         manifest: N pictures.
@@ -34,7 +34,10 @@ def decoded(manifest: Manifest, size: int, progress: Callable[[int], None] | Non
     folder = _writable(manifest.root / ".cache")
     file = folder / f"faces-{size}-{manifest.fingerprint[:16]}.npy"
     if not file.exists():
-        _decode_into(file, manifest, size, progress)
+        write_atomically(file, lambda part: _decode_into(part, manifest, size, progress))
+        if folder.parent == manifest.root:  # the user's cache folder is for other data, too
+            for old in set(folder.glob(f"faces-{size}-*.npy")) - {file}:
+                old.unlink(missing_ok=True)
     pictures: NDArray[np.uint8] = np.load(file, mmap_mode="r", allow_pickle=False)
     if pictures.shape != (len(manifest), size, size, 3) or pictures.dtype != np.uint8:
         raise InputError(f"{file} is not a cache of these pictures; delete it and run again")
@@ -42,31 +45,24 @@ def decoded(manifest: Manifest, size: int, progress: Callable[[int], None] | Non
 
 
 def _decode_into(file: Path, manifest: Manifest, size: int, progress: Callable[[int], None] | None) -> None:
-    shape = (len(manifest), size, size, 3)
-    descriptor, name = tempfile.mkstemp(dir=file.parent, suffix=".part")
-    os.close(descriptor)
-    try:
-        target = np.lib.format.open_memmap(name, mode="w+", dtype=np.uint8, shape=shape)
-        with open(name, "r+b") as handle:
-            # Reserved before it is written: on a full disk a write to a memory map kills the process (SIGBUS).
-            os.posix_fallocate(handle.fileno(), 0, os.path.getsize(name))
+    target = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=(len(manifest), size, size, 3))
+    with open(file, "r+b") as handle:
+        # Reserved before it is written: on a full disk a write to a memory map kills the process (SIGBUS).
+        os.posix_fallocate(handle.fileno(), 0, os.path.getsize(file))
 
-        def fill(row: int) -> None:
-            try:
-                target[row] = resize(decode(manifest.path(row)), size)
-            except UnreadableError as error:
-                raise InputError(
-                    f"{manifest.path(row)} cannot be read ({error}); prepare the data anew, which sorts such files out"
-                ) from error
+    def fill(row: int) -> None:
+        try:
+            target[row] = resize(decode(manifest.path(row)), size)
+        except UnreadableError as error:
+            raise InputError(
+                f"{manifest.path(row)} cannot be read ({error}); prepare the data anew, which sorts such files out"
+            ) from error
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # OpenCV and Pillow decode without the interpreter's lock
-            for done, _ in enumerate(pool.map(fill, range(len(manifest))), start=1):
-                if progress is not None:
-                    progress(done)
-        target.flush()
-        os.replace(name, file)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with ThreadPoolExecutor(THREADS) as pool:  # OpenCV and Pillow decode without the interpreter's lock
+        for done, _ in enumerate(pool.map(fill, range(len(manifest))), start=1):
+            if progress is not None:
+                progress(done)
+    target.flush()
 
 
 def resize(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -1,8 +1,6 @@
 """A set of drawn faces with labels, some of them wrong, and the truth about each."""
 
 import csv
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +12,10 @@ from numpy.typing import NDArray
 from bimodal.data.drawing.camera import check_size
 from bimodal.data.drawing.photograph import draw_face
 from bimodal.data.drawing.scenery import draw_scenery
+from bimodal.data.sampling import SFEW
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
-
-SFEW_COUNTS = (178, 52, 78, 184, 144, 161, 94)
-"""Faces of each emotion in SFEW's training set, 891 in all (PAPER: figure 2)."""
+from bimodal.files import staged_folder
 
 NO_FACE = -1
 """The true label of a picture that is no face."""
@@ -26,6 +23,7 @@ NO_FACE = -1
 COLUMNS = ("image", "label", "true_label", "is_face")
 """The columns of `truth.csv`."""
 
+_TRUTH = "truth.csv"
 _SPLITS = ("train", "val", "test")
 _MOST = 1_000_000
 
@@ -98,7 +96,7 @@ def write_set(
     `image,label,true_label,is_face`; `true_label` is empty for a picture that is no face.
 
     Args:
-        out: the folder; it must not exist.
+        out: the folder; new, or empty.
         count: training pictures, at least 7.
         wrong: the share of training faces with a wrong label, 0 to 0.9.
         no_face: the share of training pictures that are no face, 0 to 0.5.
@@ -106,7 +104,7 @@ def write_set(
         size: the side in pixels, 32 to 512.
         val: validation faces, 0 or at least 7.
         test: test faces, 0 or at least 7.
-        overwrite: replace an earlier drawn set in `out`; anything else there is refused.
+        overwrite: replace an earlier drawn set in `out`; if anything else is there, it is refused.
         on_picture: called after each picture.
 
     Raises:
@@ -115,33 +113,20 @@ def write_set(
     check_size(size)
     parts = [_label(count, wrong, no_face, seed, 0)]
     parts += [_label(n, 0.0, 0.0, seed, stream) if n else _NOTHING for stream, n in ((1, val), (2, test))]
-    _check_out(out, overwrite)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    workshop = Path(tempfile.mkdtemp(prefix=".bimodal-draw-", dir=out.absolute().parent))
-    new, old = workshop / "new", workshop / "old"
-    try:
-        new.mkdir()
-        _write(new, parts, seed, size, split=bool(val or test), on_picture=on_picture)
-        if out.exists():
-            out.rename(old)
-        try:
-            new.rename(out)
-        except OSError:
-            if old.exists():
-                old.rename(out)
-            raise
-    finally:
-        shutil.rmtree(workshop, ignore_errors=True)
+    if overwrite:
+        _check_truth(out / _TRUTH)
+    with staged_folder(out, overwrite, ours=(_TRUTH, *NAMES, *_SPLITS), marks=(_TRUTH,)) as folder:
+        _write(folder, parts, seed, size, split=bool(val or test), on_picture=on_picture)
 
 
 def class_counts(count: int) -> NDArray[np.int64]:
     """Share out `count` faces in SFEW's proportions by the largest remainder, at least one to each emotion.
 
-    >>> class_counts(891).tolist() == list(SFEW_COUNTS), class_counts(7).tolist()
+    >>> class_counts(891).tolist() == list(SFEW["train"]), class_counts(7).tolist()
     (True, [1, 1, 1, 1, 1, 1, 1])
     """
-    total = sum(SFEW_COUNTS)
-    shares = np.array(SFEW_COUNTS, np.int64) * count  # in faces, times `total`: whole numbers, so ties are ties
+    total = sum(SFEW["train"])
+    shares = np.array(SFEW["train"], np.int64) * count  # in faces, times `total`: whole numbers, so ties are ties
     counts = np.maximum(shares // total, 1)
     while counts.sum() < count:
         counts[np.argmax(shares - counts * total)] += 1
@@ -191,7 +176,7 @@ def _draw(labels: _Labels, seed: int, stream: int, size: int) -> Iterator[NDArra
 def _write(
     folder: Path, parts: list[_Labels], seed: int, size: int, split: bool, on_picture: Callable[[], object]
 ) -> None:
-    with (folder / "truth.csv").open("w", newline="", encoding="utf-8") as file:
+    with (folder / _TRUTH).open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
         for stream, (labels, name) in enumerate(zip(parts, _SPLITS, strict=True)):
@@ -208,18 +193,9 @@ def _write(
                 on_picture()
 
 
-def _check_out(out: Path, overwrite: bool) -> None:
-    if not (out.exists() or out.is_symlink()):
-        return
-    if not overwrite:
-        raise InputError(f"{out} exists: choose another folder, or replace an earlier drawn set with --overwrite")
-    if out.is_symlink() or not out.is_dir() or not _is_drawn_set(out):
-        raise InputError(f"{out} is not a drawn set (class folders and truth.csv): --overwrite replaces nothing else")
-
-
-def _is_drawn_set(folder: Path) -> bool:
-    truth = folder / "truth.csv"
-    if not truth.is_file() or {path.name for path in folder.iterdir()} - {"truth.csv", *NAMES, *_SPLITS}:
-        return False
-    with truth.open("rb") as file:
-        return file.readline(100).strip() == ",".join(COLUMNS).encode()
+def _check_truth(file: Path) -> None:
+    """Refuse to replace somebody's own photographs, in folders of classes as ours are, with a table of that name."""
+    if file.is_file():
+        with file.open("rb") as stream:
+            if stream.readline(100).strip() != ",".join(COLUMNS).encode():
+                raise InputError(f"{file} is not of a drawn set, and --overwrite replaces nothing else")

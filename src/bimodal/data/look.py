@@ -1,6 +1,5 @@
 """One look at every picture: whether it can be read, whether it is blank, where the face is."""
 
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,10 +12,9 @@ from PIL import Image
 
 from bimodal.data.faces import Detector, align, centre_square, detector_file
 from bimodal.data.options import PrepareOptions
-from bimodal.data.pictures import UnreadableError, decode, is_blank, pixel_hash, quiet_about_size
+from bimodal.data.pictures import THREADS, UnreadableError, decode, is_blank, pixel_hash, quiet_about_size
 from bimodal.data.sources import Entry, Problem
 
-THREADS = min(8, os.cpu_count() or 1)
 T = TypeVar("T")
 Track = Callable[[Iterable[T], str, int], Iterable[T]]
 

@@ -85,19 +85,21 @@ class Manifest:
         return self.root / str(self.table["image"].iat[row])
 
     @cached_property
+    def digests(self) -> list[str]:
+        """SHA-256 of the bytes of each picture, by row."""
+
+        def digest(row: int) -> str:
+            with self.path(row).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+
+        with ThreadPoolExecutor() as pool:  # hashing and reading both release the interpreter's lock
+            return list(pool.map(digest, range(len(self))))
+
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the table and the bytes of every picture: the same data, the same fingerprint."""
-
-        def digests(images: list[str]) -> bytes:
-            return b"".join(_digest(f"{self.root}/{image}") for image in images)
-
-        total = hashlib.sha256(self.table.to_csv(index=False).encode("utf-8", "surrogateescape"))
-        images = self.table["image"].tolist()
-        parts = [images[start : start + 256] for start in range(0, len(images), 256)]
-        with ThreadPoolExecutor() as pool:  # reading and hashing both release the interpreter's lock
-            for part in pool.map(digests, parts):
-                total.update(part)
-        return total.hexdigest()
+        table = self.table.to_csv(index=False).encode("utf-8", "surrogateescape")
+        return hashlib.sha256(table + bytes.fromhex("".join(self.digests))).hexdigest()
 
 
 def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
@@ -141,11 +143,6 @@ def leaves_folder(image: str) -> bool:
     return path.is_absolute() or ".." in path.parts or "\0" in image
 
 
-def _digest(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:
-        return hashlib.sha256(file.read()).digest()
-
-
 def _check(frame: pd.DataFrame, root: Path, source: Path) -> NDArray[np.int64]:
     """Raise for the first row that cannot be used; return the codes of the labels."""
 
@@ -172,6 +169,9 @@ def _check(frame: pd.DataFrame, root: Path, source: Path) -> NDArray[np.int64]:
         if leaves_folder(image):
             raise InputError(f"{where(row)}: the path leaves {root}; pictures must lie in the data folder")
         if not os.path.isfile(root / image):
+            if os.path.islink(root / image):
+                target = os.path.realpath(root / image)
+                raise InputError(f"{where(row)}: the link's target is gone: {target}; put it back, or prepare anew")
             raise InputError(f"{where(row)}: no such file in {root}; put it back or take the row out")
         earlier = first.setdefault(image, row)
         if earlier != row:

@@ -17,7 +17,7 @@ class PrepareOptions:
     votes: Path | None = None
     label_from: str = "fer2013"
     val_share: float | None = None
-    test_share: float = 0.15
+    test_share: float | None = None
     seed: int = 0
     sample: str | None = None
     duplicates: str | None = None
@@ -28,8 +28,8 @@ class PrepareOptions:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        val = 0.0 if self.val_share is None else self.val_share
-        if not (0 <= val < 1 and 0 <= self.test_share < 1 and val + self.test_share < 1):
+        val, test = self.val_share or 0, self.test_share or 0
+        if not (0 <= val < 1 and 0 <= test < 1 and val + test < 1):
             raise InputError("--val-share and --test-share must be from 0 to below 1, and leave some to train on")
         if not 16 <= self.size <= 2048:
             raise InputError(f"--size must be from 16 to 2048 pixels, got {self.size}")

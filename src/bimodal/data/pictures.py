@@ -1,6 +1,7 @@
 """Opening pictures that anybody may have made: decoded to RGB, or refused with the reason."""
 
 import hashlib
+import os
 import warnings
 from contextlib import AbstractContextManager
 from io import BytesIO
@@ -13,9 +14,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pnm"}
 )
-MAX_PIXELS = 80_000_000
+MAX_PIXELS = 40_000_000
 MAX_SIDE = 32_767  # OpenCV warps no more
 MAX_BYTES = 512 * 2**20
+THREADS = min(4, os.cpu_count() or 1)  # so many pictures at a time: what the largest take stays within 2 GB
 BLANK_RANGE = 4  # of 255: what a lossy codec leaves of a single colour
 
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM")  # none that runs another program
@@ -36,7 +38,7 @@ def decode(source: Path | bytes) -> NDArray[np.uint8]:
     The header is judged before anything is decoded, so that a small file cannot fill the memory.
 
     Args:
-        source: a file, or its content; at most 512 MiB and 80 megapixels, 32,767 pixels a side.
+        source: a file, or its content; at most 512 MiB and 40 megapixels, 32,767 pixels a side.
 
     Returns:
         uint8 (H, W, 3).

@@ -24,11 +24,16 @@ from bimodal.data.problems import first_copies, report_classes, report_copies, r
 from bimodal.data.sampling import draw_sample, wanted_counts
 from bimodal.data.sources import Problem, Source, read_source
 from bimodal.data.splits import divide, together
-from bimodal.data.staging import staged_folder
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
+from bimodal.files import staged_folder
 
 MARKS = (FILE, "source.json")
+OURS = (
+    *(*MARKS, "images", "problems.csv", "origins.csv", "counts.csv", "counts.png", ".cache"),
+    *(f"{split}_labels.csv" for split in SPLITS),
+)
+"""All that a data folder of ours holds at its top."""
 PROBLEMS = ("image", "split", "problem", "detail", "action")
 
 
@@ -42,6 +47,7 @@ class Prepared:
         counts: faces by emotion (row) and split (column).
         problems: what is in `problems.csv`.
         not_sampled: how many pictures `sample` left out.
+        test_of_val: the share of the source's val that became test; 0 if none did.
     """
 
     out: Path
@@ -49,6 +55,7 @@ class Prepared:
     counts: pd.DataFrame
     problems: pd.DataFrame
     not_sampled: int
+    test_of_val: float
 
 
 def prepare(
@@ -71,7 +78,7 @@ def prepare(
     options = options or PrepareOptions()
     source, out = Path(os.path.abspath(source)), Path(os.path.abspath(out))
     _keep_apart(source, out, options)
-    with staged_folder(out, options.overwrite, MARKS) as folder:
+    with staged_folder(out, options.overwrite, OURS, MARKS) as folder:
         found = read_source(
             source,
             root=options.root,
@@ -90,7 +97,7 @@ def prepare(
         drop = found.drop_duplicates if options.duplicates is None else options.duplicates == "drop"
         if drop:
             examples = _without_copies(examples, problems)
-        examples = _split(examples, found, options)
+        examples, test_of_val = _split(examples, found, options)
         before = len(examples)
         if options.sample is not None:
             examples = _sampled(examples, options.sample, options.seed, problems)
@@ -106,7 +113,7 @@ def prepare(
         counts = _write_tables(examples, images, folder)
         _write_origin(folder, source, found.kind, options)
         draw_counts(counts, folder / "counts.png")
-    return Prepared(out, found.kind, counts, table, before - len(examples))
+    return Prepared(out, found.kind, counts, table, before - len(examples), test_of_val)
 
 
 def _keep_apart(source: Path, out: Path, options: PrepareOptions) -> None:
@@ -154,21 +161,28 @@ def _without_copies(examples: list[Example], problems: list[Problem]) -> list[Ex
     return [example for row, example in enumerate(examples) if first[row] == row]
 
 
-def _split(examples: list[Example], found: Source, options: PrepareOptions) -> list[Example]:
-    """Make the splits that the source lacks: out of val where it has no test (the paper), else out of train."""
+def _split(examples: list[Example], found: Source, options: PrepareOptions) -> tuple[list[Example], float]:
+    """Make the splits that the source lacks: test out of val where it has one (the paper), else out of train.
+
+    Returns the examples, and the share of val that became test.
+    """
     has = {example.entry.split for example in examples} - {""}
     val_share = found.val_share if options.val_share is None else options.val_share
-    test_share = options.test_share
+    test_share, test_of_val = options.test_share, 0.0
     if not examples or has >= {"train", "val", "test"}:
-        return examples
+        return examples, 0
     if has and "train" not in has:
         raise InputError(f"the source has a {' and a '.join(sorted(has))} split, but none to train on")
     if "val" in has:
-        divided, shares = "val", {"test": 0.5, "val": 0.5}  # of an odd number, test has one more
+        test_of_val = 0.5 if test_share is None else test_share
+        if not test_of_val:
+            return examples, 0
+        divided, shares = "val", {"test": test_of_val, "val": 1 - test_of_val}  # of an odd number, test has one more
     elif "test" in has:
         divided, shares = "train", {"train": 1 - val_share, "val": val_share}
     else:
         divided = "train" if has else ""
+        test_share = 0.15 if test_share is None else test_share
         shares = {"train": 1 - val_share - test_share, "val": val_share, "test": test_share}
     if shares.get("train", 1) <= 0:
         raise InputError("--val-share and --test-share leave nothing to train on")
@@ -180,7 +194,7 @@ def _split(examples: list[Example], found: Source, options: PrepareOptions) -> l
     result = list(examples)
     for row, split in zip(rows, divide(codes, shares, options.seed, units), strict=True):
         result[row] = replace(examples[row], entry=replace(examples[row].entry, split=str(split)))
-    return result
+    return result, test_of_val
 
 
 def _sampled(examples: list[Example], sample: str, seed: int, problems: list[Problem]) -> list[Example]:

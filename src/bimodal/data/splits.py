@@ -31,7 +31,7 @@ def portion(counts: Counts, share: float) -> Counts:
 def targets(counts: Counts, shares: Mapping[str, float]) -> dict[str, Counts]:
     """Return how many of each class go to each split; the first split takes what the others leave.
 
-    Every class with an example has one in the first split.
+    Every class with an example has one in `train`: of a class that is not trained on, nothing can be learnt.
 
     Args:
         counts: (C,), examples by class.
@@ -41,7 +41,9 @@ def targets(counts: Counts, shares: Mapping[str, float]) -> dict[str, Counts]:
     {'train': array([6, 1]), 'val': array([2, 0]), 'test': array([2, 0])}
     """
     first, *others = shares
-    held = np.minimum(portion(counts, 1 - shares[first]), np.maximum(counts - 1, 0))
+    held = portion(counts, 1 - shares[first])
+    if first == "train":
+        held = np.minimum(held, np.maximum(counts - 1, 0))
     result = {first: counts - held}
     rest = sum(shares[name] for name in others)
     for name in others:

@@ -1,16 +1,12 @@
 """Everything that decides what is removed and when, in one frozen place."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from bimodal.errors import InputError
+from bimodal.checks import check_choice, check_range, option
 
 Rule = Literal["wang", "slade-gedeon", "none"]
 Start = Literal["epoch", "settled", "variance"]
-
-
-def _option(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
 
 
 @dataclass(frozen=True)
@@ -24,36 +20,36 @@ class RemovalSettings:
     ('wang', 6, 50)
     """
 
-    rule: Rule = _option("wang", "which rule removes: wang (the paper), slade-gedeon (the original of 1993) or none")
-    k: float = _option(1.0, "wang: remove losses above M2 + k standard deviations of the upper mode")
-    alpha: float = _option(0.5, "slade-gedeon: remove losses from mean + alpha standard deviations of the upper mode")
-    start: Start = _option(
+    rule: Rule = option("wang", "which rule removes: wang (the paper), slade-gedeon (the original of 1993) or none")
+    k: float = option(1.0, "wang: remove losses above M2 + k standard deviations of the upper mode")
+    alpha: float = option(0.5, "slade-gedeon: remove losses from mean + alpha standard deviations of the upper mode")
+    start: Start = option(
         "epoch", "when the first step comes: epoch, settled (variance of the losses) or variance (normalised, below)"
     )
-    epoch: int = _option(6, "epoch: the step comes after this epoch; settled and variance: not before it")
-    settle_change: float = _option(0.05, "settled: the variance changes by less than this share from epoch to epoch")
-    settle_epochs: int = _option(2, "settled: in each of so many epochs")
-    start_variance: float = _option(0.1, "variance: the normalised variance of the losses is below this")
-    every: int = _option(0, "repeat the step every so many epochs; 0: one step only")
-    stop_std2: float = _option(0.0, "no more steps once the upper mode's standard deviation is below this; 0: never")
-    stop_variance: float = _option(0.0, "stop training once the normalised variance is at most this; 0: never")
-    max_share: float = _option(0.3, "guard: never remove more than this share of the training faces in all")
-    min_per_class: int = _option(5, "guard: leave at least so many faces in each class")
+    epoch: int = option(6, "epoch: the step comes after this epoch; settled and variance: not before it")
+    settle_change: float = option(0.05, "settled: the variance changes by less than this share from epoch to epoch")
+    settle_epochs: int = option(2, "settled: in each of so many epochs")
+    start_variance: float = option(0.1, "variance: the normalised variance of the losses is below this")
+    every: int = option(0, "repeat the step every so many epochs; 0: one step only")
+    stop_std2: float = option(0.0, "no more steps once the upper mode's standard deviation is below this; 0: never")
+    stop_variance: float = option(0.0, "stop training once the normalised variance is at most this; 0: never")
+    max_share: float = option(0.3, "guard: never remove more than this share of the training faces in all")
+    min_per_class: int = option(5, "guard: leave at least so many faces in each class")
 
     def __post_init__(self) -> None:
-        _among("rule", self.rule, get_args(Rule))
-        _among("start", self.start, get_args(Start))
-        _within("k", self.k, 0, 100)
-        _within("alpha", self.alpha, 0, 1)
-        _within("epoch", self.epoch, 1, 1_000_000)
-        _within("settle_change", self.settle_change, 0, 1)
-        _within("settle_epochs", self.settle_epochs, 1, 1000)
-        _within("start_variance", self.start_variance, 0, 0.25)
-        _within("every", self.every, 0, 1_000_000)
-        _within("stop_std2", self.stop_std2, 0, 1000)
-        _within("stop_variance", self.stop_variance, 0, 0.25)
-        _within("max_share", self.max_share, 0, 0.9)
-        _within("min_per_class", self.min_per_class, 1, 1_000_000)
+        check_choice("removal", self.rule, get_args(Rule))
+        check_choice("removal_start", self.start, get_args(Start))
+        check_range("removal_k", self.k, 0, 100)
+        check_range("removal_alpha", self.alpha, 0, 1)
+        check_range("removal_epoch", self.epoch, 1, 1_000_000, whole=True)
+        check_range("removal_settle_change", self.settle_change, 0, 1)
+        check_range("removal_settle_epochs", self.settle_epochs, 1, 1000, whole=True)
+        check_range("removal_start_variance", self.start_variance, 0, 0.25)
+        check_range("removal_every", self.every, 0, 1_000_000, whole=True)
+        check_range("removal_stop_std2", self.stop_std2, 0, 1000)
+        check_range("removal_stop_variance", self.stop_variance, 0, 0.25)
+        check_range("removal_max_share", self.max_share, 0, 0.9)
+        check_range("removal_min_per_class", self.min_per_class, 1, 1_000_000, whole=True)
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -76,15 +72,5 @@ def preset(rule: str, **numbers: Any) -> RemovalSettings:
     Raises:
         InputError: for an unknown rule or a number outside its range.
     """
-    _among("rule", rule, tuple(PRESETS))
+    check_choice("removal", rule, tuple(PRESETS))
     return RemovalSettings(**(PRESETS[rule] | numbers))
-
-
-def _among(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"removal {name} must be one of {', '.join(choices)}, got {value!r}")
-
-
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise InputError(f"removal {name.replace('_', '-')} must lie between {low} and {high}, got {value!r}")

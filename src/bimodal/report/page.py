@@ -1,8 +1,5 @@
 """The report: one self-contained HTML page, and every figure of it as PNG and SVG."""
 
-import os
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +13,7 @@ from markupsafe import Markup
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.evaluate.statistics import over_seeds
-from bimodal.files import write_atomically
+from bimodal.files import staged_folder, write_atomically
 from bimodal.report import plates, style
 from bimodal.report.classes import pooled
 from bimodal.report.comparison import Evaluation, common_split, evaluate
@@ -64,15 +61,8 @@ def write_report(runs: Sequence[Path | str], out: Path | str | None = None, over
     if folder.exists():
         _write(report, folder)
     else:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        try:
-            _write(report, temporary)
-            temporary.chmod(0o755)
-            os.replace(temporary, folder)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+        with staged_folder(folder) as new:
+            _write(report, new)
     return folder / PAGE
 
 

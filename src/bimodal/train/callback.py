@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, DistributedSampler, RandomSampler, Sequ
 from bimodal.errors import InputError
 from bimodal.removal import RemovalSettings, RemovalStep, Remover
 
+_NO_CLASS_YET = np.iinfo(np.int64).max
 Losses = dict[str, NDArray[Any]]
 """`index` (n,), `loss` (n,), `label` (n,); `predicted` (n,) and `confidence` (n,) where the step returns logits."""
 
@@ -136,7 +137,7 @@ class BimodalDistributionRemoval(pl.Callback):
         dataset, positions = _unwrap(loader.dataset)
         if self._remover is None:
             labels = np.full(len(dataset), -1, dtype=np.int64)
-            labels[positions] = 0  # the classes come with the losses; until then all that counts is who is in training
+            labels[positions] = _NO_CLASS_YET  # the classes come with the losses
             self._remover = Remover(labels, self.settings, self.trace)
             if self._saved is not None:
                 self._remover.load_state_dict(self._saved)

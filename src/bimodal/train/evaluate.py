@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from bimodal.data.manifest import Manifest, read_table
 from bimodal.emotions import NAMES
@@ -17,7 +17,7 @@ from bimodal.train.settings import TrainSettings
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class RunEvaluation:
     """What `evaluate_run` found.
 
     Attributes:
@@ -33,18 +33,21 @@ class Evaluation:
     predictions: Path
 
 
-def evaluate_run(path: Path, data: Path | None = None, split: str = "test", out: Path | None = None) -> Evaluation:
+def evaluate_run(
+    path: Path, data: Path | None = None, split: str = "test", out: Path | None = None, overwrite: bool = False
+) -> RunEvaluation:
     """Predict a split with the kept weights of a run, write the predictions, and measure them.
 
     Args:
         path: the run folder.
-        data: another data folder than the run's own.
+        data: another data folder than the run's own, or where that lies now.
         split: `val` or `test`.
         out: where to write the predictions; by default `predictions_<split>.csv` in the run folder, for other data
             with the name of their folder added.
+        overwrite: replace the file that `out` names.
 
     Raises:
-        InputError: if run or data cannot be used, or the split has no faces.
+        InputError: if run or data cannot be used, the run's data have changed, or the split has no faces.
     """
     run = Run.open(path)
     model = load_model(run)
@@ -53,27 +56,43 @@ def evaluate_run(path: Path, data: Path | None = None, split: str = "test", out:
     if not folder.is_dir():
         raise InputError(f"the data folder {folder} is gone; say where it is now with --data")
     manifest = Manifest.read(folder)
+    own = run.was_trained_on(manifest.fingerprint)
+    if not own and data is None:
+        raise InputError(
+            f"the faces in {folder} have changed since {path} was trained, so its splits mean nothing any more; "
+            "prepare them as before, or measure on them as other data with --data"
+        )
     rows = manifest.rows(split)
     if len(rows) == 0:
         raise InputError(f"{folder} has no faces in split {split}; prepare with --{split}-share")
-    own = folder.resolve() == run.data.resolve()
+    if out is not None and out.exists() and not overwrite:
+        raise InputError(f"{out} exists; replace it with --overwrite, or choose another --out")
     if out is None:
         out = path / (f"predictions_{split}.csv" if own else f"predictions_{split}_{folder.resolve().name}.csv")
     remarks = []
     if own and split == "test" and out.is_file():
         remarks.append("The test faces of this run were looked at before; do not choose anything by them.")
+    if not own:
+        remarks += _overlap(run, manifest, rows)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     table = predict(model, manifest, rows, settings, device)
     write_predictions(out, table)
-    measures = measure(manifest.labels[rows], _as_written(table))
+    measures = measure(manifest.labels[rows], table[PROBABILITIES].to_numpy(dtype=np.float64))
     right = (table["label"] == table["predicted"]).to_numpy()
     blank = (manifest.table["flag"].to_numpy()[rows] == "blank").astype(bool)
     both_ways = accuracy_both_ways(right, blank, _count_unreadable(folder, split))
-    return Evaluation(measures, both_ways, remarks + _remarks(measures, both_ways), out)
+    return RunEvaluation(measures, both_ways, remarks + _remarks(measures, both_ways), out)
 
 
-def _as_written(table: pd.DataFrame) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    return table[PROBABILITIES].to_numpy(dtype=np.float64)
+def _overlap(run: Run, manifest: Manifest, rows: NDArray[np.int64]) -> list[str]:
+    """Say how many of the faces the run was trained on."""
+    if "sha256" not in run.manifest:
+        return ["It is not known whether the run was trained on some of these faces."]
+    trained = set(run.manifest["sha256"][run.manifest["split"] == "train"])
+    count = sum(manifest.digests[row] in trained for row in rows.tolist())
+    if not count:
+        return []
+    return [f"The run was trained on {count} of these {len(rows)} pictures, so the figures flatter it."]
 
 
 def _count_unreadable(folder: Path, split: str) -> int:

@@ -34,7 +34,7 @@ from bimodal.train.predict import predict_logits
 from bimodal.train.record import begin_run, check_resumed, finish_run
 from bimodal.train.run import Run
 from bimodal.train.settings import TrainSettings
-from bimodal.train.state import STATE, KeepState
+from bimodal.train.state import STATE, AtomicCheckpointIO, KeepState, check_state, identity_of
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Hardware:
 
 
 def fit(
-    data: Path,
+    data: Path | None,
     out: Path,
     settings: TrainSettings | None = None,
     hardware: Hardware | None = None,
@@ -83,7 +83,7 @@ def fit(
     """Train a classifier on a data folder and return its run.
 
     Args:
-        data: a folder written by `bimodal prepare`.
+        data: a folder written by `bimodal prepare`; with `resume`, None takes the run's own.
         out: the run folder to write.
         settings: the recipe; the paper's by default. With `resume`, None takes the run's own.
         hardware: devices and worker processes.
@@ -95,10 +95,19 @@ def fit(
     Raises:
         InputError: if data, settings or run cannot be used, or the loss stops being finite.
     """
-    data, out = Path(data), Path(out)
+    out, run = Path(out), None
     if resume:
-        settings = check_resumed(out, data, settings)
         run = Run.open(out)
+        data = data or run.data
+        if not data.is_dir():
+            raise InputError(
+                f"the data folder {data} is gone; say where it is now: bimodal train DATA --out {out} --resume"
+            )
+    if data is None:
+        raise InputError("expected a data folder; make one: bimodal prepare SOURCE DATA")
+    manifest = Manifest.read(Path(data))
+    if run is not None:
+        settings = check_resumed(run, manifest, settings)
         if run.is_finished:
             tell(f"{out} is finished already")
             return run
@@ -106,7 +115,6 @@ def fit(
     hardware = hardware or Hardware()
     if settings.batch_size % (hardware.devices * hardware.num_nodes):
         raise InputError(f"--batch-size {settings.batch_size} cannot be shared equally by all devices; take a multiple")
-    manifest = Manifest.read(data)
     _check_faces(manifest, settings)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or matrix products on a GPU differ from run to run
     pl.seed_everything(settings.seed, verbose=False)
@@ -119,18 +127,20 @@ def fit(
     faces = FaceData(manifest, settings, _count_workers(hardware))
     removal = BimodalDistributionRemoval(settings.removal)
     history = History(out, removal, tell)
-    keeper = KeepState(out, settings.keep)
+    keeper = KeepState(out, settings.keep, identity_of(settings, manifest.fingerprint))
     module = EmotionModule(model, settings.lr, settings.schedule, settings.seed)
     if settings.losses == "clean":
         removal.measure = _clean_pass(module, faces)
     state = out / STATE
+    goes_on = resume and state.is_file()
+    if goes_on:
+        check_state(state, keeper.identity)
     trainer = _build_trainer(out, settings, hardware, [_epoch_for(faces), removal, history, keeper])
     keep_freed_memory()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals: chosen here on purpose
-            checkpoint = _checked_state(state) if resume and state.is_file() else None
-            trainer.fit(module, datamodule=faces, ckpt_path=checkpoint, weights_only=True)
+            trainer.fit(module, datamodule=faces, ckpt_path=state if goes_on else None, weights_only=True)
     except SystemExit:
         if trainer.interrupted:
             raise KeyboardInterrupt from None  # Lightning turns Ctrl-C into an exit of its own
@@ -189,6 +199,7 @@ def _build_trainer(out: Path, settings: TrainSettings, hardware: Hardware, callb
         precision=_choose_precision(settings.precision, hardware),
         max_epochs=settings.epochs,
         callbacks=callbacks,
+        plugins=[AtomicCheckpointIO()],
         logger=TensorBoardLogger(out, name="", version="tensorboard"),
         log_every_n_steps=1,
         enable_progress_bar=sys.stderr.isatty(),
@@ -247,17 +258,3 @@ def _clean_pass(module: EmotionModule, faces: FaceData) -> Callable[[NDArray[np.
         }
 
     return measure
-
-
-def _checked_state(state: Path) -> Path:
-    """Refuse a state that is damaged or not ours before Lightning meets it; nothing in it is unpickled."""
-    try:
-        content = torch.load(state, map_location="cpu", weights_only=True, mmap=True)
-        known = {"state_dict", "callbacks", "loops", "optimizer_states"} <= content.keys()
-    except Exception as error:
-        raise InputError(
-            f"{state} is damaged or no state of ours ({type(error).__name__}); train anew with --overwrite"
-        ) from error
-    if not known:
-        raise InputError(f"{state} is not the state of a run; train anew with --overwrite")
-    return state

@@ -80,7 +80,7 @@ class History(pl.Callback):
         for step in self.removal.remover.steps:
             if step.epoch == epoch:
                 guard = f", {step.spared} more spared by the guards" if step.spared else ""
-                self.tell(f"  removed {len(step.rows)} faces with a loss above {step.threshold:.3f}{guard}")
+                self.tell(f"  removed {len(step.rows)} faces with a loss beyond {step.threshold:.3f}{guard}")
 
     def state_dict(self) -> dict[str, Any]:
         return {"epochs": self.epochs, "steps": self.steps, "seconds": self.seconds}

@@ -1,5 +1,6 @@
 """From a run and faces to probabilities."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,9 @@ def load_model(run: Run, weights: str = FINISHED) -> EmotionClassifier:
     """
     file = run.path / weights
     if not file.is_file():
-        raise InputError(f"{run.path} is not finished; go on with: bimodal train --out {run.path} --resume")
+        raise InputError(
+            f"{run.path} is not finished; go on with: bimodal train --out {shlex.quote(str(run.path))} --resume"
+        )
     settings = TrainSettings.from_dict(run.config)
     model = EmotionClassifier(
         settings.backbone, settings.hidden, settings.dropout_features, settings.dropout_hidden, settings.image_size

@@ -1,6 +1,7 @@
 """What a run folder says about its run: settings, environment, what was removed, and a model card."""
 
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from bimodal import __version__
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
-from bimodal.files import write_atomically
+from bimodal.files import may_replace, write_atomically
 from bimodal.models import EmotionClassifier, describe
 from bimodal.train.callback import BimodalDistributionRemoval
 from bimodal.train.predict import load_model, predict, write_predictions
@@ -27,6 +28,27 @@ from bimodal.train.run import FINISHED, Run
 from bimodal.train.settings import TrainSettings
 from bimodal.train.state import BEST
 
+_OURS = [
+    "config.yaml",
+    "manifest.csv",
+    "environment.json",
+    "network.json",
+    "metrics.csv",
+    "steps.csv",
+    "seconds.csv",
+    "losses.npz",
+    "removed.csv",
+    "model.safetensors",
+    "best.safetensors",
+    "last.ckpt",
+    "predictions_*.csv",
+    "README.md",
+    "report.html",
+    "figures",
+    "tensorboard",
+    ".*",
+]
+"""What a run folder may hold and still be replaced."""
 _PACKAGES = ("torch", "torchvision", "timm", "lightning", "albumentations", "opencv-python-headless", "numpy", "pandas")
 
 
@@ -44,28 +66,30 @@ def begin_run(
     stages = [asdict(stage) for stage in describe(model, settings.image_size)]
     _write_text(out / "environment.json", json.dumps(_environment(manifest, settings), indent=1))
     _write_text(out / "network.json", json.dumps(stages, indent=1))
-    write_atomically(out / "manifest.csv", lambda file: manifest.table.to_csv(file, index=False))
+    table = manifest.table.assign(sha256=manifest.digests)  # by which later data are known to overlap with these
+    write_atomically(out / "manifest.csv", lambda file: table.to_csv(file, index=False))
     _write_text(
         out / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
     )  # last: now it is a run
 
 
-def check_resumed(out: Path, data: Path | None, settings: TrainSettings | None) -> TrainSettings:
+def check_resumed(run: Run, manifest: Manifest, settings: TrainSettings | None) -> TrainSettings:
     """Return the settings of the run to resume.
 
     Raises:
-        InputError: if there is no run, or its data or settings are not those given now.
+        InputError: if its faces or settings are not those given now.
     """
-    run = Run.open(out)
     own = TrainSettings.from_dict(run.config)
     if settings is not None and settings != own:
         old, new = own.to_dict(), settings.to_dict()
         changed = ", ".join(key.replace("_", "-") for key in old if old[key] != new[key])
-        raise InputError(f"--resume goes on with the settings of {out}, but these differ: {changed}; leave them out")
-    if data is not None and data.resolve() != run.data.resolve():
-        raise InputError(f"{out} was trained on {run.data}, not on {data}")
-    if Manifest.read(run.data).fingerprint != run.environment.get("data_fingerprint"):
-        raise InputError(f"the faces in {run.data} have changed since {out} began; train anew with --overwrite")
+        raise InputError(
+            f"--resume goes on with the settings of {run.path}, but these differ: {changed}; leave them out"
+        )
+    if not run.was_trained_on(manifest.fingerprint):
+        raise InputError(
+            f"{run.path} began with other faces than there are in {manifest.root} now; train anew with --overwrite"
+        )
     return own
 
 
@@ -148,14 +172,11 @@ def _write_losses(out: Path, removal: BimodalDistributionRemoval) -> None:
 
 
 def _clear(out: Path, overwrite: bool) -> None:
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        if out.exists():
-            out.rmdir()
-        return
-    if not overwrite:
+    if os.path.lexists(out) and not overwrite and not (out.is_dir() and not any(out.iterdir())):
         raise InputError(f"{out} exists; choose another --out, go on with --resume, or replace it with --overwrite")
-    Run.open(out)  # refuses what is not a run: nothing else of the user's is deleted
-    shutil.rmtree(out)
+    may_replace(out, _OURS, marks=("config.yaml",))
+    if out.is_dir():
+        shutil.rmtree(out)
 
 
 def _environment(manifest: Manifest, settings: TrainSettings) -> dict[str, Any]:

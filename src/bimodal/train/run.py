@@ -1,10 +1,13 @@
 """A run folder, read: what was trained, how it went, what was removed, what was predicted."""
 
 import json
+import shlex
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -49,7 +52,11 @@ class Run:
             config = yaml.safe_load(_text(file))
         except yaml.YAMLError as error:
             raise InputError(f"{file} is not readable as YAML: {error}") from error
-        if not isinstance(config, dict) or not {"bimodal", "data", "backbone", "removal"} <= config.keys():
+        if (
+            not isinstance(config, dict)
+            or not {"bimodal", "data", "backbone", "removal"} <= config.keys()
+            or not isinstance(config["data"], str)
+        ):
             raise InputError(f"{file} is not the configuration of a run; expected one written by bimodal train")
         return cls(path, config)
 
@@ -67,6 +74,10 @@ class Run:
     def is_finished(self) -> bool:
         """Whether training came to its end."""
         return (self.path / FINISHED).is_file()
+
+    def was_trained_on(self, fingerprint: str) -> bool:
+        """Whether a data folder with this fingerprint holds the very faces and labels of this run."""
+        return bool(self.environment.get("data_fingerprint") == fingerprint)
 
     @cached_property
     def manifest(self) -> pd.DataFrame:
@@ -97,18 +108,18 @@ class Run:
         try:
             with np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
-        except (ValueError, OSError, EOFError) as error:
+        except (ValueError, OSError, EOFError, KeyError, BadZipFile, zlib.error) as error:
             raise InputError(f"{file} is corrupt: {error}") from error
 
     @cached_property
     def environment(self) -> dict[str, Any]:
         """Versions, seed, commit, device, data fingerprint."""
-        return dict(self._json("environment.json"))
+        return dict(self._json("environment.json", dict))
 
     @cached_property
     def network(self) -> list[dict[str, Any]]:
         """The stages of the network as built: `name, kind, detail, output, parameters`."""
-        return list(self._json("network.json"))
+        return list(self._json("network.json", list))
 
     def predictions(self, split: str) -> pd.DataFrame:
         """The predictions on `val` or `test`: `image,row,label,predicted,p_angry,...,p_surprise`.
@@ -118,7 +129,7 @@ class Run:
         """
         if not (self.path / f"predictions_{split}.csv").is_file():
             raise InputError(
-                f"{self.path} has no predictions on {split} yet; make them: bimodal evaluate {self.path} --split {split}"
+                f"{self.path} has no predictions on {split} yet; make them: bimodal evaluate {shlex.quote(str(self.path))} --split {split}"
             )
         table = self._table(
             f"predictions_{split}.csv", ["image", "row", "label", *PROBABILITIES], names=["image", "label", "predicted"]
@@ -134,15 +145,18 @@ class Run:
         file = self.path / name
         if not file.is_file():
             raise InputError(
-                f"{self.path} has no {name}; is the run unfinished? bimodal train --out {self.path} --resume"
+                f"{self.path} has no {name}; is the run unfinished? bimodal train --out {shlex.quote(str(self.path))} --resume"
             )
         return file
 
-    def _json(self, name: str) -> Any:
+    def _json(self, name: str, kind: type) -> Any:
         try:
-            return json.loads(_text(self._file(name)))
-        except json.JSONDecodeError as error:
+            content = json.loads(_text(self._file(name)))
+        except (json.JSONDecodeError, RecursionError) as error:
             raise InputError(f"{self.path / name} is corrupt: {error}") from error
+        if not isinstance(content, kind):
+            raise InputError(f"{self.path / name} is not what bimodal train writes there; train anew")
+        return content
 
     def _table(self, name: str, columns: list[str], names: list[str] | None = None, text: bool = False) -> pd.DataFrame:
         file = self._file(name)

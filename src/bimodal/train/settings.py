@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, get_args
 
 import yaml
 
+from bimodal.checks import check_choice, check_range, option
 from bimodal.errors import InputError
 from bimodal.removal.settings import PRESETS as REMOVAL_PRESETS
 from bimodal.removal.settings import RemovalSettings
@@ -21,10 +22,6 @@ Precision = Literal["auto", "32", "bf16"]
 _MAX_BYTES = 2**20
 
 
-def _option(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
-
-
 @dataclass(frozen=True)
 class TrainSettings:
     """What to train and how; a run with the same settings, data, versions and device gives the same result.
@@ -36,46 +33,46 @@ class TrainSettings:
     (31, 'test_resnet')
     """
 
-    preset_name: str = _option("paper", "")
-    backbone: str = _option("resnet50.tv_in1k", "timm name of the network under the head")
-    pretrained: bool = _option(True, "start from the weights of the hub (fetched once) or from random ones")
-    weights: str | None = _option(None, "start from this file instead: .safetensors, or .pth read without pickle")
-    image_size: int = _option(224, "side of the pictures that the network sees, in pixels")
-    hidden: int = _option(512, "width of the head's hidden layer")
-    dropout_features: float = _option(0.6, "dropout before the head's first layer")
-    dropout_hidden: float = _option(0.8, "dropout before the head's second layer")
-    augment: Augmentation = _option("paper", "paper (its seven operations) or none")
-    epochs: int = _option(31, "passes over the training faces")
-    batch_size: int = _option(64, "faces a step, over all devices")
-    lr: float = _option(1e-4, "learning rate of Adam")
-    schedule: Schedule = _option(
+    preset_name: str = option("paper", "")
+    backbone: str = option("resnet50.tv_in1k", "timm name of the network under the head")
+    pretrained: bool = option(True, "start from the weights of the hub (fetched once) or from random ones")
+    weights: str | None = option(None, "start from this file instead: .safetensors, or .pth read without pickle")
+    image_size: int = option(224, "side of the pictures that the network sees, in pixels")
+    hidden: int = option(512, "width of the head's hidden layer")
+    dropout_features: float = option(0.6, "dropout before the head's first layer")
+    dropout_hidden: float = option(0.8, "dropout before the head's second layer")
+    augment: Augmentation = option("paper", "paper (its seven operations) or none")
+    epochs: int = option(31, "passes over the training faces")
+    batch_size: int = option(64, "faces a step, over all devices")
+    lr: float = option(1e-4, "learning rate of Adam")
+    schedule: Schedule = option(
         "constant", "course of the learning rate: constant, or cycle (rises for a fifth of the epochs, then falls to 0)"
     )
-    keep: Keep = _option("best", "which weights to keep: best (validation accuracy) or last")
-    losses: LossSource = _option(
+    keep: Keep = option("best", "which weights to keep: best (validation accuracy) or last")
+    losses: LossSource = option(
         "training", "per-example losses from the training pass itself, or from a clean pass after each epoch"
     )
-    seed: int = _option(0, "of weights, order, augmentation and dropout")
-    precision: Precision = _option("auto", "auto (bf16 where the hardware has it), 32 or bf16")
+    seed: int = option(0, "of weights, order, augmentation and dropout")
+    precision: Precision = option("auto", "auto (bf16 where the hardware has it), 32 or bf16")
     removal: RemovalSettings = field(default_factory=RemovalSettings)
 
     def __post_init__(self) -> None:
-        _among("preset", self.preset_name, tuple(PRESETS))
+        check_choice("preset", self.preset_name, tuple(PRESETS))
         if not isinstance(self.backbone, str) or not isinstance(self.weights, str | None):
             raise InputError(f"backbone and weights must be text, got {self.backbone!r} and {self.weights!r}")
-        _among("augment", self.augment, get_args(Augmentation))
-        _among("schedule", self.schedule, get_args(Schedule))
-        _among("keep", self.keep, get_args(Keep))
-        _among("losses", self.losses, get_args(LossSource))
-        _among("precision", self.precision, get_args(Precision))
-        _within("image_size", self.image_size, 32, 1024, whole=True)
-        _within("hidden", self.hidden, 1, 65536, whole=True)
-        _within("dropout_features", self.dropout_features, 0, 0.99)
-        _within("dropout_hidden", self.dropout_hidden, 0, 0.99)
-        _within("epochs", self.epochs, 1, 100_000, whole=True)
-        _within("batch_size", self.batch_size, 2, 65536, whole=True)
-        _within("lr", self.lr, 1e-9, 10)
-        _within("seed", self.seed, 0, 2**31 - 1, whole=True)
+        check_choice("augment", self.augment, get_args(Augmentation))
+        check_choice("schedule", self.schedule, get_args(Schedule))
+        check_choice("keep", self.keep, get_args(Keep))
+        check_choice("losses", self.losses, get_args(LossSource))
+        check_choice("precision", self.precision, get_args(Precision))
+        check_range("image_size", self.image_size, 32, 1024, whole=True)
+        check_range("hidden", self.hidden, 1, 65536, whole=True)
+        check_range("dropout_features", self.dropout_features, 0, 0.99)
+        check_range("dropout_hidden", self.dropout_hidden, 0, 0.99)
+        check_range("epochs", self.epochs, 1, 100_000, whole=True)
+        check_range("batch_size", self.batch_size, 2, 65536, whole=True)
+        check_range("lr", self.lr, 1e-9, 10)
+        check_range("seed", self.seed, 0, 2**31 - 1, whole=True)
         if not isinstance(self.pretrained, bool):
             raise InputError(f"pretrained must be true or false, got {self.pretrained!r}")
 
@@ -89,7 +86,7 @@ class TrainSettings:
         >>> TrainSettings.preset("paper", {"epochs": 2, "removal": {"rule": "wang", "k": 2}}).removal.k
         2
         """
-        _among("preset", name, tuple(PRESETS))
+        check_choice("preset", name, tuple(PRESETS))
         values = PRESETS[name] | dict(changes or {})
         removal = {**_removal(PRESETS[name].get("removal", {})), **_removal(values.pop("removal", {}))}
         _known(values, cls, "setting")
@@ -217,15 +214,3 @@ def _numbers(values: Mapping[str, Any], settings: type) -> dict[str, Any]:
         except ValueError:
             raise InputError(f"{key.replace('_', '-')} must be a number, got {values[key]!r}") from None
     return result
-
-
-def _among(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"--{name.replace('_', '-')} must be one of {', '.join(choices)}, got {value!r}")
-
-
-def _within(name: str, value: float, low: float, high: float, whole: bool = False) -> None:
-    kinds = int if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-        what = "a whole number" if whole else "a number"
-        raise InputError(f"--{name.replace('_', '-')} must be {what} from {low:g} to {high:g}, got {value!r}")

@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bimodal.data.cache import decoded
+from bimodal.data.manifest import Manifest
+from bimodal.errors import InputError
+from tests.conftest import write_data
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_data(tmp_path / "data", {"train": 9})
+
+
+def caches(data: Path) -> list[str]:
+    return sorted(path.name.rpartition("-")[0] for path in (data / ".cache").iterdir())
+
+
+def test_holds_the_pictures_and_reads_them_no_second_time(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest, done = Manifest.read(data), []
+    pictures = decoded(manifest, 40, done.append)
+    for row in range(9):
+        np.testing.assert_array_equal(pictures[row], np.asarray(Image.open(manifest.path(row))))
+    assert done == list(range(1, 10))
+    monkeypatch.setattr("bimodal.data.cache.decode", None)
+    np.testing.assert_array_equal(decoded(manifest, 40), pictures)
+    file = next((data / ".cache").iterdir())
+    assert file.stat().st_mode == (data / "manifest.csv").stat().st_mode, "others may not read it"
+
+
+def test_changed_data_are_decoded_anew_and_their_old_cache_goes(data: Path) -> None:
+    decoded(Manifest.read(data), 8)
+    before = decoded(Manifest.read(data), 16)
+    Image.new("RGB", (40, 40), (1, 2, 3)).save(data / "images" / "train-0000.png")
+    after = decoded(Manifest.read(data), 16)
+    assert after[0].tolist() == [[[1, 2, 3]] * 16] * 16
+    assert before[0].tolist() != after[0].tolist(), "a cache in use was changed"
+    assert caches(data) == ["faces-16", "faces-8"]
+
+
+def test_a_picture_that_cannot_be_read_leaves_no_cache(data: Path) -> None:
+    (data / "images" / "train-0003.png").write_text("no picture")
+    with pytest.raises(InputError, match=r"train-0003\.png cannot be read"):
+        decoded(Manifest.read(data), 8)
+    assert caches(data) == []
+
+
+def test_the_users_cache_folder_keeps_other_data(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("bimodal.data.cache.os.access", lambda *_: False)
+    for folder in (data, write_data(tmp_path / "other", {"train": 9}, seed=1)):
+        decoded(Manifest.read(folder), 8)
+    assert len(list((tmp_path / "home" / "bimodal").iterdir())) == 2
