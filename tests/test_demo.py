@@ -59,14 +59,7 @@ def test_demo_leaves_other_folders_alone(tmp_path: Path) -> None:
     fails_with_one_line(bimodal("demo", "--seeds", "1", cwd=tmp_path), "--seeds must be from 2 to 20")
 
 
-def test_demo_with_other_settings_is_another_demo(folder: Path, tmp_path: Path) -> None:
-    for more in (["--faces", "101"], ["--epochs", "3"]):
-        fails_with_one_line(bimodal(*SMALL_DEMO, *more, cwd=folder), "an earlier demo with other settings")
-    (tmp_path / "file").touch()
-    fails_with_one_line(bimodal(*SMALL_DEMO, "--out", "file", cwd=tmp_path), "must be a folder")
-
-
-def test_more_seeds_go_on_and_folders_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_seeds_go_on_and_other_settings_are_another_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
 
     class StopError(Exception):
@@ -82,6 +75,12 @@ def test_more_seeds_go_on_and_folders_are_made(tmp_path: Path, monkeypatch: pyte
             run_demo(tmp_path / "a/b", seeds, faces=100, epochs=2)
     assert [len(names) for names in asked] == [4, 6]
     assert set(asked[0]) < set(asked[1])
+    for faces, epochs in ((101, 2), (100, 3)):
+        with pytest.raises(InputError, match="an earlier demo with other settings"):
+            run_demo(tmp_path / "a/b", 2, faces, epochs)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="must be a folder"):
+        run_demo(tmp_path / "file", 2, faces=100, epochs=2)
 
 
 @pytest.mark.parametrize("how", ["failure", "Ctrl-C"])

@@ -23,7 +23,7 @@ def demo(
 
     The faces are drawn by this program, so it is known which labels are wrong. Small networks are trained without and with removal,
     with several seeds; a table and a page say what went, whether it was wrong, and whether it helped.
-    An interrupted demo goes on where it stopped.
+    An interrupted demo goes on where it stopped, given the same --faces and --epochs.
     """
     for name, value, low, high in (("seeds", seeds, 2, 20), ("faces", faces, 100, 20000), ("epochs", epochs, 2, 200)):
         if not low <= value <= high:

@@ -15,7 +15,9 @@ def draw(
     size: Annotated[int, typer.Option(help="Side of a picture in pixels, 32 to 512.")] = 96,
     val: Annotated[int, typer.Option(help="Validation faces, all labelled rightly; 0 or at least 7.")] = 0,
     test: Annotated[int, typer.Option(help="Test faces, all labelled rightly; 0 or at least 7.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier drawn set in OUT.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier drawn set in OUT, if nothing else is there.")
+    ] = False,
 ) -> None:
     """Draw faces that show the seven emotions, some of them labelled wrongly on purpose.
 
