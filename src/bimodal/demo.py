@@ -25,6 +25,8 @@ from bimodal.train.evaluate import evaluate_run
 from bimodal.train.run import Run
 
 RULES = ("none", "wang")
+SIZE = 64
+"""Side of the faces, in pixels; with more the demo would learn more, but outlast five minutes on two cores."""
 FILE = "demo.json"
 _BIMODAL = (sys.executable, "-m", "bimodal")
 
@@ -163,7 +165,8 @@ class _Children:
 def _train(data: Path, run: Path, epochs: int, children: _Children) -> None:
     """Call our own command line: each training has a process of its own, and the demo does what a user would."""
     rule, _, seed = run.name.partition("-seed")
-    begin = [str(data), "--preset", "small", "--epochs", str(epochs), "--seed", seed, "--removal", rule]
+    begin = [str(data), "--preset", "small", "--image-size", str(SIZE), "--epochs", str(epochs), "--seed", seed]
+    begin += ["--removal", rule]
     if rule != "none":
         begin += ["--removal-epoch", str(max(1, round(0.6 * epochs)))]
     began = (run / "config.yaml").is_file()
