@@ -113,7 +113,8 @@ def _train_all(data: Path, runs: list[Path], epochs: int, tell: Callable[[str], 
             removed = len(Run.open(run).removed)
             tell(f"trained {done}/{len(runs)}: {run.name}" + (f", {removed} faces removed" if removed else ""))
 
-    tell(f"training {len(todo)} small networks, with and without removal")
+    if todo:
+        tell(f"training {len(todo)} small networks, with and without removal")
     pool = ThreadPoolExecutor(min(len(os.sched_getaffinity(0)), 8))
     try:
         for future in as_completed([pool.submit(train, run) for run in todo]):

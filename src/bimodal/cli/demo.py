@@ -43,16 +43,21 @@ def demo(
 
 
 def _show(demo: "Demo", console: "Console") -> None:
+    from rich import box
     from rich.markup import escape
     from rich.table import Table
 
     from bimodal.report.summary import percent
 
     evaluation, truth = demo.evaluation, demo.truth
-    table = Table(title=f"accuracy on {evaluation.n} test faces, over {len(truth.removed)} seeds", title_justify="left")
+    table = Table(
+        title=f"accuracy on {evaluation.n} test faces, over {len(truth.removed)} seeds",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
     table.add_column("condition")
-    for heading in ("accuracy (95 % interval)", "faces removed", "of them truly wrong"):
-        table.add_column(heading, justify="right")
+    for heading in ("accuracy (95 % interval)", "removed", "truly wrong"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for result in evaluation.results:
         removes = result.condition.removes
         table.add_row(
