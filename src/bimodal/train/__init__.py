@@ -18,4 +18,6 @@ def __getattr__(name: str) -> Any:  # loaded when first asked for: settings and 
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value  # or the import would leave the module `fit` under the name of the function
+    return value
