@@ -100,7 +100,7 @@ def epoch(data: Path, out: Path, recipe: dict[str, Any]) -> dict[str, float]:
 
     from bimodal.train import module
     from bimodal.train.callback import BimodalDistributionRemoval as Removal
-    from bimodal.train.fit import fit
+    from bimodal.train.fitting import fit
     from bimodal.train.settings import TrainSettings
 
     spent: dict[str, float] = defaultdict(float)

@@ -140,7 +140,7 @@ def train_bimodal(data: str, recipe: dict[str, Any], stamp: Any) -> list[float]:
     """Train as `bimodal train` does, all of it: removal's bookkeeping, logs, and the callbacks of every step."""
     import pandas as pd
 
-    from bimodal.train.fit import fit
+    from bimodal.train.fitting import fit
     from bimodal.train.module import EmotionModule
     from bimodal.train.settings import TrainSettings
 

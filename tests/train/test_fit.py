@@ -15,7 +15,7 @@ from bimodal.data.manifest import Manifest
 from bimodal.models import EmotionClassifier
 from bimodal.removal import wang
 from bimodal.train.evaluate import evaluate_run
-from bimodal.train.fit import fit
+from bimodal.train.fitting import fit
 from bimodal.train.module import EmotionModule, learning_rate_factor
 from bimodal.train.run import PROBABILITIES, Run
 from bimodal.train.settings import TrainSettings

@@ -75,7 +75,7 @@ def train(
     from rich.console import Console
     from rich.markup import escape
 
-    from bimodal.train.fit import Hardware, fit
+    from bimodal.train.fitting import Hardware, fit
 
     console = Console(highlight=False, soft_wrap=True)
     quoted = shlex.quote(str(out))
