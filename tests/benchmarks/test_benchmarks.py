@@ -12,6 +12,7 @@ ROWS = {
     "removal_cost": ["the training pass", "a clean pass after each epoch", "with", "without"],
     "training_speed": ["plain loop", "bimodal train", "plain loop, bimodal train; no augmentation, no dropout"],
     "ledger_speed": ["bimodal", "pandas", "dict"],
+    "descriptors": ["LPQ, bimodal", "LPQ, a window at a time", "PHOG, bimodal", "PHOG, an edge pixel at a time"],
     "startup": ["python -c pass", "bimodal --help"],
 }
 OPTIONS = {"removal_cost": ["--steps", "2"], "training_speed": ["--ways", "plain", "bimodal"]}

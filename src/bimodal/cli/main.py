@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from bimodal.cli import compare, demo, draw, evaluate, prepare, report, train
+from bimodal.cli import compare, demo, draw, evaluate, prepare, report, reproduce, train
 from bimodal.errors import InputError
 
 app = typer.Typer(
@@ -13,7 +13,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (demo.demo, draw.draw, prepare.prepare, train.train, evaluate.evaluate, compare.compare, report.report):
+_commands = (
+    demo.demo,
+    draw.draw,
+    prepare.prepare,
+    train.train,
+    evaluate.evaluate,
+    compare.compare,
+    report.report,
+    reproduce.reproduce,
+)
+for _command in _commands:
     app.command()(_command)
 
 

@@ -19,8 +19,8 @@ def decoded(manifest: Manifest, size: int, progress: Callable[[int], None] | Non
     """Return all pictures of a manifest as one read-only memory map, uint8 (N,S,S,3) RGB.
 
     The first call decodes them into `.cache/` of the data folder (or, where that cannot be written, of the user's
-    cache folder); the name holds the data's fingerprint, so changed data are decoded anew, and the data
-    folder keeps no older pictures of this size. 50,000 faces of 224 pixels take 7.5 GB there.
+    cache folder); the name holds the pictures' fingerprint, so changed pictures are decoded anew (other labels or
+    splits need not be), and the data folder keeps no older pictures of this size. 50,000 faces of 224 pixels take 7.5 GB there.
 
     Args:
         manifest: N pictures.
@@ -32,7 +32,7 @@ def decoded(manifest: Manifest, size: int, progress: Callable[[int], None] | Non
         OSError: if the disk is full.
     """
     folder = _writable(manifest.root / ".cache")
-    file = folder / f"faces-{size}-{manifest.fingerprint[:16]}.npy"
+    file = folder / f"faces-{size}-{manifest.pictures_fingerprint[:16]}.npy"
     if not file.exists():
         write_atomically(file, lambda part: _decode_into(part, manifest, size, progress))
         if folder.parent == manifest.root:  # the user's cache folder is for other data, too

@@ -96,6 +96,11 @@ class Manifest:
             return list(pool.map(digest, range(len(self))))
 
     @cached_property
+    def pictures_fingerprint(self) -> str:
+        """SHA-256 over the bytes of every picture in the order of the rows, whatever they are called."""
+        return hashlib.sha256(bytes.fromhex("".join(self.digests))).hexdigest()
+
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the table and the bytes of every picture: the same data, the same fingerprint."""
         table = self.table.to_csv(index=False).encode("utf-8", "surrogateescape")

@@ -1,5 +1,6 @@
 """A timm backbone under the paper's head."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -20,9 +21,11 @@ class EmotionClassifier(nn.Module):
             brings pretrained ones.
         hidden, dropout_features, dropout_hidden: see `build_head`.
         image_size: side of the square pictures, in pixels.
+        options: further arguments of timm's for this backbone, such as `{"drop_path_rate": 0.1}`.
 
     Raises:
-        InputError: for a name that timm does not know (the near ones are named), or a backbone that cannot take
+        InputError: for a name that timm does not know (the near ones are named), an option that this backbone does
+            not have, or a backbone that cannot take
             pictures of this size.
     """
 
@@ -33,9 +36,10 @@ class EmotionClassifier(nn.Module):
         dropout_features: float = 0.6,
         dropout_hidden: float = 0.8,
         image_size: int = 224,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.backbone = _build_backbone(name, image_size)
+        self.backbone = _build_backbone(name, image_size, options or {})
         self.head = build_head(
             _count_features(self.backbone, name, image_size), hidden, dropout_features, dropout_hidden
         )
@@ -45,7 +49,7 @@ class EmotionClassifier(nn.Module):
         return logits
 
 
-def _build_backbone(name: str, image_size: int) -> nn.Module:
+def _build_backbone(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Module:
     if not timm.is_model(name):
         near = get_close_matches(name.split(".")[0], timm.list_models(), n=4)
         hint = f"; near it: {', '.join(near)}" if near else ""
@@ -53,9 +57,14 @@ def _build_backbone(name: str, image_size: int) -> nn.Module:
     architecture = name.split(".")[0]
     backbone: nn.Module
     try:  # transformers are built for one size; most others take any and know no img_size
-        backbone = timm.create_model(architecture, pretrained=False, num_classes=0, img_size=image_size)
+        backbone = timm.create_model(architecture, pretrained=False, num_classes=0, img_size=image_size, **options)
     except TypeError:
-        backbone = timm.create_model(architecture, pretrained=False, num_classes=0)
+        try:
+            backbone = timm.create_model(architecture, pretrained=False, num_classes=0, **options)
+        except (TypeError, ValueError) as error:
+            if not options:
+                raise
+            raise InputError(f"backbone-options {dict(options)} do not suit {architecture}: {error}") from error
     return backbone
 
 

@@ -11,7 +11,8 @@ from bimodal.data.manifest import Manifest, read_table
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.evaluate.metrics import BothWays, Measures, accuracy_both_ways, measure
-from bimodal.train.predict import load_model, predict, write_predictions
+from bimodal.train.predict import load_model, predict
+from bimodal.train.predictions import write_predictions
 from bimodal.train.run import PROBABILITIES, Run
 from bimodal.train.settings import TrainSettings
 

@@ -175,7 +175,12 @@ def _decode(manifest: Manifest, size: int) -> None:
 
 def _build_model(settings: TrainSettings) -> EmotionClassifier:
     model = EmotionClassifier(
-        settings.backbone, settings.hidden, settings.dropout_features, settings.dropout_hidden, settings.image_size
+        settings.backbone,
+        settings.hidden,
+        settings.dropout_features,
+        settings.dropout_hidden,
+        settings.image_size,
+        settings.backbone_options,
     )
     if settings.weights:
         weights.load_into(model.backbone, weights.read(Path(settings.weights)), settings.weights)

@@ -1,7 +1,6 @@
 """From a run and faces to probabilities."""
 
 import shlex
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,11 +15,10 @@ from bimodal.data.augment import Plain
 from bimodal.data.cache import decoded
 from bimodal.data.loader import FaceDataset, plain_loader
 from bimodal.data.manifest import Manifest
-from bimodal.emotions import NAMES
 from bimodal.errors import InputError
-from bimodal.files import write_atomically
 from bimodal.models import EmotionClassifier
-from bimodal.train.run import FINISHED, PROBABILITIES, Run
+from bimodal.train.predictions import predictions_table
+from bimodal.train.run import FINISHED, Run
 from bimodal.train.settings import TrainSettings
 
 
@@ -47,7 +45,12 @@ def load_model(run: Run, weights: str = FINISHED) -> EmotionClassifier:
         )
     settings = TrainSettings.from_dict(run.config)
     model = EmotionClassifier(
-        settings.backbone, settings.hidden, settings.dropout_features, settings.dropout_hidden, settings.image_size
+        settings.backbone,
+        settings.hidden,
+        settings.dropout_features,
+        settings.dropout_hidden,
+        settings.image_size,
+        settings.backbone_options,
     )
     try:
         model.load_state_dict(load_file(file))
@@ -70,20 +73,4 @@ def predict(
     """
     faces = FaceDataset(manifest, decoded(manifest, settings.image_size), Plain())
     logits = predict_logits(model.to(device), plain_loader(faces, rows, 2 * settings.batch_size), device)
-    probabilities = logits.double().softmax(dim=1).numpy()
-    names = np.array(NAMES)
-    table = pd.DataFrame(
-        {
-            "image": manifest.table["image"].to_numpy()[rows],
-            "row": rows,
-            "label": names[manifest.labels[rows]],
-            "predicted": names[probabilities.argmax(axis=1)],
-        }
-    )
-    table[PROBABILITIES] = probabilities
-    return table
-
-
-def write_predictions(path: Path, table: pd.DataFrame) -> None:
-    """Write what `predict` returned, with nine decimals."""
-    write_atomically(path, lambda file: table.to_csv(file, index=False, float_format="%.9f"))
+    return predictions_table(manifest, rows, logits.double().softmax(dim=1).numpy())

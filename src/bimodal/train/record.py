@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -22,8 +23,10 @@ from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.files import may_replace, write_atomically
 from bimodal.models import EmotionClassifier, describe
+from bimodal.removal import Remover
 from bimodal.train.callback import BimodalDistributionRemoval
-from bimodal.train.predict import load_model, predict, write_predictions
+from bimodal.train.predict import load_model, predict
+from bimodal.train.predictions import write_predictions
 from bimodal.train.run import FINISHED, Run
 from bimodal.train.settings import TrainSettings
 from bimodal.train.state import BEST
@@ -64,7 +67,7 @@ def begin_run(
     out.mkdir(parents=True)
     config = {"bimodal": __version__, "data": str(manifest.root), **settings.to_dict()}
     stages = [asdict(stage) for stage in describe(model, settings.image_size)]
-    _write_text(out / "environment.json", json.dumps(_environment(manifest, settings), indent=1))
+    _write_text(out / "environment.json", json.dumps(environment_of(manifest, settings.seed), indent=1))
     _write_text(out / "network.json", json.dumps(stages, indent=1))
     table = manifest.table.assign(sha256=manifest.digests)  # by which later data are known to overlap with these
     write_atomically(out / "manifest.csv", lambda file: table.to_csv(file, index=False))
@@ -103,7 +106,7 @@ def finish_run(
 ) -> None:
     """Write what is known after the last epoch; the weights' final name, which marks the run as finished, comes last."""
     _write_losses(out, removal)
-    removed = removed_table(manifest, removal)
+    removed = removed_table(manifest, removal.remover, removal.opinions)
     write_atomically(out / "removed.csv", lambda file: removed.to_csv(file, index=False))
     _write_text(out / "README.md", _model_card(out, manifest, settings, removed, epoch))
     model = load_model(Run.open(out), BEST)
@@ -111,7 +114,7 @@ def finish_run(
     (out / BEST).replace(out / FINISHED)
 
 
-def removed_table(manifest: Manifest, removal: BimodalDistributionRemoval) -> pd.DataFrame:
+def removed_table(manifest: Manifest, remover: Remover, opinions: Mapping[int, tuple[int, float]]) -> pd.DataFrame:
     """Return a row for each removed example, in the order of removal: which, why, and what the network thought."""
     columns = [
         "image",
@@ -129,9 +132,9 @@ def removed_table(manifest: Manifest, removal: BimodalDistributionRemoval) -> pd
         "confidence",
     ]
     records: list[tuple[Any, ...]] = []
-    for step in removal.remover.steps:
+    for step in remover.steps:
         for row, loss in zip(step.rows.tolist(), step.losses.tolist(), strict=True):
-            predicted, confidence = removal.opinions.get(row, (None, None))
+            predicted, confidence = opinions.get(row, (None, None))
             records.append(
                 (
                     manifest.table["image"].iat[row],
@@ -179,7 +182,8 @@ def _clear(out: Path, overwrite: bool) -> None:
         shutil.rmtree(out)
 
 
-def _environment(manifest: Manifest, settings: TrainSettings) -> dict[str, Any]:
+def environment_of(manifest: Manifest, seed: int) -> dict[str, Any]:
+    """Return what `environment.json` says: versions, commit, device, seed and the data's fingerprint."""
     return {
         "bimodal": __version__,
         "commit": _commit(),
@@ -189,7 +193,7 @@ def _environment(manifest: Manifest, settings: TrainSettings) -> dict[str, Any]:
         "processor": _processor(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "seed": settings.seed,
+        "seed": seed,
         "data_fingerprint": manifest.fingerprint,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }

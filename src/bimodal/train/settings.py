@@ -35,6 +35,8 @@ class TrainSettings:
 
     preset_name: str = option("paper", "")
     backbone: str = option("resnet50.tv_in1k", "timm name of the network under the head")
+    backbone_options: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments of timm's for the backbone, such as `{"drop_path_rate": 0.1}`; from a file of settings only."""
     pretrained: bool = option(True, "start from the weights of the hub (fetched once) or from random ones")
     weights: str | None = option(None, "start from this file instead: .safetensors, or .pth read without pickle")
     image_size: int = option(224, "side of the pictures that the network sees, in pixels")
@@ -60,6 +62,8 @@ class TrainSettings:
         check_choice("preset", self.preset_name, tuple(PRESETS))
         if not isinstance(self.backbone, str) or not isinstance(self.weights, str | None):
             raise InputError(f"backbone and weights must be text, got {self.backbone!r} and {self.weights!r}")
+        if not isinstance(self.backbone_options, Mapping):
+            raise InputError(f"backbone-options must be a mapping of names to values, got {self.backbone_options!r}")
         check_choice("augment", self.augment, get_args(Augmentation))
         check_choice("schedule", self.schedule, get_args(Schedule))
         check_choice("keep", self.keep, get_args(Keep))
@@ -120,6 +124,7 @@ class TrainSettings:
             InputError: if a value is missing or bad.
         """
         names = {f.name for f in fields(cls)} - {"preset_name", "removal"}
+        values = {"backbone_options": {}, **values}  # runs of version 0.1 have none
         try:
             removal = RemovalSettings(**values["removal"])
             return cls(preset_name=values["preset"], removal=removal, **{name: values[name] for name in names})

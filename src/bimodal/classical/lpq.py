@@ -1,0 +1,240 @@
+"""Local phase quantisation: a histogram of the signs of the local Fourier phase, which blur hardly changes."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+
+from bimodal.checks import check_choice, check_range, option
+from bimodal.errors import InputError
+
+Weights = Literal["uniform", "gaussian"]
+
+CODES = 256
+"""How many codes there are: eight signs."""
+
+_ZERO = 1e-9
+"""A number as small as this is zero but for rounding (some 1e-12), as in a patch of one grey."""
+
+_NUDGE: NDArray[np.float64] = 1 + 1e-6 * np.array([7, 5, 3, 1, 6, 4, 2, 0])
+
+# Each part of each frequency is a sum of products (down, across) of three rows of taps: the window w, and its cosine c
+# and sine s. With exp(-i t) = cos t - i sin t, the four real parts come first, then the four imaginary ones.
+_PRODUCTS = (("w", "c"), ("w", "s"), ("c", "w"), ("s", "w"), ("c", "c"), ("s", "s"), ("c", "s"), ("s", "c"))
+_SUMS: NDArray[np.float64] = np.array(
+    [
+        [1, 0, 0, 0, 0, 0, 0, 0],  # real, (a, 0)
+        [0, 0, 1, 0, 0, 0, 0, 0],  # real, (0, a)
+        [0, 0, 0, 0, 1, -1, 0, 0],  # real, (a, a)
+        [0, 0, 0, 0, 1, 1, 0, 0],  # real, (a, -a)
+        [0, -1, 0, 0, 0, 0, 0, 0],  # imaginary, (a, 0)
+        [0, 0, 0, -1, 0, 0, 0, 0],  # imaginary, (0, a)
+        [0, 0, 0, 0, 0, 0, -1, -1],  # imaginary, (a, a)
+        [0, 0, 0, 0, 0, 0, -1, 1],  # imaginary, (a, -a)
+    ],
+    np.float64,
+)
+
+
+@dataclass(frozen=True)
+class LpqSettings:
+    """What LPQ looks at; the defaults are its authors', over a grid of 3 by 3 blocks.
+
+    Raises:
+        InputError: for a value outside its range; the message names it.
+
+    >>> LpqSettings(window=9).window
+    9
+    """
+
+    window: int = option(7, "side of the window whose phase is taken, in pixels: odd, 3 to 15")
+    weights: Weights = option("uniform", "weights in the window: uniform, or gaussian (deviation (window - 1) / 4)")
+    rho: float = option(0.9, "assumed correlation of two neighbouring pixels, 0.01 to 0.999")
+    decorrelate: bool = option(True, "whiten the eight parts of the phase before their signs are taken")
+    grid: int = option(3, "blocks across and down, each with a histogram of its own: 1 to 16")
+
+    def __post_init__(self) -> None:
+        check_range("lpq_window", self.window, 3, 15, whole=True)
+        if self.window % 2 == 0:
+            raise InputError(f"--lpq-window must be odd, so that it has a middle, got {self.window}")
+        check_choice("lpq_weights", self.weights, get_args(Weights))
+        check_range("lpq_rho", self.rho, 0.01, 0.999)
+        if not isinstance(self.decorrelate, bool):
+            raise InputError(f"--lpq-decorrelate must be True or False, got {self.decorrelate!r}")
+        check_range("lpq_grid", self.grid, 1, 16, whole=True)
+
+
+DEFAULTS = LpqSettings()
+
+
+def lpq(images: NDArray[np.uint8], settings: LpqSettings = DEFAULTS) -> NDArray[np.float32]:
+    """Return the LPQ histograms of pictures, block by block.
+
+    V. Ojansivu and J. Heikkilä, Blur insensitive texture classification using local phase quantization, 2008. The
+    codes of `lpq_codes` are counted in each block of a grid, and each histogram is divided by its block's pixels.
+
+    Args:
+        images: grey, uint8 (N, H, W), or one picture (H, W); at least `window + grid - 1` pixels each way.
+        settings: window, weights, whitening, and grid.
+
+    Returns:
+        float32 (N, grid * grid * 256): the blocks row by row, each with a sum of 1.
+
+    Raises:
+        InputError: if the pictures are not grey, not uint8, or too small.
+
+    >>> lpq(np.zeros((2, 32, 32), np.uint8)).shape
+    (2, 2304)
+    """
+    stack = grey_stack(images, settings.window + settings.grid - 1)
+    grid, work = settings.grid, _work(stack, settings)
+    height, width = work.shape[2:]
+    down, across = np.arange(height) * grid // height, np.arange(width) * grid // width
+    block = down[:, None] * grid + across
+    pixels = np.bincount(block.ravel())[:, None]
+    histograms = np.empty((len(stack), grid * grid, CODES), np.float32)
+    for image, histogram in zip(stack, histograms, strict=True):
+        counts = np.bincount((block * CODES + _codes(image, settings, work)).ravel(), minlength=histogram.size)
+        histogram[:] = counts.reshape(histogram.shape) / pixels
+    return histograms.reshape(len(stack), grid * grid * CODES)
+
+
+def lpq_codes(image: NDArray[np.uint8], settings: LpqSettings = DEFAULTS) -> NDArray[np.uint8]:
+    """Return the LPQ code of each pixel that has a whole window around it.
+
+    Ojansivu and Heikkilä (2008). The local Fourier transform F(u, x), the sum over the window of f(x - y) exp(-2 pi i u y),
+    at u = (a, 0), (0, a), (a, a) and (a, -a), a = 1 / window, first number across, gives eight numbers: four real parts,
+    then four imaginary ones. They are whitened (`whitening`), and bit j of the code is set where number j is at least
+    zero. What is zero but for rounding counts as zero, so a patch of one grey has code 255 everywhere.
+
+    Args:
+        image: grey, uint8 (H, W).
+        settings: window, weights, and whitening.
+
+    Returns:
+        uint8 (H - window + 1, W - window + 1).
+
+    Raises:
+        InputError: if the picture is not grey, not uint8, or smaller than the window.
+
+    >>> lpq_codes(np.full((8, 9), 70, np.uint8))
+    array([[255, 255, 255],
+           [255, 255, 255]], dtype=uint8)
+    """
+    stack = grey_stack(image, settings.window)
+    if len(stack) != 1:
+        raise InputError(f"expected one grey picture (H, W), got {len(stack)}: pass them one by one")
+    return _codes(stack[0], settings, _work(stack, settings))
+
+
+def transform(settings: LpqSettings = DEFAULTS) -> NDArray[np.float64]:
+    """Return the matrix that takes a window of pixels to the eight parts of its Fourier transform.
+
+    Ojansivu and Heikkilä (2008), F(u, x) = w_u^T f_x. The cosine is made free of the mean that Gaussian weights would
+    give it: else the real parts would show brightness, not phase.
+
+    Args:
+        settings: window and weights.
+
+    Returns:
+        float64 (8, window * window): four real parts, then four imaginary ones, of the pixels row by row.
+
+    >>> bool(np.abs(transform().sum(axis=1)).max() < 1e-12)
+    True
+    """
+    taps = _taps(settings)
+    products = np.stack([np.outer(taps[down], taps[across]).ravel() for down, across in _PRODUCTS])
+    return np.asarray(_SUMS @ products)
+
+
+def whitening(settings: LpqSettings = DEFAULTS) -> NDArray[np.float64]:
+    """Return the matrix W that whitens the eight parts: with D their covariance, W D W^T is the identity.
+
+    Ojansivu and Heikkilä (2008): the pixels' covariance C is rho to the power of their distance,
+    D = M C M^T with M of `transform`, D = U S V^T, and W = S^(-1/2) V^T. The paper leaves out S, which changes no sign.
+
+    The singular vectors are not unique, and the codes must not depend on which ones a build of LAPACK finds. Two pairs
+    of singular values are equal, since a square looks the same across and down, so D is first nudged by a few millionths,
+    as the authors' own program does. And each vector could as well point the other way: here its first large component
+    (more than half of its largest) is positive. The very first would not do, for it is often zero but for rounding.
+
+    Args:
+        settings: window, weights, and `rho`.
+
+    Returns:
+        float64 (8, 8).
+
+    >>> W, M = whitening(LpqSettings(window=3)), transform(LpqSettings(window=3))
+    >>> places = np.array([(y, x) for y in range(3) for x in range(3)])
+    >>> D = M @ 0.9 ** cdist(places, places) @ M.T
+    >>> bool(np.abs(W @ D @ W.T - np.eye(8)).max() < 1e-4)
+    True
+    """
+    M = transform(settings)
+    places = np.stack(np.divmod(np.arange(settings.window**2), settings.window), axis=1)
+    D = M @ settings.rho ** cdist(places, places) @ M.T
+    _, S, Vt = np.linalg.svd(_NUDGE[:, None] * D * _NUDGE)
+    size = np.abs(Vt)
+    first = np.argmax(size > 0.5 * size.max(axis=1, keepdims=True), axis=1)
+    signs = np.sign(Vt[np.arange(8), first])
+    return np.asarray(Vt * (signs / np.sqrt(S))[:, None])
+
+
+def grey_stack(images: NDArray[np.uint8], least: int) -> NDArray[np.uint8]:
+    """Return grey pictures as (N, H, W), one (H, W) too, and refuse anything else.
+
+    Raises:
+        InputError: if they are not uint8, not grey, or have a side below `least` pixels.
+
+    >>> grey_stack(np.zeros((5, 6), np.uint8), least=3).shape
+    (1, 5, 6)
+    """
+    kind = getattr(images, "dtype", type(images).__name__)
+    if not isinstance(images, np.ndarray) or kind != np.uint8:
+        raise InputError(f"expected an array of uint8, 0 to 255, got {kind}: scale and convert the pictures first")
+    shape = images.shape
+    if images.ndim == 4 or (images.ndim == 3 and shape[-1] in (1, 3, 4)):
+        raise InputError(f"expected grey pictures (N, H, W) or (H, W), got colour, shape {shape}: make them grey first")
+    if images.ndim not in (2, 3):
+        raise InputError(f"expected grey pictures (N, H, W) or (H, W), got shape {shape}")
+    if min(shape[-2:]) < least:
+        raise InputError(f"expected pictures of at least {least} by {least} pixels, got shape {shape}: enlarge them")
+    return images if images.ndim == 3 else images[None]
+
+
+def _taps(settings: LpqSettings) -> dict[str, NDArray[np.float64]]:
+    """Return the window, and its cosine and sine at a = 1 / window, by the letters of `_PRODUCTS`.
+
+    The paper convolves: the pixel that stands at x weighs what the tap at -x says.
+    """
+    x = settings.window // 2 - np.arange(settings.window)
+    deviation = (settings.window - 1) / 4
+    w = np.exp(-0.5 * (x / deviation) ** 2) if settings.weights == "gaussian" else np.ones(len(x))
+    c, s = (w * part(2 * np.pi * x / settings.window) for part in (np.cos, np.sin))
+    return {"w": w, "c": c - c.mean(), "s": s}
+
+
+@lru_cache(maxsize=64)
+def _mixture(settings: LpqSettings) -> NDArray[np.float64]:
+    """Return the matrix (8, 8) from the products' responses to the numbers whose signs are taken."""
+    return whitening(settings) @ _SUMS if settings.decorrelate else _SUMS
+
+
+def _work(stack: NDArray[np.uint8], settings: LpqSettings) -> NDArray[np.float64]:
+    """Return memory for `_codes`, (2, 8, H', W'): taken once for all pictures, since fresh memory costs as much again."""
+    height, width = (side - settings.window + 1 for side in stack.shape[1:])
+    return np.empty((2, 8, height, width))
+
+
+def _codes(image: NDArray[np.uint8], settings: LpqSettings, work: NDArray[np.float64]) -> NDArray[np.uint8]:
+    responses, numbers = work
+    taps, margin = _taps(settings), settings.window // 2
+    inside = slice(margin, image.shape[0] - margin), slice(margin, image.shape[1] - margin)
+    for response, (down, across) in zip(responses, _PRODUCTS, strict=True):
+        response[:] = cv2.sepFilter2D(image, cv2.CV_64F, taps[across], taps[down])[inside]
+    np.matmul(_mixture(settings), responses.reshape(8, -1), out=numbers.reshape(8, -1))
+    return np.asarray(np.packbits(numbers >= -_ZERO, axis=0, bitorder="little")[0])

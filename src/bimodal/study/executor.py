@@ -1,0 +1,238 @@
+"""Many jobs, some of which need others: through Ray on one machine or a cluster, or else one after the other."""
+
+import importlib.util
+import logging
+import multiprocessing
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from bimodal.errors import InputError
+
+
+@dataclass(frozen=True)
+class Job:
+    """A call that leaves its results in files.
+
+    Attributes:
+        name: unique; what people read.
+        call: a function of a module, so that another process can find it.
+        arguments: of the call.
+        log: file that takes what the call prints; for a failure, its traceback.
+        needs: names of jobs that must have ended well before.
+        deep: whether it trains a deep network: it gets a GPU where there is one.
+        is_run: whether it is a run of the study, or something that runs need.
+    """
+
+    name: str
+    call: Callable[..., object]
+    arguments: Mapping[str, Any]
+    log: Path
+    needs: tuple[str, ...] = ()
+    deep: bool = False
+    is_run: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: `error` is None, or one line that says why it failed."""
+
+    job: Job
+    error: str | None
+    seconds: float = 0.0
+
+
+class Pool(Protocol):
+    """Where jobs run."""
+
+    description: str
+
+    def start(self, job: Job) -> None:
+        """Start a job, or let it wait for a free place."""
+
+    def wait(self) -> Outcome:
+        """Return the next job that has ended."""
+
+    @property
+    def has_place(self) -> bool:
+        """Whether another job may be started."""
+
+
+def run_jobs(jobs: Sequence[Job], pool: Pool, ended_before: Sequence[str] = ()) -> Iterator[Outcome]:
+    """Run jobs in their order as far as what they need has ended, and give back each as it ends.
+
+    A job that fails is an outcome with an error; those that need it fail with it; the others go on.
+
+    Args:
+        jobs: what to run; a job may need those before it, and those that ended before.
+        pool: where.
+        ended_before: names of jobs that ended well in an earlier call.
+    """
+    waiting = list(jobs)
+    well, failed = set(ended_before), set[str]()
+    known = well | {job.name for job in jobs}
+    running = 0
+    while waiting or running:
+        for job in list(waiting):
+            broken = next((need for need in job.needs if need in failed or need not in known), None)
+            if broken is not None:
+                waiting.remove(job)
+                failed.add(job.name)
+                yield Outcome(job, f"needs {broken}, which {'failed' if broken in failed else 'is not part of the study'}")
+            elif pool.has_place and well.issuperset(job.needs):
+                waiting.remove(job)
+                pool.start(job)
+                running += 1
+        if running:
+            outcome = pool.wait()
+            running -= 1
+            (failed if outcome.error else well).add(outcome.job.name)
+            yield outcome
+
+
+@contextmanager
+def open_pool(address: str | None = None) -> Iterator[Pool]:
+    """Give Ray's machines, if Ray is installed, else one process beside this one.
+
+    Args:
+        address: of a Ray cluster, `auto` or `host:port`; None: a Ray of our own on this machine.
+
+    Raises:
+        InputError: an address without Ray, or where no cluster answers.
+    """
+    if importlib.util.find_spec("ray") is None:
+        if address is not None:
+            raise InputError("--address needs Ray; install it with: pip install 'bimodal[ray]'")
+        pool: _OneProcess | _Ray = _OneProcess()
+    else:
+        pool = _Ray(address)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+def perform(job: Job) -> tuple[str | None, float]:
+    """Run a job here, with what it prints going to its log; return why it failed, or None, and its seconds."""
+    job.log.parent.mkdir(parents=True, exist_ok=True)
+    begin = time.monotonic()
+    with job.log.open("a", encoding="utf-8") as log, _printing_to(log):
+        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {job.name}", flush=True)
+        try:
+            job.call(**job.arguments)
+        except Exception as error:  # a failed run is a row of the table, not the end of the study
+            traceback.print_exc()
+            text = " ".join(str(error).split())
+            reason = text if isinstance(error, InputError | OSError) else f"{type(error).__name__}: {text}"
+            return reason[:500], time.monotonic() - begin
+    return None, time.monotonic() - begin
+
+
+@contextmanager
+def _printing_to(log: Any) -> Iterator[None]:
+    """Send to the log what is printed, by libraries in C too."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    os.dup2(log.fileno(), 1)
+    os.dup2(log.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(saved[0], 1)
+        os.dup2(saved[1], 2)
+        os.close(saved[0])
+        os.close(saved[1])
+
+
+class _OneProcess:
+    """One job at a time, in a process of its own, so that one that is killed ends neither us nor the others."""
+
+    description = "one after the other (with Ray installed, several at a time: pip install 'bimodal[ray]')"
+
+    def __init__(self) -> None:
+        self._executor: ProcessPoolExecutor | None = None
+        self._job: Job | None = None
+        self._future: Any = None
+
+    @property
+    def has_place(self) -> bool:
+        return self._job is None
+
+    def start(self, job: Job) -> None:
+        if self._executor is None:
+            self._executor = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        self._job, self._future = job, self._executor.submit(perform, job)
+
+    def wait(self) -> Outcome:
+        job, self._job = self._job, None
+        assert job is not None
+        try:
+            return Outcome(job, *self._future.result())
+        except BrokenProcessPool:
+            self._executor = None
+            return Outcome(job, "its process was killed; was there too little memory?")
+
+    def close(self) -> None:
+        if self._executor is not None:
+            # a job that runs is interrupted by the same Ctrl-C as we are
+            self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+class _Ray:
+    """As many jobs at a time as there are cores, or GPUs for deep ones, on all machines of the cluster."""
+
+    def __init__(self, address: str | None) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing of a study is told to anybody
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        self._ray: Any = importlib.import_module("ray")
+        where: dict[str, Any] = {"address": address}
+        if address is None:
+            where = {
+                "num_cpus": len(os.sched_getaffinity(0)),
+                "include_dashboard": False,
+                "_node_ip_address": "127.0.0.1",
+            }
+        try:
+            self._ray.init(logging_level=logging.ERROR, log_to_driver=False, **where)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            trouble = "Ray does not start" if address is None else f"no Ray cluster answers at --address {address}"
+            raise InputError(f"{trouble}: {str(error).splitlines()[0]}") from error
+        resources = self._ray.cluster_resources()
+        cores, self._gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
+        self._places = 2 * cores  # some wait at Ray's, so that no machine is idle between two
+        machines = sum(node["Alive"] for node in self._ray.nodes())
+        self.description = f"through Ray: {machines} machine(s), {cores} cores, {self._gpus} GPUs"
+        self._perform = self._ray.remote(max_retries=0)(perform)
+        self._running: dict[Any, Job] = {}
+
+    @property
+    def has_place(self) -> bool:
+        return len(self._running) < self._places
+
+    def start(self, job: Job) -> None:
+        needed = {"num_gpus": 1} if job.deep and self._gpus else {"num_cpus": 1}
+        self._running[self._perform.options(name=job.name, **needed).remote(job)] = job
+
+    def wait(self) -> Outcome:
+        (done,), _ = self._ray.wait(list(self._running), num_returns=1)
+        job = self._running.pop(done)
+        try:
+            return Outcome(job, *self._ray.get(done))
+        except self._ray.exceptions.RayError as error:
+            return Outcome(job, f"its process was killed ({type(error).__name__}); was there too little memory?")
+
+    def close(self) -> None:
+        for reference in self._running:
+            self._ray.cancel(reference, force=True)
+        self._ray.shutdown()

@@ -1,0 +1,80 @@
+"""Views of a data folder: the same pictures under other splits or labels, without a copy of any."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bimodal.data.manifest import COLUMNS, FILE, Manifest
+from bimodal.emotions import CODES, NAMES
+from bimodal.files import staged_folder
+
+_CARRIED = ("problems.csv",)
+"""What a data folder says beside its manifest that evaluation reads: pictures that could not be read."""
+
+
+def write_view(source: Manifest, table: pd.DataFrame, folder: Path) -> None:
+    """Write a data folder whose pictures are links to another's; one that is there is left as it is.
+
+    Args:
+        source: the manifest of the other folder.
+        table: the new manifest's table: rows of the other's, with other splits or labels.
+        folder: where to write.
+    """
+    if (folder / FILE).is_file():
+        return
+    with staged_folder(folder) as new:
+        for top in sorted({image.partition("/")[0] for image in table["image"]}):
+            (new / top).symlink_to(source.root / top)
+        for name in _CARRIED:
+            if (source.root / name).is_file():
+                (new / name).symlink_to(source.root / name)
+        cache = source.root / ".cache"
+        if table["image"].equals(source.table["image"]):  # the decoded pictures are the same, too
+            with suppress(OSError):  # a folder that may not be written to
+                cache.mkdir(exist_ok=True)
+            if cache.is_dir():
+                (new / ".cache").symlink_to(cache)
+        table.to_csv(new / FILE, index=False, columns=list(COLUMNS))
+
+
+def with_wrong_labels(table: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
+    """Give a share of the training faces another label, each of the others with the same chance.
+
+    What a face was called before stands in `original_label`, and in `true_label` unless the truth is known already.
+
+    Args:
+        table: of a manifest.
+        share: 0 to 1, of the training faces; rounded to whole faces.
+        seed: of which faces, and which labels.
+
+    >>> table = pd.DataFrame({"label": ["happy", "sad"] * 5, "split": "train", "original_label": "", "true_label": ""})
+    >>> wrong = with_wrong_labels(table, 0.4, seed=0)
+    >>> int((wrong["label"] != table["label"]).sum()), int((wrong["true_label"] == table["label"]).sum())
+    (4, 10)
+    """
+    random = np.random.default_rng(np.random.SeedSequence((seed, round(1e6 * share))))
+    labels = table["label"].map(CODES).to_numpy(np.int64)
+    classes: Any = np.unique(labels)
+    rows = np.flatnonzero(table["split"].to_numpy() == "train")
+    chosen = np.sort(random.permutation(rows)[: round(share * len(rows))])
+    position = np.searchsorted(classes, labels[chosen])
+    new = labels.copy()
+    new[chosen] = classes[(position + random.integers(1, len(classes), len(chosen))) % len(classes)]
+    result = table.assign(label=np.array(NAMES)[new])
+    result["true_label"] = np.where(table["true_label"] == "", table["label"], table["true_label"])
+    original = table["original_label"].to_numpy(dtype=object).copy()
+    original[chosen] = table["label"].to_numpy(dtype=object)[chosen]
+    result["original_label"] = original
+    return result
+
+
+def view_name(fold: str, noise: float, seed: int) -> str:
+    """Return the folder's name of a view: the fold, and which wrong labels it has.
+
+    >>> view_name("own", 0.0, 3), view_name("own", 0.2, 3)
+    ('own', 'own-wrong-20-seed-3')
+    """
+    return f"{fold}-wrong-{100 * noise:g}-seed-{seed}" if noise else fold

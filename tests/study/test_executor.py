@@ -1,0 +1,91 @@
+"""Jobs in their order, failures contained, with Ray and without."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bimodal.errors import InputError
+from bimodal.study import executor
+from bimodal.study.executor import Job, Outcome, Pool, open_pool, run_jobs
+
+
+def work(file: Path, does: str) -> None:
+    print("working")
+    if does == "fails":
+        raise InputError("no such\nthing")
+    if does == "breaks":
+        raise KeyError("inside")
+    if does == "dies":
+        os._exit(9)
+    file.write_text(str(time.time()))
+
+
+def jobs(folder: Path) -> list[Job]:
+    def job(name: str, does: str = "works", needs: tuple[str, ...] = ()) -> Job:
+        arguments = {"file": folder / name, "does": does}
+        return Job(name, work, arguments, folder / "logs" / f"{name}.log", needs)
+
+    return [
+        job("third", needs=("second",)),
+        job("fails", "fails"),
+        job("needs fails", needs=("fails",)),
+        job("breaks", "breaks"),
+        job("dies", "dies"),
+        job("first"),
+        job("second", needs=("first",)),
+    ]
+
+
+@contextmanager
+def pool_of(kind: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
+    if kind == "ray":
+        pytest.importorskip("ray", reason="Ray is not installed")
+        monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    else:
+        monkeypatch.setattr(executor.importlib.util, "find_spec", lambda name: None)
+    with open_pool() as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("kind", ["alone", "ray"])
+def test_needs_come_first_and_failures_stay_where_they_are(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pool_of(kind, monkeypatch) as pool:
+        outcomes = {outcome.job.name: outcome.error for outcome in run_jobs(jobs(tmp_path), pool)}
+    assert [name for name, error in outcomes.items() if error is None] == ["first", "second", "third"]
+    times = [float((tmp_path / name).read_text()) for name in ("first", "second", "third")]
+    assert times == sorted(times)
+    assert outcomes["fails"] == "no such thing"
+    assert outcomes["needs fails"] == "needs fails, which failed"
+    assert outcomes["breaks"] == "KeyError: 'inside'"
+    assert "killed" in str(outcomes["dies"])
+    log = (tmp_path / "logs/breaks.log").read_text()
+    assert "working" in log
+    assert "Traceback" in log
+
+
+def test_what_ended_before_counts(tmp_path: Path) -> None:
+    class Here:
+        description = "here"
+        has_place = True
+        started: Job
+
+        def start(self, job: Job) -> None:
+            self.started = job
+
+        def wait(self) -> Outcome:
+            return Outcome(self.started, None)
+
+    only = [job for job in jobs(tmp_path) if job.name == "third"]
+    assert [outcome.error for outcome in run_jobs(only, Here(), ended_before=["second"])] == [None]
+
+
+def test_an_address_without_ray_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="--address needs Ray"), open_pool("auto"):
+        pass

@@ -1,0 +1,64 @@
+"""A larger set without this study's pictures, and the same faces before alignment."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from bimodal.data.manifest import Manifest
+from bimodal.errors import InputError
+from bimodal.study.other_sets import counterparts, larger_table
+from tests.conftest import write_data
+
+
+def test_pictures_of_the_study_are_kept_out_whatever_their_format(tiny_data: Path, tmp_path: Path) -> None:
+    own = Manifest.read(tiny_data)
+    write_data(tmp_path, {"train": 210, "val": 42}, seed=9)
+    # copies of a training and of a test face, under other names and in another format
+    for place, row in (("train-0003", own.rows("train")[5]), ("val-0007", own.rows("test")[2])):
+        Image.open(own.path(int(row))).save(tmp_path / f"images/{place}.bmp")
+        shutil.move(tmp_path / f"images/{place}.bmp", tmp_path / f"images/{place}.png")
+    table, note = larger_table(Manifest.read(tmp_path), own)
+    assert len(table) == 250
+    assert not set(table["image"]) & {"images/train-0003.png", "images/val-0007.png"}
+    assert "2 pictures that are in this study" in note
+
+
+def test_fewer_keep_the_proportions_of_the_classes(tiny_data: Path, tmp_path: Path) -> None:
+    write_data(tmp_path, {"train": 210, "val": 42}, seed=9)
+    table, _ = larger_table(Manifest.read(tmp_path), Manifest.read(tiny_data), train=70, val=14)
+    counts = table.groupby(["split", "label"]).size()
+    assert (counts["train"] == 10).all()
+    assert (counts["val"] == 2).all()
+
+
+def test_a_set_that_is_not_larger_is_refused(tiny_data: Path, tmp_path: Path) -> None:
+    write_data(tmp_path, {"train": 42, "val": 7}, seed=9)
+    with pytest.raises(InputError, match="49 faces, not more than the 70"):
+        larger_table(Manifest.read(tmp_path), Manifest.read(tiny_data))
+
+
+def test_counterparts_are_found_by_where_they_come_from(tiny_data: Path, tmp_path: Path) -> None:
+    own = Manifest.read(tiny_data)
+    order = np.random.default_rng(0).permutation(len(own))
+    other = own.table.iloc[order].reset_index(drop=True)
+    renamed = [f"images/x{number}.png" for number in range(len(other))]
+    (tmp_path / "images").mkdir()
+    for image, new in zip(other["image"], renamed, strict=True):
+        shutil.copyfile(tiny_data / image, tmp_path / new)
+    origins = pd.DataFrame({"image": renamed, "origin": [f"Faces/{image}" for image in other["image"]]})
+    origins.to_csv(tmp_path / "origins.csv", index=False)
+    other.assign(image=renamed).to_csv(tmp_path / "manifest.csv", index=False)
+    table = counterparts(own, Manifest.read(tmp_path))
+    for mine, theirs in zip(own.table["image"], table["image"], strict=True):
+        assert (tmp_path / theirs).read_bytes() == (tiny_data / mine).read_bytes()
+    assert (table["split"] == own.table["split"]).all()
+
+
+def test_a_face_without_counterpart_is_named(tiny_data: Path, tmp_path: Path) -> None:
+    other = write_data(tmp_path, {"train": 70, "val": 21, "test": 20})
+    with pytest.raises(InputError, match="1 of the 112 faces .* no counterpart .*images/test-0020"):
+        counterparts(Manifest.read(tiny_data), Manifest.read(other))
