@@ -64,12 +64,22 @@ class StudyOptions:
         """The methods, in the order of the table; without names, those for which everything is given."""
         if self.methods is not None:
             return choose(self.methods)
-        return [method for method in METHODS.values() if not method.needs or getattr(self, method.needs) is not None]
+        return [method for method in METHODS.values() if self._why_not(method) is None]
 
     @property
-    def left_out(self) -> list[Method]:
-        """Methods that would have run, had what they need been given."""
-        return [] if self.methods is not None else [m for m in METHODS.values() if m not in self.chosen]
+    def left_out(self) -> list[str]:
+        """Why methods that were not named do not run, a sentence each."""
+        if self.methods is not None:
+            return []
+        reasons = {method.name: self._why_not(method) for method in METHODS.values()}
+        return [f"{name} was left out: {why}." for name, why in reasons.items() if why is not None]
+
+    def _why_not(self, method: Method) -> str | None:
+        if method.needs and getattr(self, method.needs) is None:
+            return f"it needs --{method.needs}"
+        if self.quick and method.name == "resnet50-scratch":
+            return "at quick sizes resnet50 starts from random weights, too"
+        return None
 
     def seeds_of(self, method: Method) -> range:
         """Return the seeds of a method."""

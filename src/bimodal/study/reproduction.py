@@ -82,8 +82,7 @@ def reproduce(
     unaligned = Manifest.read(options.unaligned.absolute()) if options.unaligned else None
     before = (unaligned, counterparts(manifest, unaligned)) if unaligned else None
     _begin(out, _identity(manifest, options, larger, unaligned))
-    notes = list(division.notes)
-    notes += [f"{method.name} was left out: it needs --{method.needs}." for method in options.left_out]
+    notes = [*division.notes, *options.left_out]
     write_views(out, manifest, division, plan, before)
     if larger is not None:
         notes.append(_write_larger(out, larger, manifest, options.quick, watch))
