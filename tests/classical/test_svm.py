@@ -20,7 +20,7 @@ def clouds(
 
 def test_decides_as_scikit_learns_rbf_machine_with_the_same_numbers() -> None:
     features, labels = clouds(210, apart=0.9)
-    new, truth = clouds(140, apart=0.9)
+    new, _ = clouds(140, apart=0.9)
     svm = fit_svm(features, labels, seed=0)
     scaler = StandardScaler().fit(features)
     other = SVC(C=svm.c, gamma=svm.gamma, break_ties=True).fit(scaler.transform(features), labels)

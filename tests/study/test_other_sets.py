@@ -60,5 +60,5 @@ def test_counterparts_are_found_by_where_they_come_from(tiny_data: Path, tmp_pat
 
 def test_a_face_without_counterpart_is_named(tiny_data: Path, tmp_path: Path) -> None:
     other = write_data(tmp_path, {"train": 70, "val": 21, "test": 20})
-    with pytest.raises(InputError, match="1 of the 112 faces .* no counterpart .*images/test-0020"):
+    with pytest.raises(InputError, match=r"1 of the 112 faces .* no counterpart .*images/test-0020"):
         counterparts(Manifest.read(tiny_data), Manifest.read(other))

@@ -1,12 +1,15 @@
 """The paper's table: every method on the same faces, with several seeds, in one call."""
 
+import fcntl
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from bimodal import __version__
@@ -82,6 +85,21 @@ def reproduce(
     unaligned = Manifest.read(options.unaligned.absolute()) if options.unaligned else None
     before = (unaligned, counterparts(manifest, unaligned)) if unaligned else None
     _begin(out, _identity(manifest, options, larger, unaligned))
+    with _alone(out):
+        return _conduct(out, manifest, division, plan, options, larger, before, watch, command)
+
+
+def _conduct(
+    out: Path,
+    manifest: Manifest,
+    division: Division,
+    plan: Sequence[Cell],
+    options: StudyOptions,
+    larger: Manifest | None,
+    before: tuple[Manifest, pd.DataFrame] | None,
+    watch: Watch,
+    command: str,
+) -> Reproduced:
     notes = [*division.notes, *options.left_out]
     write_views(out, manifest, division, plan, before)
     if larger is not None:
@@ -90,7 +108,7 @@ def reproduce(
     rows = load_rows(out, plan, failures)
     study = Study(
         folder=out,
-        data=data.name,
+        data=manifest.root.name,
         protocol=options.protocol,
         quick=options.quick,
         counts=tuple(
@@ -135,6 +153,17 @@ def _write_larger(out: Path, larger: Manifest, manifest: Manifest, quick: bool, 
         write_view(larger, table, view)
         write_atomically(file, lambda part: part.write_text(note, encoding="utf-8"))
     return file.read_text(encoding="utf-8")
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep a second call away from the same study; the lock goes with the process, however it ends."""
+    with (out / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(f"another call of bimodal reproduce works on {out}; wait for it, or end it") from None
+        yield
 
 
 def _kind(data: Path) -> str:
