@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 
 from bimodal import __version__
@@ -86,41 +85,27 @@ def reproduce(
     before = (unaligned, counterparts(manifest, unaligned)) if unaligned else None
     _begin(out, _identity(manifest, options, larger, unaligned))
     with _alone(out):
-        return _conduct(out, manifest, division, plan, options, larger, before, watch, command)
-
-
-def _conduct(
-    out: Path,
-    manifest: Manifest,
-    division: Division,
-    plan: Sequence[Cell],
-    options: StudyOptions,
-    larger: Manifest | None,
-    before: tuple[Manifest, pd.DataFrame] | None,
-    watch: Watch,
-    command: str,
-) -> Reproduced:
-    notes = [*division.notes, *options.left_out]
-    write_views(out, manifest, division, plan, before)
-    if larger is not None:
-        notes.append(_write_larger(out, larger, manifest, options.quick, watch))
-    failures = _run(out, plan, options, watch)
-    rows = load_rows(out, plan, failures)
-    study = Study(
-        folder=out,
-        data=manifest.root.name,
-        protocol=options.protocol,
-        quick=options.quick,
-        counts=tuple(
-            tuple(int((fold.table["split"] == split).sum()) for split in SPLITS)  # type: ignore[misc]
-            for fold in division.folds
-        ),
-        notes=tuple(notes),
-        rows=tuple(sorted(rows, key=lambda row: (row.noise, list(options.chosen).index(row.method)))),
-        environment=_environment(manifest, command),
-    )
-    comparisons = compare_rows(study)
-    return Reproduced(study, comparisons, write_page(study, comparisons, out))
+        notes = [*division.notes, *options.left_out]
+        write_views(out, manifest, division, plan, before)
+        if larger is not None:
+            notes.append(_write_larger(out, larger, manifest, options.quick, watch))
+        failures = _run(out, plan, options, watch)
+        rows = load_rows(out, plan, failures)
+        study = Study(
+            folder=out,
+            data=manifest.root.name,
+            protocol=options.protocol,
+            quick=options.quick,
+            counts=tuple(
+                tuple(int((fold.table["split"] == split).sum()) for split in SPLITS)  # type: ignore[misc]
+                for fold in division.folds
+            ),
+            notes=tuple(notes),
+            rows=tuple(sorted(rows, key=lambda row: (row.noise, list(options.chosen).index(row.method)))),
+            environment=_environment(manifest, command),
+        )
+        comparisons = compare_rows(study)
+        return Reproduced(study, comparisons, write_page(study, comparisons, out))
 
 
 def _run(out: Path, plan: Sequence[Cell], options: StudyOptions, watch: Watch) -> dict[str, str]:
