@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def reproduce(
     data: Annotated[
         Path | None,
-        typer.Argument(help="Data folder with train, val and test, made by bimodal prepare.", show_default=False),
+        typer.Argument(
+            help="Data folder made by bimodal prepare, or what prepare takes, such as SFEW.", show_default=False
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Study folder to write, or to go on with.", show_default=False)
@@ -50,7 +52,10 @@ def reproduce(
     ] = False,
     larger: Annotated[
         Path | None,
-        typer.Option(help="Data folder of a larger set, such as FER2013, for two-stage.", show_default=False),
+        typer.Option(
+            help="Data folder of a larger set for two-stage, or what prepare takes, such as fer2013.csv.",
+            show_default=False,
+        ),
     ] = None,
     unaligned: Annotated[
         Path | None,

@@ -14,6 +14,7 @@ import yaml
 from bimodal import __version__
 from bimodal.data.cache import decoded
 from bimodal.data.manifest import FILE, SPLITS, Manifest
+from bimodal.data.prepare import prepare
 from bimodal.errors import InputError
 from bimodal.files import write_atomically
 from bimodal.study.comparisons import Comparisons, compare_rows
@@ -31,6 +32,8 @@ from bimodal.train.record import environment_of
 
 IDENTITY = "study.yaml"
 """What a study is of; the same folder takes no other."""
+PREPARED = {"data": "prepared", "larger": "prepared-larger", "unaligned": "prepared-unaligned"}
+"""Where in the study's folder sources are prepared that were given in place of data folders."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def reproduce(
     more methods, seeds or shares of wrong labels may be asked for. What failed is tried again.
 
     Args:
-        data: a folder written by `bimodal prepare`.
+        data: a folder written by `bimodal prepare`, or what `prepare` takes (SFEW as it is distributed, folders of
+            emotions, FER2013): then it is prepared with the usual options, inside the study's folder.
         out: the study's folder, new or of the same study.
         options: which methods, how often, on what.
         watch: who hears how it goes.
@@ -75,13 +79,13 @@ def reproduce(
     Raises:
         InputError: the data or an option cannot be used, or `out` holds something else.
     """
-    options, watch = options or StudyOptions(), watch or Watch()
-    data, out = data.absolute(), out.absolute()
-    manifest = Manifest.read(data)
-    division = divide_by(options.protocol, manifest, _kind(data))
+    options, watch, out = options or StudyOptions(), watch or Watch(), out.absolute()
+    _check_out(out)
+    manifest = _read(data, out / PREPARED["data"], watch)
+    division = divide_by(options.protocol, manifest, _kind(manifest.root))
     plan = cells(options, division)
-    larger = Manifest.read(options.larger.absolute()) if options.larger else None
-    unaligned = Manifest.read(options.unaligned.absolute()) if options.unaligned else None
+    larger = _read(options.larger, out / PREPARED["larger"], watch) if options.larger else None
+    unaligned = _read(options.unaligned, out / PREPARED["unaligned"], watch) if options.unaligned else None
     before = (unaligned, counterparts(manifest, unaligned)) if unaligned else None
     _begin(out, _identity(manifest, options, larger, unaligned))
     with _alone(out):
@@ -175,11 +179,32 @@ def _identity(
     }
 
 
+def _check_out(out: Path) -> None:
+    """Refuse a folder that holds anything but a study, or what an earlier call prepared for one."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out must be a folder, but {out} is a file; choose another")
+    begun = (out / IDENTITY).is_file() or not out.exists()
+    if not begun and {path.name for path in out.iterdir()} - set(PREPARED.values()):
+        raise InputError(f"{out} is not empty and no earlier study; choose another --out")
+
+
+def _read(folder: Path, place: Path, watch: Watch) -> Manifest:
+    """Read a data folder, or prepare one from a source."""
+    if folder.is_dir() and (folder / FILE).is_file():
+        return Manifest.read(folder.absolute())
+    if not place.exists():
+        if not folder.exists():
+            raise InputError(
+                f"expected a data folder, but there is none at {folder}; make one: bimodal prepare SOURCE DATA"
+            )
+        watch.tell(f"{folder} is not prepared yet: preparing it, as bimodal prepare does without options")
+        prepare(folder, place)
+    return Manifest.read(place)
+
+
 def _begin(out: Path, identity: dict[str, Any]) -> None:
     """Make the folder, or see that the study in it is this one; what was not given before may be given now."""
     file = out / IDENTITY
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out must be a folder, but {out} is a file; choose another")
     if file.is_file():
         try:
             old = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -195,8 +220,6 @@ def _begin(out: Path, identity: dict[str, Any]) -> None:
             what = ", ".join(names.get(key, key) for key in differing)
             raise InputError(f"{out} holds a study with other {what}; choose another --out")
         identity = {key: old[key] if value is None else value for key, value in identity.items()}
-    elif out.exists() and any(out.iterdir()):
-        raise InputError(f"{out} is not empty and no earlier study; choose another --out")
     out.mkdir(parents=True, exist_ok=True)
     text = yaml.safe_dump(identity, sort_keys=False, allow_unicode=True)
     write_atomically(file, lambda part: part.write_text(text, encoding="utf-8"))
