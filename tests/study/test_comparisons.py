@@ -11,12 +11,12 @@ from bimodal.evaluate.statistics import holm, mcnemar
 from bimodal.study.comparisons import ALIGNMENT, ENSEMBLE, PRETRAINING, REMOVAL, Comparisons, Pair, compare_rows
 from bimodal.study.methods import METHODS
 from bimodal.study.results import Row
-from tests.study.fakes import FACES, LABELS, predictions, row, study, whole_study
+from tests.study.fakes import FACES, LABELS, predictions, row, study, whole_compared
 
 
 @pytest.fixture(scope="module")
 def whole() -> Comparisons:
-    return compare_rows(whole_study())
+    return whole_compared()[1]
 
 
 def _pair(comparisons: Comparisons, a: str, b: str) -> Pair:
@@ -61,7 +61,7 @@ def test_chance_alone_is_found_hardly_ever() -> None:
 
 
 def test_every_two_rows_are_compared_once(whole: Comparisons) -> None:
-    ran = [own for own in whole_study().rows if own.seeds]
+    ran = [own for own in whole_compared()[0].rows if own.seeds]
     pairs = [frozenset((pair.a.method.name, pair.b.method.name)) for pair in (*whole.claims, *whole.others)]
     assert set(pairs) == {frozenset((a.method.name, b.method.name)) for a, b in combinations(ran, 2)}
     assert len(pairs) == len(set(pairs))

@@ -131,7 +131,8 @@ def _ratios(a: Path, b: Path) -> tuple[float, float] | None:
 def _course(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame] | None:
     """Read the course of a run of `bimodal train`; other methods have none."""
     try:
-        return Run.open(folder).metrics, pd.read_csv(folder / "seconds.csv")[["epoch", "seconds"]]
+        metrics = Run.open(folder).metrics[["epoch", "step", "val_loss"]].astype(float)
+        return metrics, pd.read_csv(folder / "seconds.csv")[["epoch", "seconds"]].astype(float)
     except (InputError, OSError, ValueError, KeyError):
         return None
 

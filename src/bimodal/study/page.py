@@ -14,21 +14,9 @@ from bimodal.report import style
 from bimodal.study.claims import FASTER
 from bimodal.study.comparisons import QUESTIONS, REMOVAL, Comparisons, Pair
 from bimodal.study.figure12 import CAPTION, STEM, figure12
+from bimodal.study.grid import MEASURES, RUNS, Grid, method_grid
 from bimodal.study.results import Row, Study
-from bimodal.study.table import (
-    MEASURES,
-    RUNS,
-    Grid,
-    Results,
-    claim_grids,
-    conclusions,
-    method_grid,
-    pairs_of,
-    tabulate,
-    to_csv,
-    to_latex,
-    to_markdown,
-)
+from bimodal.study.table import Results, claim_grids, conclusions, pairs_of, tabulate, to_csv, to_latex, to_markdown
 
 GENERATOR = "bimodal reproduce"
 

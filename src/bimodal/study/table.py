@@ -1,7 +1,7 @@
 """The table of a study, and the rows of its claims: once as data, then for the terminal, CSV, Markdown and LaTeX."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bimodal.evaluate.statistics import Estimate
-from bimodal.study.claims import Speed, speeds, times
+from bimodal.study.claims import Speed, speeds
 from bimodal.study.comparisons import FLOOR, Comparisons, Pair
+from bimodal.study.grid import EVERYTHING, NARROW, Grid, GridGroup, claim_grid, ends, method_grid, speed_grid
 from bimodal.study.results import Row, Study
 
 QUICK = "Quick sizes: small networks on small pictures, not the paper's."
@@ -25,8 +26,6 @@ PAPER = (
 UNCONVERGED = "unconverged"
 _Line = dict[str, Any]
 _NAMES = ("question", "b", "a", "wrong_labels", "seeds")
-_REMARK = 60
-"""Letters of a remark that a narrow table shows; the whole of it stands in the notes."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def pairs_of(pairs: Sequence[Pair]) -> pd.DataFrame:
         line |= {"p": own.p, "p_holm": own.p_holm, "detectable": own.detectable, "conclusion": pair.conclusion}
         lines.append(line)
     return pd.DataFrame(
-        lines, columns=[*_NAMES, "faces", *_ends("difference"), "p", "p_holm", "detectable", "conclusion"]
+        lines, columns=[*_NAMES, "faces", *ends("difference"), "p", "p_holm", "detectable", "conclusion"]
     )
 
 
@@ -94,7 +93,7 @@ def speeds_of(faster: Sequence[Speed]) -> pd.DataFrame:
         line = _names(own.pair, own.question, len(own.seeds))
         line |= _estimate("steps", own.steps) | _estimate("seconds", own.seconds) | {"conclusion": own.conclusion}
         lines.append(line)
-    return pd.DataFrame(lines, columns=[*_NAMES, *_ends("steps"), *_ends("seconds"), "conclusion"])
+    return pd.DataFrame(lines, columns=[*_NAMES, *ends("steps"), *ends("seconds"), "conclusion"])
 
 
 def notes_of(study: Study, comparisons: Comparisons) -> tuple[str, ...]:
@@ -114,7 +113,8 @@ def notes_of(study: Study, comparisons: Comparisons) -> tuple[str, ...]:
         span = low if low == high else f"{low} to {high}, depending on the pair"
         faces = comparisons.claims[0].comparison.n if comparisons.claims else comparisons.others[0].comparison.n
         notes.append(
-            f"The smallest true difference that one pair of runs on {faces:,} faces shows in 80 of 100 cases, in points: {span}; before any adjustment."
+            f"The smallest true difference that one pair of runs on {faces:,} faces shows in 80 of 100 cases, in points: {span};"
+            " before any adjustment."
         )
     if any(comparisons.unconverged(row) for row in study.rows):
         notes.append(
@@ -125,8 +125,8 @@ def notes_of(study: Study, comparisons: Comparisons) -> tuple[str, ...]:
         notes.append(f"Without runs of {FLOOR} to hold it against, nobody can say whether a row has converged.")
     notes += [text for _, text in comparisons.notes]
     notes += study.notes
-    notes += [f"Failed: {_one_line(why)}" for row in study.rows for why in row.failures]
-    return tuple(notes)
+    notes += [f"Failed: {why}" for row in study.rows for why in row.failures]
+    return tuple(map(_one_line, notes))
 
 
 def to_terminal(results: Results) -> RenderableType:
@@ -166,84 +166,15 @@ def to_latex(results: Results) -> str:
     return "\n".join([*tables, "\\begin{itemize}", *notes, "\\end{itemize}", ""])
 
 
+def claim_grids(results: Results) -> list[tuple[Grid, pd.DataFrame]]:
+    """Return the claims in words, those on accuracy and those on speed, each with its data."""
+    both = [(claim_grid(results.claims), results.claims), (speed_grid(results.speeds), results.speeds)]
+    return [(grid, frame) for grid, frame in both if grid.groups]
+
+
 def conclusions(frame: pd.DataFrame, question: str) -> list[str]:
     """Return what `claims` or `speeds` say of a question, a sentence for each pair of rows."""
     return list(frame.loc[frame["question"] == question, "conclusion"])
-
-
-@dataclass(frozen=True)
-class GridGroup:
-    """Rows of words that belong together, and what stands over them; empty where they are all there is."""
-
-    heading: str
-    rows: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table in words: the head, which columns hold numbers, and the groups of rows."""
-
-    head: tuple[str, ...]
-    numbers: tuple[bool, ...]
-    groups: tuple[GridGroup, ...]
-
-
-_Column = tuple[str, bool, Callable[[_Line], str]]
-"""The head of a column, whether it holds numbers, and what it says of a line."""
-
-_METHODS: dict[str, _Column] = {
-    "method": ("method", False, lambda line: str(line["method"])),
-    "seeds": ("seeds", True, lambda line: str(line["seeds"])),
-    "accuracy": ("accuracy, %", True, lambda line: _percents(line, "accuracy", "{:.1f}", lowest=0)),
-    "paper": ("paper, %", True, lambda line: _percent(line["paper_accuracy"])),
-    "gain": ("by removal, points", True, lambda line: _percents(line, "gain", "{:+.1f}")),
-    "p": ("p", True, lambda line: _p(line["gain_p_holm"])),
-    "balanced": ("balanced, %", True, lambda line: _percent(line["balanced_accuracy"])),
-    "f1": ("macro F1, %", True, lambda line: _percent(line["macro_f1"])),
-    "validation": ("validation, %", True, lambda line: _percent(line["validation_accuracy"])),
-    "network": ("network", False, lambda line: str(line["network"])),
-    "removed": ("removed", True, lambda line: _number(line["removed"])),
-    "wrong": ("of these known wrong", True, lambda line: _number(line["removed_known_wrong"])),
-    "seconds": ("seconds a run", True, lambda line: _number(line["seconds_a_run"])),
-    "remark": ("remark", False, lambda line: str(line["remark"])),
-    "brief": ("remark", False, lambda line: _cut(line["remark"])),
-}
-NARROW = ("method", "seeds", "accuracy", "paper", "gain", "brief")
-MEASURES = ("method", "seeds", "accuracy", "paper", "gain", "p", "balanced", "f1", "validation", "remark")
-RUNS = ("method", "network", "seeds", "removed", "wrong", "seconds")
-EVERYTHING = tuple(key for key in _METHODS if key != "brief")
-
-
-def method_grid(methods: pd.DataFrame, columns: Sequence[str]) -> Grid:
-    """Put the methods into words, a group for each share of wrong labels, without the columns that nobody has.
-
-    Args:
-        methods: from `rows_of`.
-        columns: `NARROW`, `MEASURES`, `RUNS` or `EVERYTHING`.
-    """
-    several = methods["wrong_labels"].nunique() > 1
-    return _grid(methods, [_METHODS[key] for key in columns], lambda line: _share_of_wrong(line, several))
-
-
-def claim_grids(results: Results) -> list[tuple[Grid, pd.DataFrame]]:
-    """Put the claims into words, those on accuracy and those on speed, a group for each question; with their data."""
-    pair: list[_Column] = [
-        ("row", False, lambda line: str(line["b"])),
-        ("against", False, lambda line: str(line["a"])),
-        ("wrong labels", True, lambda line: f"{100 * line['wrong_labels']:g} %" if line["wrong_labels"] else ""),
-    ]
-    accuracy: list[_Column] = [
-        ("difference, points", True, lambda line: _percents(line, "difference", "{:+.1f}")),
-        ("p", True, lambda line: _p(line["p_holm"])),
-    ]
-    speed: list[_Column] = [
-        ("times the steps", True, lambda line: _times(line, "steps")),
-        ("times the seconds", True, lambda line: _times(line, "seconds")),
-    ]
-    frames = [(pair + accuracy, results.claims), (pair + speed, results.speeds)]
-    return [
-        (_grid(frame, columns, lambda line: str(line["question"])), frame) for columns, frame in frames if len(frame)
-    ]
 
 
 def _line(study: Study, comparisons: Comparisons, row: Row) -> _Line:
@@ -282,87 +213,24 @@ def _remarks(comparisons: Comparisons, row: Row) -> list[str]:
     return remarks
 
 
-def _grid(frame: pd.DataFrame, columns: Sequence[_Column], heading: Callable[[_Line], str]) -> Grid:
-    lines: list[_Line] = [{str(key): value for key, value in line.items()} for line in frame.to_dict("records")]
-    used = [column for column in columns if any(column[2](line) for line in lines)]
-    groups: dict[str, list[tuple[str, ...]]] = {}
-    for line in lines:
-        groups.setdefault(heading(line), []).append(tuple(text(line) for _, _, text in used))
-    return Grid(
-        tuple(name for name, _, _ in used),
-        tuple(number for _, number, _ in used),
-        tuple(GridGroup(name, tuple(rows)) for name, rows in groups.items()),
-    )
-
-
-def _share_of_wrong(line: _Line, several: bool) -> str:
-    if line["wrong_labels"]:
-        return f"With {100 * line['wrong_labels']:g} % wrong labels"
-    return "With the labels as they are" if several else ""
-
-
-def _percents(line: _Line, name: str, form: str, lowest: float = -100) -> str:
-    """Say a share with its interval in percent; nothing if there is none."""
-    value, low, high = (line[end] for end in _ends(name))
-    if pd.isna(value):
-        return ""
-    text = form.format(100 * value)
-    return (
-        text
-        if pd.isna(low)
-        else f"{text} ({form.format(max(100 * low, lowest))} to {form.format(min(100 * high, 100))})"
-    )
-
-
-def _times(line: _Line, name: str) -> str:
-    value, low, high = (line[end] for end in _ends(name))
-    return times(Estimate(value, low, high))
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None or pd.isna(value) else f"{100 * value:.1f}"
-
-
 def _names(pair: Pair, question: str, seeds: int) -> _Line:
     values = (question, pair.b.method.name, pair.a.method.name, pair.a.noise, seeds)
     return dict(zip(_NAMES, values, strict=True))
 
 
-def _ends(name: str) -> tuple[str, str, str]:
-    return name, f"{name}_low", f"{name}_high"
-
-
 def _estimate(name: str, estimate: Estimate | None) -> _Line:
     """An estimate as three cells; None for what is not known."""
-    values = (
-        estimate.value if estimate else None,
-        *((estimate.low, estimate.high) if estimate and estimate.bounded else (None, None)),
-    )
-    return dict(zip(_ends(name), values, strict=True))
+    bounds = (estimate.low, estimate.high) if estimate and estimate.bounded else (None, None)
+    values = (estimate.value if estimate else None, *bounds)
+    return dict(zip(ends(name), values, strict=True))
 
 
 def _mean(values: tuple[float, ...]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _number(value: float | None) -> str:
-    if value is None or pd.isna(value):
-        return ""
-    return f"{value:.1f}" if value < 10 and value % 1 else f"{value:,.0f}"
-
-
-def _p(value: float | None) -> str:
-    if value is None or pd.isna(value):
-        return ""
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
 def _one_line(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _REMARK else f"{text[: _REMARK - 1]}…"
 
 
 def _rich(grid: Grid, group: GridGroup) -> Table:
