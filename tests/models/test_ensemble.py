@@ -1,68 +1,120 @@
-"""Averages of probabilities, and the weights that validation gives them."""
-
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from bimodal.errors import InputError
 from bimodal.models.ensemble import average, fit_weights
 
+Probabilities = NDArray[np.float64]
 
-def models(seed: int, n: int = 200, skills: tuple[float, ...] = (1.5, 0.7, 0.0)) -> tuple[np.ndarray, np.ndarray]:
+
+def some(members: int, n: int = 80, classes: int = 7, seed: int = 0) -> tuple[Probabilities, NDArray[np.int64]]:
+    """Models that lean towards the labels, each more than the one before."""
     rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 7, n)
-    logits = np.stack([rng.normal(size=(n, 7)) + skill * np.eye(7)[labels] * 2 for skill in skills])
-    probabilities = np.exp(logits)
-    return probabilities / probabilities.sum(axis=2, keepdims=True), labels
+    labels = rng.integers(0, classes, n)
+    logits = rng.normal(size=(members, n, classes))
+    logits += np.linspace(0, 1.5, members)[:, None, None] * np.eye(classes)[labels]
+    exponents = np.exp(logits)
+    return exponents / exponents.sum(axis=2, keepdims=True), labels
 
 
-def log_loss(weights: np.ndarray, probabilities: np.ndarray, labels: np.ndarray) -> float:
-    return float(-np.log(average(probabilities, weights)[np.arange(len(labels)), labels]).mean())
+def log_loss(weights: Probabilities, models: Probabilities, labels: NDArray[np.int64]) -> float:
+    total = 0.0
+    for face, label in enumerate(labels):
+        total -= np.log(sum(weight * model[face, label] for weight, model in zip(weights, models, strict=True)))
+    return float(total) / len(labels)
 
 
-def test_average_is_the_weighted_sum() -> None:
-    probabilities, _ = models(0)
-    np.testing.assert_allclose(average(probabilities), probabilities.mean(axis=0))
-    weights = np.array([0.5, 0.25, 0.25])
-    np.testing.assert_allclose(average(probabilities, weights), np.tensordot(weights, probabilities, axes=1))
+def slow_average(models: Probabilities, weights: Probabilities) -> Probabilities:
+    result = np.zeros(models.shape[1:])
+    for weight, model in zip(weights, models, strict=True):
+        for face in range(len(model)):
+            for code in range(model.shape[1]):
+                result[face, code] += weight * model[face, code]
+    return result
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_weights_are_as_good_as_a_general_optimisers(seed: int) -> None:
-    probabilities, labels = models(seed)
-    weights = fit_weights(probabilities, labels)
+def test_the_average_is_that_of_each_number() -> None:
+    models, _ = some(3, n=5)
+    assert average(models) == pytest.approx(slow_average(models, np.full(3, 1 / 3)))
+    weights = np.array([0.2, 0.7, 0.1])
+    assert average(models, weights) == pytest.approx(slow_average(models, weights))
+    assert average(models, weights).sum(axis=1) == pytest.approx(1)
+
+
+def test_a_list_of_models_is_as_good_as_an_array() -> None:
+    models, labels = some(3)
+    assert np.array_equal(average(list(models)), average(models))
+    assert np.array_equal(fit_weights(list(models), labels), fit_weights(models, labels))
+
+
+def test_all_weight_on_one_model_is_that_model_and_one_model_is_itself() -> None:
+    models, labels = some(3)
+    assert np.array_equal(average(models, [0, 1, 0]), models[1])
+    assert np.array_equal(average(models[:1]), models[0])
+    assert np.array_equal(fit_weights(models[:1], labels), [1.0])
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("members", [2, 3, 6])
+def test_fitted_weights_reach_the_loss_that_a_general_optimiser_finds(members: int, seed: int) -> None:
+    models, labels = some(members, seed=seed)
+    weights = fit_weights(models, labels)
+    assert weights.min() >= 0
     assert weights.sum() == pytest.approx(1)
-    other = minimize(
-        lambda x: log_loss(np.exp(x) / np.exp(x).sum(), probabilities, labels), np.zeros(3), method="Nelder-Mead"
+    found = minimize(
+        log_loss,
+        np.full(members, 1 / members),
+        args=(models, labels),
+        method="SLSQP",
+        bounds=[(0, 1)] * members,
+        constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1},
+        options={"ftol": 1e-12},
     )
-    assert log_loss(weights, probabilities, labels) <= other.fun + 1e-4
-    assert weights[0] > weights[1] > weights[2]
+    ours = log_loss(weights, models, labels)
+    assert ours == pytest.approx(found.fun, abs=2e-6)
+    assert ours <= log_loss(np.full(members, 1 / members), models, labels)
+    assert ours <= min(log_loss(one, models, labels) for one in np.eye(members)) + 1e-6
 
 
-def test_order_does_not_matter_and_equals_share() -> None:
-    probabilities, labels = models(1)
-    np.testing.assert_allclose(fit_weights(probabilities[::-1], labels)[::-1], fit_weights(probabilities, labels))
-    same = np.stack([probabilities[0]] * 3)
-    np.testing.assert_allclose(fit_weights(same, labels), 1 / 3)
+def test_weights_follow_their_models_and_equal_models_share() -> None:
+    models, labels = some(4)
+    order = [2, 0, 3, 1]
+    assert fit_weights(models[order], labels) == pytest.approx(fit_weights(models, labels)[order], abs=1e-9)
+    assert fit_weights([models[1]] * 3, labels) == pytest.approx(1 / 3)
 
 
-def test_a_certain_mistake_of_all_is_no_obstacle() -> None:
-    wrong = np.zeros((2, 4, 7))
-    wrong[:, :, 0] = 1
-    assert np.isfinite(fit_weights(wrong, [1, 1, 1, 1])).all()
+def test_a_label_that_every_model_denies_does_not_end_it() -> None:
+    models = np.array([[[1.0, 0.0], [0.6, 0.4]], [[1.0, 0.0], [0.9, 0.1]]])
+    assert fit_weights(models, [1, 1]) == pytest.approx([1, 0], abs=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("probabilities", "weights"),
+    ("models", "words"),
     [
-        (np.ones((2, 7)), None),
-        (np.ones((0, 3, 7)), None),
-        (np.ones((2, 3, 7)), [0.5, 0.6]),
-        (np.ones((2, 3, 7)), [1, 0, 0]),
+        ([], "one or more models"),
+        ([[0.5, 0.5]], "all of one shape"),
+        ([[[0.5, 0.5]], [[0.5, 0.5], [0.1, 0.9]]], "all of one shape"),
+        ([[[0.5, np.nan]]], "from 0 to 1"),
+        ([[[-0.1, 1.1]]], "from 0 to 1"),
+        ([[[2.0, 3.0]]], "from 0 to 1"),
     ],
+    ids=["none", "no rows", "other faces", "NaN", "negative", "logits"],
 )
-def test_what_does_not_fit_is_refused(probabilities: np.ndarray, weights: list[float] | None) -> None:
-    with pytest.raises(InputError):
-        average(probabilities, weights)
-    with pytest.raises(InputError):
-        fit_weights(np.ones((2, 3, 7)), [0, 1])
+def test_what_is_no_probability_is_refused(models: list[object], words: str) -> None:
+    for call in (lambda: average(models), lambda: fit_weights(models, [0])):  # type: ignore[arg-type]
+        with pytest.raises(InputError, match=words):
+            call()
+
+
+@pytest.mark.parametrize("weights", [[0.5], [0.7, 0.7], [1.5, -0.5], [np.nan, 1.0], [[0.5, 0.5]]], ids=str)
+def test_weights_that_do_not_fit_are_refused(weights: list[float]) -> None:
+    with pytest.raises(InputError, match="2 weights"):
+        average(some(2)[0], weights)
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [], [0, 7, 1], [0, -1, 1]], ids=str)
+def test_labels_that_do_not_fit_are_refused(labels: list[int]) -> None:
+    with pytest.raises(InputError, match="label"):
+        fit_weights(some(2, n=3)[0], labels)

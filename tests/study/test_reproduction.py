@@ -23,7 +23,16 @@ from bimodal.study.reproduction import Reproduced, Watch
 from bimodal.train.run import PROBABILITIES
 from tests.conftest import Outcome, fails_with_one_line, write_data
 
-CHEAP = ("majority", "random", "svm-lpq", "svm-phog", "svm-lpq-phog", "simple-nn", "simple-nn-bdr", "deep-nn-bn-dropout")
+CHEAP = (
+    "majority",
+    "random",
+    "svm-lpq",
+    "svm-phog",
+    "svm-lpq-phog",
+    "simple-nn",
+    "simple-nn-bdr",
+    "deep-nn-bn-dropout",
+)
 QUIET = Watch(tell=lambda line: None)
 
 
@@ -108,7 +117,9 @@ def test_what_has_ended_is_not_run_again_and_more_may_be_asked(cheap: Reproduced
 
 def test_deep_methods_their_ensembles_and_two_stages(data: Path, tmp_path: Path) -> None:
     larger = write_data(tmp_path / "larger", {"train": 210, "val": 35}, seed=5)
-    options = StudyOptions(methods=("majority", "resnet50", "resnet50-bdr", "two-stage"), seeds=1, quick=True, larger=larger)
+    options = StudyOptions(
+        methods=("majority", "resnet50", "resnet50-bdr", "two-stage"), seeds=1, quick=True, larger=larger
+    )
     done = reproduce(data, tmp_path / "study", options, QUIET)
     rows = {row.method.name: row for row in done.study.rows}
     assert all(row.seeds == (0,) for row in rows.values()), [row.failures for row in rows.values()]
@@ -137,16 +148,33 @@ def test_two_folds_test_every_face_once(tmp_path: Path) -> None:
 
 
 def test_a_failed_run_is_a_row_that_says_why(data: Path, tmp_path: Path) -> None:
-    features = tmp_path / "lpq.npz"
-    images = pd.read_csv(data / "manifest.csv")["image"].to_numpy(dtype=str)
-    np.savez(features, image=images[3:], features=np.ones((len(images) - 3, 4)))
-    options = StudyOptions(methods=("majority", "svm-lpq", "svm-phog"), seeds=1, quick=True, features={"lpq": features})
-    done = reproduce(data, tmp_path / "study", options, QUIET)
-    rows = {row.method.name: row for row in done.study.rows}
-    assert rows["svm-lpq"].accuracy is None
-    assert rows["svm-lpq"].failures == ("svm-lpq, own, seed 0: needs lpq, which failed",)
-    assert rows["svm-phog"].seeds == (0,)
-    assert "lacks 3 of its 210 pictures" in (tmp_path / "study/logs/lpq.log").read_text()
+    place = tmp_path / "study/runs/svm-phog/own"
+    options = StudyOptions(methods=("majority", "svm-phog"), seeds=2, quick=True)
+    reproduce(data, tmp_path / "study", StudyOptions(methods=("majority",), seeds=2, quick=True), QUIET)
+    place.mkdir(parents=True)
+    (place / "seed-1").write_text("in the way")
+    row = reproduce(data, tmp_path / "study", options, QUIET).study.rows[1]
+    assert row.seeds == (0,)
+    (failure,) = row.failures
+    assert failure.startswith("svm-phog, own, seed 1: ")
+    assert "exists" in failure
+    assert "Traceback" in (tmp_path / "study/logs/svm-phog/own/seed-1.log").read_text()
+    (place / "seed-1").unlink()
+    row = reproduce(data, tmp_path / "study", options, QUIET).study.rows[1]  # it is tried again
+    assert (row.seeds, row.failures) == ((0, 1), ())
+
+
+def test_features_of_another_program(data: Path, tmp_path: Path, cli: Callable[..., Outcome]) -> None:
+    table = pd.read_csv(data / "manifest.csv")
+    images = table["image"].to_numpy(dtype=str)[::-1]
+    told = np.eye(7)[table["label"].map(NAMES.index).to_numpy()][::-1]  # the other program knows the labels
+    np.savez(tmp_path / "lpq.npz", image=images, features=told)
+    options = StudyOptions(methods=("svm-lpq",), seeds=1, quick=True, features={"lpq": tmp_path / "lpq.npz"})
+    (row,) = reproduce(data, tmp_path / "study", options, QUIET).study.rows
+    assert row.accuracies == (1.0,)
+    np.savez(tmp_path / "lpq.npz", image=images[3:], features=told[3:])
+    result = cli("reproduce", data, "--out", tmp_path / "other", "--lpq", tmp_path / "lpq.npz")
+    fails_with_one_line(result, "lacks 3 of its 210 pictures")
 
 
 def sfew(folder: Path) -> Path:

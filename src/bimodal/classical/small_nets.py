@@ -1,10 +1,10 @@
 """The earlier work's small networks on a few principal components, with removal while they train.
 
-The paper (section 4) prints their accuracies and says what goes in; widths, rates and epochs are ours.
+The paper (section 4) prints their accuracies and says what goes in. Widths, rates, epochs and the epoch of the removal
+are ours, chosen on drawn faces.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from bimodal.checks import check_range
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.removal import RemovalSettings, Remover
@@ -25,24 +26,38 @@ class NetSettings:
     """A small network and how it is trained.
 
     Attributes:
-        hidden: widths of the hidden layers.
+        hidden: widths of the hidden layers, 1 to 4096 each.
         batch_norm: whether each is normalised.
-        dropout: after each, 0 to 1.
+        dropout: after each, 0 to 0.99.
         epochs, batch_size, lr: of Adam.
+
+    Raises:
+        InputError: for a number outside its range; the message names it.
     """
 
     hidden: tuple[int, ...]
     batch_norm: bool = False
     dropout: float = 0.0
-    epochs: int = 40
+    epochs: int = 60
     batch_size: int = 64
-    lr: float = 1e-3
+    lr: float = 3e-3
+
+    def __post_init__(self) -> None:
+        for width in self.hidden:
+            check_range("hidden", width, 1, 4096, whole=True)
+        check_range("dropout", self.dropout, 0, 0.99)
+        check_range("epochs", self.epochs, 1, 100_000, whole=True)
+        check_range("batch_size", self.batch_size, 1, 1_000_000, whole=True)
+        check_range("lr", self.lr, 1e-9, 10)
 
 
 SIMPLE = NetSettings(hidden=(32,))
-DEEP = NetSettings(hidden=(128, 64, 32), batch_norm=True, dropout=0.3)
+DEEP = NetSettings(hidden=(128, 64, 32), batch_norm=True, dropout=0.5)
+"""On drawn faces the validation loss is lowest about epoch 15 (`SIMPLE`) and 40 (`DEEP`), the accuracy highest about
+epoch 45 of both."""
 REMOVAL_EPOCH = 10
-"""After which the paper's step is taken: later, so small a network knows its training faces by heart."""
+"""After which the paper's step is taken. On drawn faces with a tenth of the labels wrong, a quarter of what it removed
+was wrong, after whichever epoch from 6 to 40."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +65,7 @@ class TrainedNet:
     """A trained network: what it says of all faces, and how it came to it.
 
     Attributes:
-        probabilities: (N,7), with the weights of the best validation accuracy.
+        probabilities: (N,7), with the weights of the best validation accuracy, the first of equally good ones.
         remover: ledger of losses and removals.
         history: a row an epoch: epoch, step, train_loss, train_accuracy, val_loss, val_accuracy, examples.
     """
@@ -61,18 +76,19 @@ class TrainedNet:
 
 
 def components(train: ArrayLike, features: ArrayLike, count: int) -> NDArray[np.float32]:
-    """Return the leading principal components of features, fitted on training faces, with variance 1 there.
+    """Return the leading principal components of standardised features, fitted on training faces.
 
     Args:
-        train: (n,D), the training faces' features.
+        train: (n,D), the training faces' features, finite.
         features: (N,D), all faces'.
-        count: components, at most min(n, D).
+        count: components, fewer than n and than D.
 
     Returns:
-        float32 (N,count); in each component the largest loading is positive, so that signs are always the same.
+        float32 (N,count), with variance 1 over the training faces (0, where these do not vary in so many directions);
+        in each component the largest loading is positive, so that signs are always the same.
 
     Raises:
-        InputError: too few faces or features.
+        InputError: too few faces or features, or what is not finite.
 
     >>> rng = np.random.default_rng(0)
     >>> features = rng.normal(size=(50, 8))
@@ -80,14 +96,25 @@ def components(train: ArrayLike, features: ArrayLike, count: int) -> NDArray[np.
     [1.0, 1.0, 1.0]
     """
     known, everything = np.asarray(train, dtype=np.float64), np.asarray(features, dtype=np.float64)
-    if count > min(known.shape):
-        raise InputError(f"{count} components need as many training faces and features, got {known.shape}")
+    if known.ndim != 2 or everything.ndim != 2 or known.shape[1] != everything.shape[1]:
+        raise InputError(f"expected features (n,D) and (N,D), got {known.shape} and {everything.shape}")
+    if not 1 <= count < min(known.shape):
+        raise InputError(
+            f"{count} components need more training faces, and more features, than that; got {known.shape}"
+        )
+    if not (np.isfinite(known).all() and np.isfinite(everything).all()):
+        raise InputError("features must be finite")
     scaler = StandardScaler().fit(known)
-    pca = PCA(count, svd_solver="full").fit(scaler.transform(known))
+    scaled = scaler.transform(known)
+    if not scaled.any():  # all faces the same
+        return np.zeros((len(everything), count), dtype=np.float32)
+    pca = PCA(count, svd_solver="arpack", random_state=0).fit(
+        scaled
+    )  # as exact as the whole SVD, in a tenth of its time
     largest = np.take_along_axis(pca.components_, np.abs(pca.components_).argmax(axis=1)[:, None], axis=1)
-    projected = pca.transform(scaler.transform(everything)) * np.sign(largest[:, 0])
-    spread = np.sqrt(np.maximum(pca.explained_variance_, 1e-12))
-    return np.asarray(projected / spread, dtype=np.float32)
+    variance = pca.explained_variance_
+    scale = np.where(variance > 1e-9 * variance[0], np.sign(largest[:, 0]) / np.sqrt(np.maximum(variance, 1e-30)), 0)
+    return np.asarray(pca.transform(scaler.transform(everything)) * scale, dtype=np.float32)
 
 
 def train_net(
@@ -102,18 +129,18 @@ def train_net(
     """Train a small network; the weights of the best validation accuracy are kept.
 
     A plain loop: with ten inputs a training engine would cost more than the training. The losses for removal are
-    measured without dropout, after each step, on that step's faces.
+    measured without dropout, on the faces of each step, before it is taken. Random state outside is left as it was.
 
     Args:
-        inputs: (N,F), of all faces.
-        labels: (N,), codes.
+        inputs: (N,F), of all faces, finite.
+        labels: (N,), codes 0 to 6.
         train_rows, val_rows: which faces to learn from and to choose on.
         settings: the network and its recipe.
         removal: rule and schedule; default: none.
-        seed: of weights, order and dropout.
+        seed: of weights, order and dropout, at least 0.
 
     Raises:
-        InputError: no faces to learn from or to choose on.
+        InputError: no faces to learn from or to choose on, arrays that do not fit, or a loss that is not finite.
 
     >>> rng = np.random.default_rng(0)
     >>> labels = np.arange(90) % 3
@@ -122,40 +149,40 @@ def train_net(
     >>> bool((net.probabilities.argmax(axis=1) == labels).mean() > 0.9)
     True
     """
-    if len(train_rows) == 0 or len(val_rows) == 0:
-        raise InputError(f"expected training and validation faces, got {len(train_rows)} and {len(val_rows)}")
+    _check(inputs, labels, train_rows, val_rows)
     masked = np.full(len(labels), -1, dtype=np.int64)
     masked[train_rows] = labels[train_rows]
     remover = Remover(masked, removal or RemovalSettings(rule="none"))
-    faces, targets = torch.from_numpy(inputs), torch.from_numpy(labels)
+    faces, targets = torch.tensor(inputs, dtype=torch.float32), torch.tensor(labels, dtype=torch.int64)
+    best: tuple[float, Tensor] = (-1.0, faces)
+    history: list[dict[str, float]] = []
+    step = 0
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = _build(inputs.shape[1], settings)
+        torch.default_generator.manual_seed(seed)
+        net = _build(faces.shape[1], settings)
         optimizer = torch.optim.Adam(net.parameters(), lr=settings.lr)
-        best: tuple[float, NDArray[np.float64]] = (-1.0, np.empty(0))
-        history: list[dict[str, float]] = []
-        step = 0
         for epoch in range(1, settings.epochs + 1):
             rows = np.flatnonzero(remover.kept)
             order = torch.from_numpy(np.random.default_rng((seed, epoch)).permutation(rows))
-            loss_sum = right = 0.0
+            loss = right = 0.0
             for batch in torch.split(order, settings.batch_size):
-                logits = _step(net, optimizer, faces[batch], targets[batch])
+                logits = _logits(net, faces[batch])
                 losses = cross_entropy(logits, targets[batch], reduction="none")
                 remover.update(batch.numpy(), losses.numpy())
-                loss_sum += float(losses.sum())
+                loss += float(losses.sum())
                 right += float((logits.argmax(dim=1) == targets[batch]).sum())
+                _take_step(net, optimizer, faces[batch], targets[batch])
                 step += 1
             everything = _logits(net, faces)
             val_loss = float(cross_entropy(everything[val_rows], targets[val_rows]))
-            val_accuracy = float((everything[val_rows].argmax(dim=1) == targets[val_rows]).float().mean())
+            val_accuracy = float((everything[val_rows].argmax(dim=1) == targets[val_rows]).double().mean())
             if val_accuracy > best[0]:
-                best = (val_accuracy, everything.double().softmax(dim=1).numpy())
+                best = (val_accuracy, everything)
             history.append(
                 {
                     "epoch": epoch,
                     "step": step,
-                    "train_loss": loss_sum / len(rows),
+                    "train_loss": loss / len(rows),
                     "train_accuracy": right / len(rows),
                     "val_loss": val_loss,
                     "val_accuracy": val_accuracy,
@@ -165,7 +192,19 @@ def train_net(
             remover.end_epoch()
             if remover.should_stop_training:
                 break
-    return TrainedNet(best[1], remover, pd.DataFrame(history))
+    return TrainedNet(best[1].double().softmax(dim=1).numpy(), remover, pd.DataFrame(history))
+
+
+def _check(
+    inputs: NDArray[np.float32], labels: NDArray[np.int64], train_rows: NDArray[np.int64], val_rows: NDArray[np.int64]
+) -> None:
+    if len(train_rows) == 0 or len(val_rows) == 0:
+        raise InputError(f"expected training and validation faces, got {len(train_rows)} and {len(val_rows)}")
+    if inputs.ndim != 2 or labels.shape != inputs.shape[:1] or not np.isfinite(inputs).all():
+        raise InputError(f"expected finite inputs (N,F) and labels (N,), got {inputs.shape} and {labels.shape}")
+    used = labels[np.concatenate([train_rows, val_rows])]
+    if used.min() < 0 or used.max() >= len(NAMES):
+        raise InputError(f"labels must be codes 0 to {len(NAMES) - 1}, got {used.min()} to {used.max()}")
 
 
 def _build(inputs: int, settings: NetSettings) -> nn.Sequential:
@@ -182,14 +221,12 @@ def _build(inputs: int, settings: NetSettings) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(width, len(NAMES)))
 
 
-def _step(net: nn.Module, optimizer: Any, faces: Tensor, targets: Tensor) -> Tensor:
-    """Take one step; return what the network says of these faces then, without dropout."""
+def _take_step(net: nn.Module, optimizer: torch.optim.Optimizer, faces: Tensor, targets: Tensor) -> None:
     net.train(len(faces) > 1)  # batch norm has no statistics of a single face
     optimizer.zero_grad()
-    loss: Any = cross_entropy(net(faces), targets)
-    loss.backward()
+    loss: Tensor = cross_entropy(net(faces), targets)
+    loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
-    return _logits(net, faces)
 
 
 @torch.no_grad()

@@ -1,68 +1,86 @@
 """Ensembles: the average of what several models say."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bimodal.errors import InputError
 
-_ROUNDS = 500
-_CLOSE = 1e-7
+_ROUNDS = 10_000
+_CLOSE = 1e-6
+_LEAST = 1e-12
+"""What a model gives to a label at least, so that one flat denial does not cost infinitely much."""
 
 
-def average(probabilities: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.float64]:
+def average(
+    probabilities: Sequence[ArrayLike] | NDArray[np.floating], weights: ArrayLike | None = None
+) -> NDArray[np.float64]:
     """Average the probabilities of several models, with equal weights or given ones.
 
     Args:
-        probabilities: (M,n,K), of M models.
+        probabilities: of M models, each (n,K), of the same faces.
         weights: (M,), at least 0, adding up to 1.
 
     Returns:
         (n,K)
 
     Raises:
-        InputError: shapes or weights that do not fit.
+        InputError: shapes or weights that do not fit, or what is no probability.
 
     >>> average([[[0.8, 0.2]], [[0.4, 0.6]]]).round(2).tolist()
     [[0.6, 0.4]]
     """
-    models = np.asarray(probabilities, dtype=np.float64)
-    if models.ndim != 3 or len(models) == 0:
-        raise InputError(f"expected the probabilities of at least one model, (M,n,K), got {models.shape}")
+    models = _stack(probabilities)
     shares = np.full(len(models), 1 / len(models)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if shares.shape != (len(models),) or (shares < 0).any() or abs(shares.sum() - 1) > 1e-6:
-        raise InputError(f"expected {len(models)} weights that add up to 1, got {shares.tolist()}")
+    if shares.shape != (len(models),) or not (shares >= 0).all() or not abs(shares.sum() - 1) <= 1e-6:
+        raise InputError(f"expected {len(models)} weights, at least 0, that add up to 1, got {shares.tolist()}")
     result: NDArray[np.float64] = np.einsum("m,mnk->nk", shares, models)
     return result
 
 
-def fit_weights(probabilities: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
-    """Return the weights whose average gives the labels the highest likelihood.
+def fit_weights(probabilities: Sequence[ArrayLike] | NDArray[np.floating], labels: ArrayLike) -> NDArray[np.float64]:
+    """Return the weights whose average has the lowest log loss, to within a millionth of it.
 
-    They are the shares of a mixture whose components are known, found by expectation and maximisation (Dempster,
-    Laird and Rubin 1977), which starts from equal weights and never lowers the likelihood.
+    They are the shares of a mixture whose components are known. Each round multiplies a weight by the mean of its
+    model's part in the average, which never raises the loss; the largest of these means less 1 bounds what is still
+    to be gained (Cover 1984, An algorithm for maximizing expected log investment return).
 
     Args:
-        probabilities: (M,n,K), on faces that no model was trained on.
-        labels: (n,), codes.
+        probabilities: of M models, each (n,K), on faces that none was trained on.
+        labels: (n,), codes 0 to K - 1.
 
     Returns:
-        (M,), at least 0, adding up to 1.
+        (M,), at least 0, adding up to 1; equal where the models are.
 
     Raises:
-        InputError: shapes that do not fit.
+        InputError: shapes that do not fit, labels outside K, or what is no probability.
 
     >>> fit_weights([[[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.5, 0.5]]], [0, 1]).round(2).tolist()
     [1.0, 0.0]
     """
-    models, codes = np.asarray(probabilities, dtype=np.float64), np.asarray(labels, dtype=np.int64)
-    if models.ndim != 3 or codes.shape != models.shape[1:2] or models.size == 0:
-        raise InputError(f"expected (M,n,K) probabilities and (n,) labels, got {models.shape} and {codes.shape}")
-    given = np.maximum(models[:, np.arange(codes.size), codes], 1e-12)  # (M,n): what each gives to the label
+    models, codes = _stack(probabilities), np.asarray(labels, dtype=np.int64)
+    if codes.shape != models.shape[1:2] or codes.size == 0:
+        raise InputError(f"expected a label for each of {models.shape[1]} faces, at least one, got {codes.shape}")
+    if codes.min() < 0 or codes.max() >= models.shape[2]:
+        raise InputError(f"labels must be codes 0 to {models.shape[2] - 1}, got {codes.min()} to {codes.max()}")
+    given = np.maximum(models[:, np.arange(codes.size), codes], _LEAST)  # (M,n): what each gives to the label
     weights: NDArray[np.float64] = np.full(len(models), 1 / len(models))
     for _ in range(_ROUNDS):
-        shares = weights[:, None] * given
-        new = (shares / shares.sum(axis=0)).mean(axis=1)
-        if np.abs(new - weights).max() < _CLOSE:
+        gain = (given / (weights @ given)).mean(axis=1)  # (M,)
+        if gain.max() - 1 <= _CLOSE:
             break
-        weights = new
+        weights = weights * gain
     return np.asarray(weights / weights.sum())
+
+
+def _stack(probabilities: Sequence[ArrayLike] | NDArray[np.floating]) -> NDArray[np.float64]:
+    """As (M,n,K); whether rows add up to 1 is not asked, since files round."""
+    arrays = [np.asarray(one, dtype=np.float64) for one in probabilities]
+    shapes = sorted({one.shape for one in arrays})
+    if len(shapes) != 1 or len(shapes[0]) != 2:
+        raise InputError(f"expected one or more models' probabilities (n,K), all of one shape, got {shapes}")
+    models = np.stack(arrays)
+    if not ((models >= 0) & (models <= 1 + 1e-6)).all():
+        raise InputError("probabilities must be from 0 to 1; some are not, or are not numbers")
+    return models

@@ -86,7 +86,9 @@ def run_jobs(jobs: Sequence[Job], pool: Pool, ended_before: Sequence[str] = ()) 
             if broken is not None:
                 waiting.remove(job)
                 failed.add(job.name)
-                yield Outcome(job, f"needs {broken}, which {'failed' if broken in failed else 'is not part of the study'}")
+                yield Outcome(
+                    job, f"needs {broken}, which {'failed' if broken in failed else 'is not part of the study'}"
+                )
             elif pool.has_place and well.issuperset(job.needs):
                 waiting.remove(job)
                 pool.start(job)

@@ -1,5 +1,6 @@
 """Tables in words: which columns there are, and how a number and its interval are written."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ import pandas as pd
 from bimodal.evaluate.statistics import Estimate
 from bimodal.study.claims import times
 
+UNCONVERGED, MARK = "unconverged", "*"
 _Line = dict[str, Any]
 _REMARK = 60
 """Letters of a remark that a narrow table shows; the whole of it stands in the notes."""
@@ -36,8 +38,10 @@ _Column = tuple[str, bool, Callable[[_Line], str]]
 
 _METHODS: dict[str, _Column] = {
     "method": ("method", False, lambda line: str(line["method"])),
+    "marked": ("method", False, lambda line: line["method"] + (f" {MARK}" if UNCONVERGED in line["remark"] else "")),
     "seeds": ("seeds", True, lambda line: str(line["seeds"])),
     "accuracy": ("accuracy, %", True, lambda line: _percents(line, "accuracy", "{:.1f}", lowest=0)),
+    "outcome": ("accuracy, %", True, lambda line: _percents(line, "accuracy", "{:.1f}", lowest=0) or "failed"),
     "paper": ("paper, %", True, lambda line: _percent(line["paper_accuracy"])),
     "gain": ("by removal, points", True, lambda line: _percents(line, "gain", "{:+.1f}")),
     "p": ("p", True, lambda line: _p(line["gain_p_holm"])),
@@ -56,10 +60,11 @@ _PAIR: tuple[_Column, ...] = (
     ("against", False, lambda line: str(line["a"])),
     ("wrong labels", True, lambda line: f"{100 * line['wrong_labels']:g} %" if line["wrong_labels"] else ""),
 )
+TERMINAL = ("marked", "seeds", "outcome", "paper", "gain")
 NARROW = ("method", "seeds", "accuracy", "paper", "gain", "brief")
 MEASURES = ("method", "seeds", "accuracy", "paper", "gain", "p", "balanced", "f1", "validation", "remark")
 RUNS = ("method", "network", "seeds", "removed", "wrong", "seconds")
-EVERYTHING = tuple(key for key in _METHODS if key != "brief")
+EVERYTHING = tuple(key for key in _METHODS if key not in ("marked", "outcome", "brief"))
 
 
 def method_grid(methods: pd.DataFrame, columns: Sequence[str]) -> Grid:
@@ -67,7 +72,7 @@ def method_grid(methods: pd.DataFrame, columns: Sequence[str]) -> Grid:
 
     Args:
         methods: from `rows_of`.
-        columns: `NARROW`, `MEASURES`, `RUNS` or `EVERYTHING`.
+        columns: `TERMINAL` (80 columns), `NARROW`, `MEASURES`, `RUNS` or `EVERYTHING`.
     """
     several = methods["wrong_labels"].nunique() > 1
     return _grid(methods, [_METHODS[key] for key in columns], lambda line: _share_of_wrong(line, several))
@@ -123,7 +128,7 @@ def _percents(line: _Line, name: str, form: str, lowest: float = -100) -> str:
 
 def _times(line: _Line, name: str) -> str:
     value, low, high = (line[end] for end in ends(name))
-    return times(Estimate(value, low, high))
+    return times(Estimate(value, low, high) if pd.notna(low) else Estimate(value, 0, math.inf))
 
 
 def _percent(value: float | None) -> str:

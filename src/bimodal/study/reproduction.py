@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from bimodal import __version__
+from bimodal.classical.features import read_features
 from bimodal.data.cache import decoded
 from bimodal.data.manifest import FILE, SPLITS, Manifest
 from bimodal.data.prepare import prepare
@@ -87,6 +88,8 @@ def reproduce(
     larger = _read(options.larger, out / PREPARED["larger"], watch) if options.larger else None
     unaligned = _read(options.unaligned, out / PREPARED["unaligned"], watch) if options.unaligned else None
     before = (unaligned, counterparts(manifest, unaligned)) if unaligned else None
+    for file in options.features.values():
+        read_features(file, manifest)  # what does not fit is said now, not after the other runs
     _begin(out, _identity(manifest, options, larger, unaligned))
     with _alone(out):
         notes = [*division.notes, *options.left_out]

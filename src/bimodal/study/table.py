@@ -15,7 +15,19 @@ from rich.text import Text
 from bimodal.evaluate.statistics import Estimate
 from bimodal.study.claims import Speed, speeds
 from bimodal.study.comparisons import FLOOR, Comparisons, Pair
-from bimodal.study.grid import EVERYTHING, NARROW, Grid, GridGroup, claim_grid, ends, method_grid, speed_grid
+from bimodal.study.grid import (
+    EVERYTHING,
+    MARK,
+    NARROW,
+    TERMINAL,
+    UNCONVERGED,
+    Grid,
+    GridGroup,
+    claim_grid,
+    ends,
+    method_grid,
+    speed_grid,
+)
 from bimodal.study.results import Row, Study
 
 QUICK = "Quick sizes: small networks on small pictures, not the paper's."
@@ -23,7 +35,6 @@ PAPER = (
     "Column paper: what the paper prints for the method, on its own sets with its own protocols, one run each; not on these"
     " faces."
 )
-UNCONVERGED = "unconverged"
 _Line = dict[str, Any]
 _NAMES = ("question", "b", "a", "wrong_labels", "seeds")
 
@@ -118,7 +129,7 @@ def notes_of(study: Study, comparisons: Comparisons) -> tuple[str, ...]:
         )
     if any(comparisons.unconverged(row) for row in study.rows):
         notes.append(
-            f"{UNCONVERGED}: not shown to beat {FLOOR} (the 95 % interval of the difference does not lie above 0), so no finding"
+            f"{UNCONVERGED} ({MARK}): not shown to beat {FLOOR} (the 95 % interval of the difference does not lie above 0), so no finding"
             " about the method."
         )
     if None in comparisons.beats_floor.values():
@@ -130,9 +141,9 @@ def notes_of(study: Study, comparisons: Comparisons) -> tuple[str, ...]:
 
 
 def to_terminal(results: Results) -> RenderableType:
-    """Return the tables for a terminal of 100 columns or more."""
+    """Return the tables for a terminal of 80 columns or more; what failed, and why, is in the notes."""
     parts: list[RenderableType] = [Text(results.title, style="bold"), Text()]
-    methods = method_grid(results.methods, NARROW)
+    methods = method_grid(results.methods, TERMINAL)
     parts += [_rich(methods, group) for group in methods.groups]
     for grid, frame in claim_grids(results):
         for group in grid.groups:
@@ -238,15 +249,12 @@ def _rich(grid: Grid, group: GridGroup) -> Table:
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1),
+        collapse_padding=True,
         title=Text(group.heading) if group.heading else None,
         title_justify="left",
     )
     for name, number in zip(grid.head, grid.numbers, strict=True):
-        # a name must stay whole to be found again; remarks may take several lines
-        whole = number or name != "remark"
-        table.add_column(
-            name.replace(", ", ",\n"), justify="right" if number else "left", no_wrap=whole, overflow="fold"
-        )
+        table.add_column(name.replace(", ", ",\n"), justify="right" if number else "left", no_wrap=True)
     for row in group.rows:
         table.add_row(*map(Text, row))
     return table
