@@ -1,6 +1,8 @@
 """Jobs in their order, failures contained, with Ray and without."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,6 +69,21 @@ def test_needs_come_first_and_failures_stay_where_they_are(
     log = (tmp_path / "logs/breaks.log").read_text()
     assert "working" in log
     assert "Traceback" in log
+
+
+def test_a_ray_of_our_own_is_closed_to_the_network() -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    # in a process of its own: Ray looks at where it may listen when it is first imported
+    script = """
+from bimodal.study.executor import open_pool
+with open_pool():
+    import ray
+    print(ray.nodes()[0]["NodeManagerAddress"], ray.get_runtime_context().gcs_address)
+"""
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    node, server = shown.stdout.split()
+    assert node == "127.0.0.1"
+    assert server.startswith("127.0.0.1:")
 
 
 def test_what_ended_before_counts(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ class Job:
         log: file that takes what the call prints; for a failure, its traceback.
         needs: names of jobs that must have ended well before.
         deep: whether it trains a deep network: it gets a GPU where there is one.
+        cores: how many it is given on a CPU; each deep run at full size takes gigabytes of memory, whatever its cores.
         is_run: whether it is a run of the study, or something that runs need.
     """
 
@@ -38,6 +39,7 @@ class Job:
     log: Path
     needs: tuple[str, ...] = ()
     deep: bool = False
+    cores: int = 1
     is_run: bool = True
 
 
@@ -197,14 +199,14 @@ class _Ray:
     def __init__(self, address: str | None) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing of a study is told to anybody
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        if address is None:
+            # Ray runs whatever its ports are told, and opens them to the whole network, unless it believes that there
+            # cannot be a cluster: then it binds to loopback alone.
+            os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         self._ray: Any = importlib.import_module("ray")
         where: dict[str, Any] = {"address": address}
         if address is None:
-            where = {
-                "num_cpus": len(os.sched_getaffinity(0)),
-                "include_dashboard": False,
-                "_node_ip_address": "127.0.0.1",
-            }
+            where = {"num_cpus": len(os.sched_getaffinity(0)), "include_dashboard": False}
         try:
             self._ray.init(logging_level=logging.ERROR, log_to_driver=False, **where)
         except (ConnectionError, ValueError, RuntimeError) as error:
@@ -213,8 +215,9 @@ class _Ray:
         resources = self._ray.cluster_resources()
         cores, self._gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
         self._places = 2 * cores  # some wait at Ray's, so that no machine is idle between two
-        machines = sum(node["Alive"] for node in self._ray.nodes())
-        self.description = f"through Ray: {machines} machine(s), {cores} cores, {self._gpus} GPUs"
+        machines = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        self._largest = max(int(machine.get("CPU", 0)) for machine in machines)
+        self.description = f"through Ray: {len(machines)} machine(s), {cores} cores, {self._gpus} GPUs"
         self._perform = self._ray.remote(max_retries=0)(perform)
         self._running: dict[Any, Job] = {}
 
@@ -223,7 +226,7 @@ class _Ray:
         return len(self._running) < self._places
 
     def start(self, job: Job) -> None:
-        needed = {"num_gpus": 1} if job.deep and self._gpus else {"num_cpus": 1}
+        needed = {"num_gpus": 1} if job.deep and self._gpus else {"num_cpus": min(job.cores, self._largest)}
         self._running[self._perform.options(name=job.name, **needed).remote(job)] = job
 
     def wait(self) -> Outcome:

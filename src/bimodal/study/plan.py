@@ -17,6 +17,8 @@ from bimodal.study.recipes import STAGE_ONE, settings_for
 from bimodal.study.views import view_name, with_wrong_labels, write_view
 
 DESCRIPTORS = ("lpq", "phog")
+CORES_OF_FULL = 4
+"""For a deep run at full size without a GPU."""
 _FEATURES = {
     "svm-lpq": ("lpq",),
     "svm-phog": ("phog",),
@@ -106,8 +108,9 @@ def jobs(study: Path, plan: Sequence[Cell], options: StudyOptions) -> list[Job]:
     if two_stages and not (stage_one_weights(study)).is_file():
         settings = settings_for(STAGE_ONE, 0, options.quick, options.weights)
         arguments = {"data": study / "data" / "larger", "out": study / STAGE_ONE, "settings": settings}
+        log = study / "logs" / f"{STAGE_ONE}.log"
         result.append(
-            Job(STAGE_ONE, running.train_deep, arguments, study / "logs" / f"{STAGE_ONE}.log", deep=True, is_run=False)
+            Job(STAGE_ONE, running.train_deep, arguments, log, deep=True, cores=_cores(options), is_run=False)
         )
     return result + [_job(cell, study, options) for cell in todo]
 
@@ -151,4 +154,8 @@ def _job(cell: Cell, study: Path, options: StudyOptions) -> Job:
     two_stages = cell.method.needs == "larger"
     needs = (STAGE_ONE,) if two_stages and not weights.is_file() else ()
     arguments = {**base, "settings": settings, "two_stages": two_stages}
-    return Job(cell.name, running.run_deep, arguments, log, needs, deep=True)
+    return Job(cell.name, running.run_deep, arguments, log, needs, deep=True, cores=_cores(options))
+
+
+def _cores(options: StudyOptions) -> int:
+    return 1 if options.quick else CORES_OF_FULL

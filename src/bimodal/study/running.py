@@ -35,6 +35,7 @@ from bimodal.train.predictions import predictions_table, write_predictions
 from bimodal.train.record import environment_of, removed_table
 from bimodal.train.run import PROBABILITIES, Run
 from bimodal.train.settings import TrainSettings
+from bimodal.train.state import STATE
 
 RESULT = "result.json"
 COMPONENTS = 5
@@ -54,6 +55,7 @@ def run_deep(data: Path, out: Path, settings: TrainSettings, two_stages: bool = 
         seconds=_seconds(run),
         removed=[int(row) for row in run.removed["row"]],
     )
+    (out / STATE).unlink(missing_ok=True)  # three times the weights, and needed no more
 
 
 def train_deep(data: Path, out: Path, settings: TrainSettings) -> Run:
