@@ -65,6 +65,21 @@ def test_several_comparisons_are_adjusted() -> None:
     assert together[0].p_holm == pytest.approx(min(1, 3 * weak.p))
 
 
+def test_what_only_the_adjustment_hides_is_said_so() -> None:
+    lone = next(
+        one
+        for one in (compare(_runs(5, 200, 0.45, 2 * seed), _runs(5, 200, 0.5, 2 * seed + 1)) for seed in range(50))
+        if 0.005 < one.p < 0.05
+    )
+    assert lone.found
+    hidden = adjusted([lone, *[compare(_runs(3, 50, 0.5, seed), _runs(3, 50, 0.5, 99)) for seed in range(30)]])[0]
+    text = conclude(hidden)
+    assert not hidden.found
+    assert text.startswith("No difference can be concluded")
+    assert "which alone would be more than chance explains (p = 0.0" in text
+    assert "chance alone may bring about" not in text
+
+
 def test_shapes_are_checked() -> None:
     with pytest.raises(InputError, match="same examples"):
         compare([True], [True, False])

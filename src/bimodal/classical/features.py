@@ -95,7 +95,7 @@ def read_features(file: Path, manifest: Manifest) -> NDArray[np.float32]:
         except InputError:
             raise
         except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds for bytes that they do not know
-            raise InputError(f"{file} is damaged, or no .npz file ({type(error).__name__}: {error})") from error
+            raise InputError(f"{file} is damaged, or no .npz file ({type(error).__name__})") from error
     if images.ndim != 1 or images.dtype.kind != "U" or features.ndim != 2 or len(features) != len(images):
         raise InputError(
             f"{file}: expected image (M names, text) and features (M,D), got {images.dtype} {images.shape} and "
@@ -129,9 +129,10 @@ def _array(archive: zipfile.ZipFile, name: str, file: Path) -> NDArray[Any]:
         version = npy.read_magic(stream)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, _, dtype = read(stream)
+        room = entry.file_size - stream.tell()
     if dtype.hasobject:
         raise InputError(f"{file}: {name} holds Python objects, which are not read; save it as text or numbers")
-    if math.prod(shape) * dtype.itemsize > entry.file_size:
+    if math.prod(shape) * dtype.itemsize > room:
         raise ValueError(f"{name} claims more than it holds")
     with archive.open(entry) as stream:
         result: NDArray[Any] = npy.read_array(stream, allow_pickle=False)

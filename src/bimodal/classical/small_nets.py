@@ -85,7 +85,7 @@ def components(train: ArrayLike, features: ArrayLike, count: int) -> NDArray[np.
 
     Returns:
         float32 (N,count), with variance 1 over the training faces (0, where these do not vary in so many directions);
-        in each component the largest loading is positive, so that signs are always the same.
+        in each component the largest loading is positive (scikit-learn 1.5), so that signs are always the same.
 
     Raises:
         InputError: too few faces or features, or what is not finite.
@@ -106,14 +106,12 @@ def components(train: ArrayLike, features: ArrayLike, count: int) -> NDArray[np.
         raise InputError("features must be finite")
     scaler = StandardScaler().fit(known)
     scaled = scaler.transform(known)
-    if not scaled.any():  # all faces the same
+    if np.abs(scaled).max() < 1e-6:  # all faces the same, but for rounding
         return np.zeros((len(everything), count), dtype=np.float32)
-    pca = PCA(count, svd_solver="arpack", random_state=0).fit(
-        scaled
-    )  # as exact as the whole SVD, in a tenth of its time
-    largest = np.take_along_axis(pca.components_, np.abs(pca.components_).argmax(axis=1)[:, None], axis=1)
+    # As exact as the whole singular value decomposition, in a tenth of its time.
+    pca = PCA(count, svd_solver="arpack", random_state=0).fit(scaled)
     variance = pca.explained_variance_
-    scale = np.where(variance > 1e-9 * variance[0], np.sign(largest[:, 0]) / np.sqrt(np.maximum(variance, 1e-30)), 0)
+    scale = np.where(variance > 1e-9 * variance[0], 1 / np.sqrt(np.maximum(variance, 1e-30)), 0)
     return np.asarray(pca.transform(scaler.transform(everything)) * scale, dtype=np.float32)
 
 

@@ -49,7 +49,8 @@ class FaceSvm:
     examples: NDArray[np.float64]
 
     def predict(self, features: ArrayLike) -> NDArray[np.float64]:
-        """Return probabilities (m,7); the largest is the machine's own decision, an emotion never seen has 0.
+        """Return probabilities (m,7); the largest is the machine's own decision (by margin, where votes tie), an emotion never
+        seen has 0.
 
         Args:
             features: (m,D), finite.
@@ -84,7 +85,7 @@ def fit_svm(features: ArrayLike, labels: ArrayLike, seed: int, groups: ArrayLike
             Default: each on its own.
 
     Raises:
-        InputError: arrays that do not fit, too many faces, a single emotion, or a single group.
+        InputError: arrays that do not fit, too many faces, a single emotion, one face of each, or a single group.
 
     >>> rng = np.random.default_rng(0)
     >>> labels = np.arange(60) % 3
@@ -101,6 +102,8 @@ def fit_svm(features: ArrayLike, labels: ArrayLike, seed: int, groups: ArrayLike
         raise InputError(f"labels must be codes 0 to {len(NAMES) - 1}, got {codes.min()} to {codes.max()}")
     if len(np.unique(codes)) < 2:
         raise InputError("a support vector machine needs training faces of at least two emotions")
+    if np.bincount(codes).max() < 2:
+        raise InputError("the search needs at least two training faces of one emotion; there is one of each")
     scaler = StandardScaler().fit(given)
     scaled = scaler.transform(given)
     distances = euclidean_distances(scaled, squared=True)
@@ -128,7 +131,7 @@ def _finite(features: ArrayLike) -> NDArray[np.float64]:
 
 
 def _machine(cost: float) -> SVC:
-    return SVC(C=cost, kernel="precomputed", decision_function_shape="ovr", break_ties=True)
+    return SVC(C=cost, kernel="precomputed", decision_function_shape="ovr")
 
 
 def _folds(codes: NDArray[np.int64], groups: ArrayLike | None, seed: int) -> list[Fold]:

@@ -102,11 +102,15 @@ reliably (in 80 of 100 cases) only from 7.8 points on.
         if comparison.seeds == 1:
             sentence += " This holds for these two trained models; whether it holds for the method takes several seeds."
         return sentence
-    why = (
-        f"{b} and {a} are equally accurate {scope} ({p})"
-        if equal
-        else f"{size}, which chance alone may bring about ({p})"
-    )
+    if equal:
+        why = f"{b} and {a} are equally accurate {scope} ({p})"
+    elif comparison.p < LEVEL:
+        why = (
+            f"{size}, which alone would be more than chance explains ({_p(comparison.p)}), but among several comparisons"
+            f" one as large may come by chance (adjusted {p})"
+        )
+    else:
+        why = f"{size}, which chance alone may bring about ({p})"
     sentence = f"No difference can be concluded: {why}."
     if comparison.seeds > 1 and high > low:
         sentence += f" The true difference may lie anywhere in the {interval}."
