@@ -8,10 +8,11 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import bimodal
-from tests.conftest import ROOT, Outcome
+from tests.conftest import ROOT, Outcome, write_data
 
 MODULES = sorted(
     module.name for module in pkgutil.walk_packages(bimodal.__path__, "bimodal.") if module.name != "bimodal.__main__"
@@ -45,6 +46,16 @@ def test_the_readmes_python_runs() -> None:
     names: dict[str, object] = {}
     exec(compile(block, "README.md", "exec"), names)
     assert "removal" in names
+
+
+def test_the_studys_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_data(tmp_path / "DATA", {"train": 70, "val": 21, "test": 21})
+    names: dict[str, object] = {}
+    for block in blocks(ROOT / "docs/reproduce.md", "python"):
+        exec(compile(block, "reproduce.md", "exec"), names)
+    assert np.shape(names["probabilities"]) == (21, 7)
+    assert (tmp_path / "STUDY/report.html").is_file()
 
 
 def test_the_readmes_five_lines_lead_from_a_folder_to_a_report(

@@ -204,3 +204,12 @@ def test_an_empty_study() -> None:
     nothing = compare_rows(study([]))
     assert (nothing.claims, nothing.others, nothing.notes) == ((), (), ())
     assert compare_rows(study([row("resnet50")])).claims == ()
+
+
+def test_what_is_plain_is_found_among_all_pairs_of_the_whole_table() -> None:
+    rows = [row("majority", None), *(row(name, 0.3) for name in METHODS if name not in ("majority", "two-stage"))]
+    comparisons = compare_rows(study([*rows, row("two-stage", 0.95)]))
+    assert len(comparisons.others) > 130
+    plain = [pair for pair in comparisons.others if "two-stage" in (pair.a.method.name, pair.b.method.name)]
+    assert all(pair.comparison.found for pair in plain)
+    assert max(pair.comparison.p_holm for pair in plain) < 0.01

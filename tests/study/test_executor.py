@@ -12,7 +12,7 @@ import pytest
 
 from bimodal.errors import InputError
 from bimodal.study import executor
-from bimodal.study.executor import Job, Outcome, Pool, open_pool, run_jobs
+from bimodal.study.executor import Job, Pool, open_pool, run_jobs
 
 
 def work(file: Path, does: str) -> None:
@@ -63,7 +63,7 @@ def test_needs_come_first_and_failures_stay_where_they_are(
     times = [float((tmp_path / name).read_text()) for name in ("first", "second", "third")]
     assert times == sorted(times)
     assert outcomes["fails"] == "no such thing"
-    assert outcomes["needs fails"] == "needs fails, which failed"
+    assert outcomes["needs fails"] == "needs fails, which failed: no such thing"
     assert outcomes["breaks"] == "KeyError: 'inside'"
     assert "killed" in str(outcomes["dies"])
     log = (tmp_path / "logs/breaks.log").read_text()
@@ -86,20 +86,33 @@ with open_pool():
     assert server.startswith("127.0.0.1:")
 
 
-def test_what_ended_before_counts(tmp_path: Path) -> None:
-    class Here:
-        description = "here"
-        has_place = True
-        started: Job
+def test_a_script_without_a_guard_is_not_run_again(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import importlib.util\n"
+        "importlib.util.find_spec = lambda name: None\n"
+        "from pathlib import Path\n"
+        "from bimodal.study.executor import Job, open_pool, run_jobs\n"
+        "from tests.study.test_executor import work\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        "print('ran')\n"
+        "job = Job('one', work, {'file': folder / 'one', 'does': 'works'}, folder / 'one.log')\n"
+        "with open_pool() as pool:\n"
+        "    print([outcome.error for outcome in run_jobs([job], pool)])\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    shown = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=True, env=environment
+    )
+    assert shown.stdout.split("\n")[:2] == ["ran", "[None]"]
 
-        def start(self, job: Job) -> None:
-            self.started = job
 
-        def wait(self) -> Outcome:
-            return Outcome(self.started, None)
-
+def test_a_need_that_nobody_has_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor.importlib.util, "find_spec", lambda name: None)
     only = [job for job in jobs(tmp_path) if job.name == "third"]
-    assert [outcome.error for outcome in run_jobs(only, Here(), ended_before=["second"])] == [None]
+    with open_pool() as pool:
+        (outcome,) = run_jobs(only, pool)
+    assert outcome.error == "needs second, which failed: it is not among the jobs"
 
 
 def test_an_address_without_ray_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,9 @@ def test_all_is_what_everything_is_given_for() -> None:
         ({"protocol": "own"}, "--protocol must be one of"),
         ({"noise": (0.0, 0.95)}, "--noise must be a number from 0 to 0.9"),
         ({"noise": (0.1, 0.1)}, "different shares"),
+        ({"noise": (0.1, 0.10000001)}, "different shares"),
+        ({"methods": ()}, "--methods expects names"),
+        ({"quick": True, "weights": {"resnet50": "a.pth"}}, "--quick takes others"),
         ({"seeds": 0}, "--seeds"),
     ],
 )

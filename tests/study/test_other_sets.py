@@ -21,15 +21,32 @@ def test_pictures_of_the_study_are_kept_out_whatever_their_format(tiny_data: Pat
     for place, row in (("train-0003", own.rows("train")[5]), ("val-0007", own.rows("test")[2])):
         Image.open(own.path(int(row))).save(tmp_path / f"images/{place}.bmp")
         shutil.move(tmp_path / f"images/{place}.bmp", tmp_path / f"images/{place}.png")
-    table, note = larger_table(Manifest.read(tmp_path), own)
+    table, note = larger_table(Manifest.read(tmp_path), "larger", [own])
     assert len(table) == 250
     assert not set(table["image"]) & {"images/train-0003.png", "images/val-0007.png"}
-    assert "2 pictures that are in this study" in note
+    assert "2 of its pictures that are in this study" in note
+
+
+def test_faces_before_alignment_are_known_too(tiny_data: Path, tmp_path: Path) -> None:
+    own = Manifest.read(tiny_data)
+    before = write_data(tmp_path / "before", {"train": 70, "val": 21, "test": 21}, seed=7)
+    larger = write_data(tmp_path / "larger", {"train": 210, "val": 42}, seed=9)
+    shutil.copyfile(before / "images/test-0004.png", larger / "images/train-0004.png")
+    known, _ = larger_table(Manifest.read(larger), "larger", [own, Manifest.read(before)])
+    assert len(known) == 251
+
+
+def test_a_set_without_anything_new_is_refused(tiny_data: Path, tmp_path: Path) -> None:
+    own = Manifest.read(tiny_data)
+    shutil.copytree(tiny_data / "images", tmp_path / "images")
+    own.table.assign(split=["train", "val"] * 56).to_csv(tmp_path / "manifest.csv", index=False)
+    with pytest.raises(InputError, match="no faces in split train that are not in this study"):
+        larger_table(Manifest.read(tmp_path), "larger", [own])
 
 
 def test_fewer_keep_the_proportions_of_the_classes(tiny_data: Path, tmp_path: Path) -> None:
     write_data(tmp_path, {"train": 210, "val": 42}, seed=9)
-    table, _ = larger_table(Manifest.read(tmp_path), Manifest.read(tiny_data), train=70, val=14)
+    table, _ = larger_table(Manifest.read(tmp_path), "larger", [Manifest.read(tiny_data)], train=70, val=14)
     counts = table.groupby(["split", "label"]).size()
     assert (counts["train"] == 10).all()
     assert (counts["val"] == 2).all()
@@ -37,8 +54,8 @@ def test_fewer_keep_the_proportions_of_the_classes(tiny_data: Path, tmp_path: Pa
 
 def test_a_set_that_is_not_larger_is_refused(tiny_data: Path, tmp_path: Path) -> None:
     write_data(tmp_path, {"train": 42, "val": 7}, seed=9)
-    with pytest.raises(InputError, match="49 faces, not more than the 70"):
-        larger_table(Manifest.read(tmp_path), Manifest.read(tiny_data))
+    with pytest.raises(InputError, match="42 training faces that are not in this study, no more than the 70"):
+        larger_table(Manifest.read(tmp_path), "larger", [Manifest.read(tiny_data)])
 
 
 def test_counterparts_are_found_by_where_they_come_from(tiny_data: Path, tmp_path: Path) -> None:

@@ -90,6 +90,35 @@ def test_identical_pictures_stay_together(tmp_path: Path) -> None:
     assert fold.table["split"].iloc[range(0, 420, 60)].nunique() == 1
 
 
+@pytest.mark.parametrize("protocol", ["group-disjoint", "paper"])
+def test_identical_pictures_without_groups(tmp_path: Path, protocol: Protocol) -> None:
+    data = manifest(tmp_path, groups=0, crossing=())
+    val, test = (data.rows(split)[:5] for split in ("val", "test"))
+    for one, other in zip(val, test, strict=True):
+        data.path(int(one)).write_bytes(data.path(int(other)).read_bytes())
+    data = Manifest.read(tmp_path)
+    division = divide_by(protocol, data, kind="sfew")
+    (fold,) = division.folds
+    text = " ".join(division.notes)
+    if protocol == "paper":
+        assert "This leaks: 5 of the" in text
+    else:
+        assert "5 sets of identical pictures" in text
+        splits = fold.table["split"].to_numpy()
+        assert (splits[val] == splits[test]).all()
+
+
+def test_blank_pictures_are_not_identical(tmp_path: Path) -> None:
+    data = manifest(tmp_path, groups=0, crossing=())
+    for row in (data.rows("train")[0], data.rows("test")[0]):
+        data.path(int(row)).write_bytes(b"black")
+        data.table.loc[row, "flag"] = "blank"
+    data.table.to_csv(tmp_path / "manifest.csv", index=False)
+    data = Manifest.read(tmp_path)
+    (fold,) = divide_by("group-disjoint", data).folds
+    pd.testing.assert_frame_equal(fold.table, data.table)
+
+
 @pytest.mark.parametrize(
     ("protocol", "groups", "words"),
     [("person-independent", 0, "needs groups"), ("group-disjoint", 3, "no faces in split val")],

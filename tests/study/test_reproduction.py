@@ -19,6 +19,7 @@ from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.evaluate.metrics import measure
 from bimodal.study import StudyOptions, executor, reproduce
+from bimodal.study.folder import alone
 from bimodal.study.reproduction import Reproduced, Watch
 from bimodal.train.run import PROBABILITIES
 from tests.conftest import Outcome, fails_with_one_line, write_data
@@ -113,6 +114,49 @@ def test_what_has_ended_is_not_run_again_and_more_may_be_asked(cheap: Reproduced
         + [f"{name}{wrong}, own, seed 2" for name in ("majority", "svm-lpq") for wrong in ("", ", 20 % wrong labels")]
     )
     assert all(row.seeds == (0, 1, 2) for row in done.study.rows)
+
+
+def test_the_table_holds_what_earlier_calls_ran(cheap: Reproduced, data: Path, tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    shutil.copytree(cheap.study.folder, study, symlinks=True)
+    done = reproduce(data, study, StudyOptions(methods=("random",), seeds=1, quick=True), QUIET)
+    assert [row.name for row in done.study.rows] == [row.name for row in cheap.study.rows]
+    assert all(row.seeds == (0, 1) for row in done.study.rows)
+
+
+def test_what_is_damaged_is_a_failure_of_its_row(cheap: Reproduced, data: Path, tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    shutil.copytree(cheap.study.folder, study, symlinks=True)
+    runs = study / "runs"
+    (runs / "svm-lpq/own/seed-0/result.json").write_text('{"network": "x", "seconds": null, "removed": 0}')
+    table = pd.read_csv(runs / "svm-phog/own/seed-1/predictions_test.csv")
+    table.iloc[:-5].to_csv(runs / "svm-phog/own/seed-1/predictions_test.csv", index=False)
+    (runs / "simple-nn/own/seed-0/predictions_val.csv").write_text("image,row\n")
+    rows = {
+        row.name: row
+        for row in reproduce(data, study, StudyOptions(methods=("majority",), quick=True), QUIET).study.rows
+    }
+    assert rows["svm-lpq"].seeds == rows["simple-nn"].seeds == (1,)
+    assert rows["svm-phog"].seeds == (0,)
+    assert "result.json is damaged" in rows["svm-lpq"].failures[0]
+    assert "not tested on the same faces" in rows["svm-phog"].failures[0]
+    assert "predictions_val.csv is damaged" in rows["simple-nn"].failures[0]
+
+
+def test_an_ensemble_follows_its_members(data: Path, tmp_path: Path) -> None:
+    from bimodal.study.methods import METHODS
+    from bimodal.study.plan import Cell
+
+    cell = Cell(METHODS["ensemble"], 0.0, "own", 0)
+    for one in [*cell.members, cell]:
+        one.folder(tmp_path).mkdir(parents=True)
+        (one.folder(tmp_path) / "result.json").write_text("{}")
+    assert cell.has_ended(tmp_path)
+    os.utime(cell.folder(tmp_path) / "result.json", (1, 1))  # a member was run anew
+    assert not cell.has_ended(tmp_path)
+    os.utime(cell.folder(tmp_path) / "result.json")
+    shutil.rmtree(cell.members[1].folder(tmp_path))
+    assert not cell.has_ended(tmp_path)
 
 
 def test_deep_methods_their_ensembles_and_two_stages(data: Path, tmp_path: Path) -> None:
@@ -214,6 +258,50 @@ def test_other_faces_protocols_or_sizes_need_another_folder(cheap: Reproduced, d
     other = write_data(tmp_path / "other", {"train": 70, "val": 21, "test": 21}, seed=3)
     with pytest.raises(InputError, match="study with other faces"):
         reproduce(other, folder, StudyOptions(methods=("majority",), quick=True), QUIET)
+
+
+def test_other_features_need_another_folder(cheap: Reproduced, data: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "f.npz", image=pd.read_csv(data / "manifest.csv")["image"].to_numpy(str), features=np.eye(210))
+    options = StudyOptions(methods=("svm-lpq",), quick=True, features={"lpq": tmp_path / "f.npz"})
+    with pytest.raises(InputError, match="study with other LPQ features"):
+        reproduce(data, cheap.study.folder, options, QUIET)
+
+
+def test_another_source_needs_another_folder(tmp_path: Path) -> None:
+    options = StudyOptions(methods=("majority",), seeds=1, quick=True)
+    one, two = sfew(tmp_path / "one"), sfew(tmp_path / "two")
+    done = reproduce(one, tmp_path / "study", options, QUIET)
+    assert done.study.data == "one"
+    reproduce(one, tmp_path / "study", options, QUIET)
+    with pytest.raises(InputError, match=r"was prepared from .*one; choose another --out"):
+        reproduce(two, tmp_path / "study", options, QUIET)
+    with pytest.raises(InputError, match="there is none at"):
+        reproduce(tmp_path / "nowhere", tmp_path / "study", options, QUIET)
+
+
+def test_what_cannot_be_begun_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is none at"):
+        reproduce(tmp_path / "nowhere", tmp_path / "study", StudyOptions(methods=("majority",)), QUIET)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_call_at_a_time_changes_nothing(cheap: Reproduced, data: Path) -> None:
+    folder = cheap.study.folder
+    before = (folder / "study.yaml").read_text()
+    with alone(folder), pytest.raises(InputError, match="another call of bimodal reproduce works on"):
+        reproduce(data, folder, StudyOptions(methods=("majority",), quick=True), QUIET)
+    assert (folder / "study.yaml").read_text() == before
+
+
+def test_moved_faces_are_the_same_faces(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", {"train": 70, "val": 21, "test": 21})
+    options = StudyOptions(methods=("majority", "svm-phog"), seeds=1, quick=True)
+    expected = reproduce(str(data), str(tmp_path / "whole"), options, QUIET).study.rows[1].predicted
+    reproduce(data, tmp_path / "study", StudyOptions(methods=("majority",), seeds=1, quick=True), QUIET)
+    data.rename(tmp_path / "moved")
+    write_data(tmp_path / "data", {"train": 70, "val": 21, "test": 21}, seed=4)  # others take their place
+    found = reproduce(tmp_path / "moved", tmp_path / "study", options, QUIET).study.rows[1].predicted
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_folder_of_the_users_is_left_alone(data: Path, tmp_path: Path) -> None:

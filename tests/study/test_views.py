@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from bimodal.data.cache import decoded
 from bimodal.data.manifest import Manifest
+from bimodal.errors import InputError
 from bimodal.study.views import with_wrong_labels, write_view
+from tests.conftest import write_data
 
 
 def test_a_view_has_the_same_pictures_and_decodes_none_again(tiny_data: Path, tmp_path: Path) -> None:
@@ -32,6 +35,22 @@ def test_a_view_that_is_there_stays(tiny_data: Path, tmp_path: Path) -> None:
     write_view(source, source.table, tmp_path / "view")
     write_view(source, source.table.iloc[:10], tmp_path / "view")
     assert len(Manifest.read(tmp_path / "view")) == len(source)
+
+
+def test_a_view_follows_where_its_pictures_went(tmp_path: Path) -> None:
+    here = write_data(tmp_path / "here", {"train": 14, "val": 7})
+    write_view(Manifest.read(here), Manifest.read(here).table, tmp_path / "view")
+    here.rename(tmp_path / "there")
+    write_data(tmp_path / "here", {"train": 14, "val": 7}, seed=5)  # other pictures of the same names
+    moved = Manifest.read(tmp_path / "there")
+    write_view(moved, moved.table, tmp_path / "view")
+    assert Manifest.read(tmp_path / "view").pictures_fingerprint == moved.pictures_fingerprint
+
+
+def test_one_emotion_has_no_wrong_labels() -> None:
+    table = pd.DataFrame({"label": "sad", "split": "train", "original_label": "", "true_label": ""}, index=range(9))
+    with pytest.raises(InputError, match="at least two emotions"):
+        with_wrong_labels(table, 0.5, seed=0)
 
 
 def test_wrong_labels_are_so_many_only_in_training_and_traceable(tiny_data: Path) -> None:

@@ -93,8 +93,8 @@ class Comparisons:
 def compare_rows(study: Study) -> Comparisons:
     """Hold every two rows of one share of wrong labels against each other, seed by seed and face by face.
 
-    Each share of wrong labels is a table of its own. The pairs that answer a question are few, and chosen before any
-    number was seen; they are adjusted among themselves, so that the many others do not take their power.
+    Each share of wrong labels is a table of its own. The pairs that answer a question are few, and chosen without a look
+    at the test faces; they are adjusted among themselves, so that the many others do not take their power.
     """
     claims: list[Pair] = []
     others: list[Pair] = []

@@ -2,20 +2,22 @@
 
 import importlib.util
 import logging
-import multiprocessing
 import os
+import pickle
+import signal
+import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from bimodal.errors import InputError
+
+_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 
 @dataclass(frozen=True)
@@ -68,29 +70,27 @@ class Pool(Protocol):
         """Whether another job may be started."""
 
 
-def run_jobs(jobs: Sequence[Job], pool: Pool, ended_before: Sequence[str] = ()) -> Iterator[Outcome]:
+def run_jobs(jobs: Sequence[Job], pool: Pool) -> Iterator[Outcome]:
     """Run jobs in their order as far as what they need has ended, and give back each as it ends.
 
     A job that fails is an outcome with an error; those that need it fail with it; the others go on.
 
     Args:
-        jobs: what to run; a job may need those before it, and those that ended before.
+        jobs: what to run; what a job needs must be among them.
         pool: where.
-        ended_before: names of jobs that ended well in an earlier call.
     """
     waiting = list(jobs)
-    well, failed = set(ended_before), set[str]()
-    known = well | {job.name for job in jobs}
+    well: set[str] = set()
+    failed: dict[str, str] = {}
+    known = {job.name for job in jobs}
     running = 0
     while waiting or running:
         for job in list(waiting):
             broken = next((need for need in job.needs if need in failed or need not in known), None)
             if broken is not None:
                 waiting.remove(job)
-                failed.add(job.name)
-                yield Outcome(
-                    job, f"needs {broken}, which {'failed' if broken in failed else 'is not part of the study'}"
-                )
+                failed[job.name] = f"needs {broken}, which failed: {failed.get(broken, 'it is not among the jobs')}"
+                yield Outcome(job, failed[job.name])
             elif pool.has_place and well.issuperset(job.needs):
                 waiting.remove(job)
                 pool.start(job)
@@ -98,7 +98,10 @@ def run_jobs(jobs: Sequence[Job], pool: Pool, ended_before: Sequence[str] = ()) 
         if running:
             outcome = pool.wait()
             running -= 1
-            (failed if outcome.error else well).add(outcome.job.name)
+            if outcome.error is None:
+                well.add(outcome.job.name)
+            else:
+                failed[outcome.job.name] = outcome.error
             yield outcome
 
 
@@ -160,37 +163,60 @@ def _printing_to(log: Any) -> Iterator[None]:
 
 
 class _OneProcess:
-    """One job at a time, in a process of its own, so that one that is killed ends neither us nor the others."""
+    """One job at a time, in a process of its own, so that one that is killed ends neither us nor the others.
+
+    The process is `bimodal.study.worker`: unlike those of `multiprocessing`, it does not run the caller's script anew.
+    """
 
     description = "one after the other (with Ray installed, several at a time: pip install 'bimodal[ray]')"
 
     def __init__(self) -> None:
-        self._executor: ProcessPoolExecutor | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._job: Job | None = None
-        self._future: Any = None
 
     @property
     def has_place(self) -> bool:
         return self._job is None
 
     def start(self, job: Job) -> None:
-        if self._executor is None:
-            self._executor = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-        self._job, self._future = job, self._executor.submit(perform, job)
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "bimodal.study.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
+        assert self._process.stdin is not None
+        self._job = job
+        with suppress(BrokenPipeError):  # it is dead, which `wait` finds out
+            pickle.dump(job, self._process.stdin)
+            self._process.stdin.flush()
 
     def wait(self) -> Outcome:
-        job, self._job = self._job, None
-        assert job is not None
+        assert self._job is not None
+        assert self._process is not None
+        assert self._process.stdout is not None
+        job = self._job
         try:
-            return Outcome(job, *self._future.result())
-        except BrokenProcessPool:
-            self._executor = None
+            error, seconds = pickle.load(self._process.stdout)  # noqa: S301  # from our own process, not from a file
+        except EOFError:
+            self._process, self._job = None, None
             return Outcome(job, "its process was killed; was there too little memory?")
+        self._job = None
+        return Outcome(job, error, seconds)
 
     def close(self) -> None:
-        if self._executor is not None:
-            # a job that runs is interrupted by the same Ctrl-C as we are
-            self._executor.shutdown(wait=True, cancel_futures=True)
+        if self._process is None:
+            return
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        if self._job is not None:  # we are interrupted: so is it
+            self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
 
 
 class _Ray:
@@ -202,11 +228,11 @@ class _Ray:
         if address is None:
             # Ray runs whatever its ports are told, and opens them to the whole network, unless it believes that there
             # cannot be a cluster: then it binds to loopback alone.
-            os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+            os.environ[_LOOPBACK] = "0"
         self._ray: Any = importlib.import_module("ray")
         where: dict[str, Any] = {"address": address}
         if address is None:
-            where = {"num_cpus": len(os.sched_getaffinity(0)), "include_dashboard": False}
+            where = {"address": "local", "num_cpus": len(os.sched_getaffinity(0)), "include_dashboard": False}
         try:
             self._ray.init(logging_level=logging.ERROR, log_to_driver=False, **where)
         except (ConnectionError, ValueError, RuntimeError) as error:
@@ -241,3 +267,4 @@ class _Ray:
         for reference in self._running:
             self._ray.cancel(reference, force=True)
         self._ray.shutdown()
+        os.environ.pop(_LOOPBACK, None)

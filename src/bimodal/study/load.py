@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,77 +11,134 @@ from numpy.typing import NDArray
 
 from bimodal.emotions import CODES
 from bimodal.errors import InputError
-from bimodal.evaluate.metrics import measure
+from bimodal.evaluate.metrics import Measures, measure
+from bimodal.study.methods import METHODS
 from bimodal.study.plan import Cell
 from bimodal.study.results import Row
-from bimodal.study.running import RESULT, has_ended
+from bimodal.study.running import RESULT
 from bimodal.train.run import PROBABILITIES
 
-Predicted = tuple[NDArray[np.int64], NDArray[np.float64]]
-"""Labels (n,) and probabilities (n,7)."""
+
+@dataclass(frozen=True, eq=False)
+class _Seed:
+    """What the runs of one seed, one a fold, say together."""
+
+    network: str
+    rows: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    measures: Measures
+    validation: float
+    removed: int
+    removed_wrong: int | None
+    seconds: float
 
 
-def load_rows(study: Path, plan: Sequence[Cell], failures: Mapping[str, str]) -> tuple[Row, ...]:
-    """Read the runs of a study; a seed counts if it has ended well in every fold.
+def load_rows(study: Path, cells: Sequence[Cell], failures: Mapping[str, str]) -> tuple[Row, ...]:
+    """Read the runs of a study into rows, by share of wrong labels and then in the order of the table.
+
+    A seed counts if it has ended well in every fold, and was tested on the same faces as the others. What is damaged
+    is a failure of its row, and says so.
 
     Args:
         study: the study's folder.
-        plan: its runs.
+        cells: its runs, those that failed among them.
         failures: why a run failed, by its name.
-
-    Raises:
-        InputError: a run's files are damaged.
     """
-    grouped: dict[tuple[float, str], list[Cell]] = {}
-    for cell in plan:
-        grouped.setdefault((cell.noise, cell.method.name), []).append(cell)
-    return tuple(_row(study, own, failures) for own in grouped.values())
+    order = {name: number for number, name in enumerate(METHODS)}
+    grouped: dict[tuple[float, int], list[Cell]] = {}
+    for cell in sorted(cells, key=lambda cell: (cell.seed, cell.fold)):
+        grouped.setdefault((cell.noise, order[cell.method.name]), []).append(cell)
+    tested: list[NDArray[np.int64]] = []
+    return tuple(_row(study, grouped[key], failures, tested) for key in sorted(grouped))
 
 
-def _row(study: Path, cells: Sequence[Cell], failures: Mapping[str, str]) -> Row:
+def _row(study: Path, cells: Sequence[Cell], failures: Mapping[str, str], tested: list[NDArray[np.int64]]) -> Row:
     by_seed: dict[int, list[Cell]] = {}
     for cell in cells:
         by_seed.setdefault(cell.seed, []).append(cell)
-    complete = {seed: own for seed, own in by_seed.items() if all(has_ended(cell.folder(study)) for cell in own)}
-    results = [[_result(cell.folder(study)) for cell in own] for own in complete.values()]
-    tests = [_pooled([cell.folder(study) for cell in own], "test") for own in complete.values()]
-    vals = [_pooled([cell.folder(study) for cell in own], "val") for own in complete.values()]
-    measures = [measure(*test) for test in tests]
-    wrong = [[result["removed_wrong"] for result in own] for own in results]
+    why = [f"{cell.name}: {failures[cell.name]}" for cell in cells if cell.name in failures]
+    seeds: dict[int, _Seed] = {}
+    for number, own in by_seed.items():
+        if not all(cell.has_ended(study) for cell in own):
+            continue
+        try:
+            seed = _seed([cell.folder(study) for cell in own])
+        except InputError as error:
+            why.append(f"{own[0].name}: {error}")
+            continue
+        tested[:] = tested or [seed.rows, seed.labels]
+        if np.array_equal(tested, [seed.rows, seed.labels]):
+            seeds[number] = seed
+        else:
+            why.append(
+                f"{own[0].name}: was not tested on the same faces as the others; delete its folder to run it anew"
+            )
+    found = list(seeds.values())
+    wrong = [seed.removed_wrong for seed in found if seed.removed_wrong is not None]
     return Row(
         method=cells[0].method,
         noise=cells[0].noise,
-        network=str(results[0][0]["network"]) if results else "",
-        seeds=tuple(complete),
-        labels=tests[0][0] if tests else np.empty(0, np.int64),
-        predicted=np.array([probabilities.argmax(axis=1) for _, probabilities in tests], np.int64),
-        validation=tuple(float((p.argmax(axis=1) == labels).mean()) for labels, p in vals),
-        balanced=tuple(one.balanced_accuracy.value for one in measures),
-        macro_f1=tuple(one.macro_f1.value for one in measures),
-        removed=tuple(sum(int(result["removed"]) for result in own) for own in results),
-        removed_wrong=None if any(None in own for own in wrong) or not wrong else tuple(sum(own) for own in wrong),
-        seconds=tuple(sum(float(result["seconds"]) for result in own) for own in results),
-        runs=tuple(tuple(cell.folder(study) for cell in own) for own in complete.values()),
-        failures=tuple(f"{cell.name}: {failures[cell.name]}" for cell in cells if cell.name in failures),
+        network=found[0].network if found else "",
+        seeds=tuple(seeds),
+        labels=found[0].labels if found else np.empty(0, np.int64),
+        predicted=np.array([seed.predicted for seed in found], np.int64),
+        validation=tuple(seed.validation for seed in found),
+        balanced=tuple(seed.measures.balanced_accuracy.value for seed in found),
+        macro_f1=tuple(seed.measures.macro_f1.value for seed in found),
+        removed=tuple(seed.removed for seed in found),
+        removed_wrong=tuple(wrong) if found and len(wrong) == len(found) else None,
+        seconds=tuple(seed.seconds for seed in found),
+        runs=tuple(tuple(cell.folder(study) for cell in by_seed[number]) for number in seeds),
+        failures=tuple(why),
     )
 
 
-def _result(run: Path) -> dict[str, Any]:
+def _seed(runs: Sequence[Path]) -> _Seed:
+    results = [_result(run) for run in runs]
+    rows, labels, probabilities = _pooled(runs, "test")
+    _, val_labels, val_probabilities = _pooled(runs, "val")
+    wrong = [own for _, _, _, own in results if own is not None]
+    return _Seed(
+        network=results[0][0],
+        rows=rows,
+        labels=labels,
+        predicted=probabilities.argmax(axis=1),
+        measures=measure(labels, probabilities),
+        validation=float((val_probabilities.argmax(axis=1) == val_labels).mean()),
+        removed=sum(removed for _, _, removed, _ in results),
+        removed_wrong=sum(wrong) if len(wrong) == len(results) else None,
+        seconds=sum(seconds for _, seconds, _, _ in results),
+    )
+
+
+def _result(run: Path) -> tuple[str, float, int, int | None]:
+    """Return network, seconds, removed faces, and how many of these had a label known to be wrong."""
+    file = run / RESULT
     try:
-        content = json.loads((run / RESULT).read_text(encoding="utf-8"))
-        return {key: content[key] for key in ("network", "seconds", "removed", "removed_wrong")}
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{run / RESULT} is damaged ({error}); delete {run}, and the study makes it anew") from error
+        content = json.loads(file.read_text(encoding="utf-8"))
+        wrong = content["removed_wrong"]
+        return (
+            str(content["network"]),
+            float(content["seconds"]),
+            int(content["removed"]),
+            None if wrong is None else int(wrong),
+        )
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{file} is damaged ({error}); delete {run}, and the study makes it anew") from error
 
 
-def _pooled(runs: Sequence[Path], split: str) -> Predicted:
-    labels, probabilities = [], []
+def _pooled(runs: Sequence[Path], split: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return rows, labels and probabilities (n,7) of the faces of all folds."""
+    tables = []
     for run in runs:
         file = run / f"predictions_{split}.csv"
         try:
             table = pd.read_csv(file, keep_default_na=False)
-            labels.append(table["label"].map(CODES).to_numpy(np.int64))
-            probabilities.append(table[PROBABILITIES].to_numpy(np.float64))
-        except (ValueError, KeyError, OSError, pd.errors.ParserError) as error:
+            table[PROBABILITIES] = table[PROBABILITIES].astype(np.float64)
+            table["code"] = table["label"].map(CODES).astype(np.int64)
+            tables.append(table[["row", "code", *PROBABILITIES]].astype({"row": np.int64}))
+        except (OSError, ValueError, TypeError, KeyError, pd.errors.ParserError) as error:
             raise InputError(f"{file} is damaged ({error}); delete {run}, and the study makes it anew") from error
-    return np.concatenate(labels), np.concatenate(probabilities)
+    together = pd.concat(tables, ignore_index=True)
+    return together["row"].to_numpy(), together["code"].to_numpy(), together[PROBABILITIES].to_numpy()

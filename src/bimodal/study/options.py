@@ -9,6 +9,7 @@ from bimodal.checks import check_choice, check_range
 from bimodal.errors import InputError
 from bimodal.study.methods import METHODS, Method, choose
 from bimodal.study.protocol import Protocol
+from bimodal.study.views import percent_of
 
 SEEDS, SEEDS_OF_DEAR = 5, 3
 
@@ -50,8 +51,14 @@ class StudyOptions:
             check_range("seeds", self.seeds, 1, 100, whole=True)
         for share in self.noise:
             check_range("noise", share, 0, 0.9)
-        if len(set(self.noise)) < len(self.noise) or not self.noise:
+        if len({percent_of(share) for share in self.noise}) < len(self.noise) or not self.noise:
             raise InputError(f"--noise expects different shares of wrong labels, such as 0,0.1,0.2, got {self.noise}")
+        if self.quick and self.weights:
+            raise InputError(
+                "--weights are of the networks at full size, and --quick takes others; leave one of them out"
+            )
+        if not self.chosen:
+            raise InputError(f"--methods expects names, separated by commas; known: {', '.join(METHODS)}")
         for method in self.chosen:
             if method.needs and self.methods is not None and getattr(self, method.needs) is None:
                 what = {"larger": "a larger set of faces, such as FER2013", "unaligned": "the faces before alignment"}

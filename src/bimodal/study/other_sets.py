@@ -17,7 +17,7 @@ from bimodal.errors import InputError
 
 
 def larger_table(
-    larger: Manifest, own: Manifest, train: int | None = None, val: int | None = None
+    larger: Manifest, name: str, own: Sequence[Manifest], train: int | None = None, val: int | None = None
 ) -> tuple[pd.DataFrame, str]:
     """Return the larger set's training and validation faces without any picture of the study's, and say what went.
 
@@ -25,25 +25,32 @@ def larger_table(
     test face, a copy in the first stage would be a look at the test.
 
     Args:
-        larger, own: the two sets.
+        larger: the set to learn from first.
+        name: what it is called.
+        own: the study's faces, also as they were before alignment, where that is known.
         train, val: at most so many faces of each split, drawn at random, the classes keeping their proportions.
 
     Raises:
-        InputError: the larger set has no training or validation faces, or is not larger.
+        InputError: without the study's pictures the larger set has no training or validation faces, or is not larger.
     """
-    for split in ("train", "val"):
-        if len(larger.rows(split)) == 0:
-            raise InputError(f"--larger {larger.root} has no faces in split {split}; prepare it with --val-share")
-    if len(larger) <= len(own.rows("train")):
-        raise InputError(
-            f"--larger {larger.root} has {len(larger)} faces, not more than the {len(own.rows('train'))} training "
-            "faces of the study; give a larger set, such as FER2013"
-        )
-    known = set(_pixel_hashes(own))
+    known = {digest for manifest in own for digest in _pixel_hashes(manifest)}
     free = np.array([digest not in known for digest in _pixel_hashes(larger)])
     splits = larger.table["split"].to_numpy().astype(str)
-    keep = free & np.isin(splits, ("train", "val"))
-    removed = int((~free).sum())
+    usable = np.isin(splits, ("train", "val"))
+    keep = free & usable
+    removed = int((usable & ~free).sum())
+    for split in ("train", "val"):
+        if not (keep & (splits == split)).any():
+            raise InputError(
+                f"--larger {name} has no faces in split {split} that are not in this study; prepare it with "
+                "--val-share, or give another set"
+            )
+    left = int((keep & (splits == "train")).sum())
+    if left <= len(own[0].rows("train")):
+        raise InputError(
+            f"--larger {name} has {left} training faces that are not in this study, no more than the "
+            f"{len(own[0].rows('train'))} of the study; give a larger set, such as FER2013"
+        )
     limits = {"train": train, "val": val}
     counts = {}
     for split, limit in limits.items():
@@ -53,9 +60,10 @@ def larger_table(
     rows = rows[draw_sample(larger.labels[rows], splits[rows], counts, seed=0)]
     table = larger.table.iloc[rows].reset_index(drop=True)
     note = (
-        f"First stage of two: {int((table['split'] == 'train').sum())} training faces of {larger.root.name}, "
-        f"{int((table['split'] == 'val').sum())} to choose the weights on; {removed} pictures that are in this study, too, "
-        "were left out. It is trained once; the seeds vary the second stage."
+        f"First stage of two: {int((table['split'] == 'train').sum())} training faces of {name}, "
+        f"{int((table['split'] == 'val').sum())} to choose the weights on; {removed} of its pictures that are "
+        "in this study, too, were left out, known by their pixels: one that was resized, cropped or compressed anew is "
+        "not known. It is trained once; the seeds vary the second stage."
     )
     return table, note
 

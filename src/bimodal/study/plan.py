@@ -1,7 +1,7 @@
 """From options to jobs: which runs there are, in which views of the data, and what needs what."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from bimodal.study.methods import METHODS, Method
 from bimodal.study.options import StudyOptions
 from bimodal.study.protocol import Division
 from bimodal.study.recipes import STAGE_ONE, settings_for
-from bimodal.study.views import view_name, with_wrong_labels, write_view
+from bimodal.study.views import percent_of, view_name, with_wrong_labels, write_view
 
 DESCRIPTORS = ("lpq", "phog")
+_WRONG = "-wrong-"
 CORES_OF_FULL = 4
 """For a deep run at full size without a GPU."""
 _FEATURES = {
@@ -46,24 +47,49 @@ class Cell:
     @property
     def name(self) -> str:
         """What people read."""
-        wrong = f", {100 * self.noise:g} % wrong labels" if self.noise else ""
+        wrong = f", {percent_of(self.noise)} % wrong labels" if self.noise else ""
         return f"{self.method.name}{wrong}, {self.fold}, seed {self.seed}"
 
     def folder(self, study: Path) -> Path:
         """Its run folder."""
-        share = f"-wrong-{100 * self.noise:g}" if self.noise else ""
+        share = f"{_WRONG}{percent_of(self.noise)}" if self.noise else ""
         return study / "runs" / self.method.name / f"{self.fold}{share}" / f"seed-{self.seed}"
+
+    def has_ended(self, study: Path) -> bool:
+        """Whether the run has ended well, and, of an ensemble, after all its members."""
+        result = self.folder(study) / running.RESULT
+        members = [member.folder(study) / running.RESULT for member in self.members]
+        return result.is_file() and all(
+            member.is_file() and member.stat().st_mtime <= result.stat().st_mtime for member in members
+        )
+
+    @property
+    def members(self) -> list["Cell"]:
+        """The runs that it averages, for an ensemble."""
+        return [replace(self, method=METHODS[member]) for member in self.method.members]
 
 
 def cells(options: StudyOptions, division: Division) -> list[Cell]:
     """Return all runs of a study; cheap methods first, ensembles after their members."""
     return [
-        Cell(method, noise, fold.name, seed)
+        Cell(method, float(percent_of(noise)) / 100, fold.name, seed)  # as it will be read from the folder's name
         for method in sorted(options.chosen, key=lambda method: (bool(method.members), method.dear))
         for noise in options.noise
         for seed in options.seeds_of(method)
         for fold in division.folds
     ]
+
+
+def cells_on_disk(study: Path, division: Division) -> list[Cell]:
+    """Return the runs of a study that ended well, in this call or in earlier ones, whatever was asked for now."""
+    found = []
+    for method in METHODS.values():
+        for result in (study / "runs" / method.name).glob(f"*/seed-*/{running.RESULT}"):
+            fold, _, percent = result.parents[1].name.partition(_WRONG)
+            cell = Cell(method, float(percent or 0) / 100, fold, int(result.parent.name.removeprefix("seed-")))
+            if fold in {own.name for own in division.folds} and cell.has_ended(study):
+                found.append(cell)
+    return found
 
 
 def write_views(
@@ -95,7 +121,7 @@ def write_views(
 
 def jobs(study: Path, plan: Sequence[Cell], options: StudyOptions) -> list[Job]:
     """Return the jobs of a study that have not ended well yet, each after what it needs."""
-    todo = [cell for cell in plan if not running.has_ended(cell.folder(study))]
+    todo = [cell for cell in plan if not cell.has_ended(study)]
     result = []
     for kind in DESCRIPTORS:
         wanted = any(kind in _FEATURES.get(cell.method.name, ()) for cell in todo)
@@ -143,9 +169,8 @@ def _job(cell: Cell, study: Path, options: StudyOptions) -> Job:
             cell.name, running.run_net, {**base, "deep": name.startswith("deep"), "removal": removal}, log, needs
         )
     if cell.method.members:
-        members = [Cell(METHODS[member], cell.noise, cell.fold, seed) for member in cell.method.members]
-        needs = tuple(member.name for member in members if not running.has_ended(member.folder(study)))
-        base |= {"members": [member.folder(study) for member in members], "weighted": name.endswith("weighted")}
+        needs = tuple(member.name for member in cell.members if not member.has_ended(study))
+        base |= {"members": [member.folder(study) for member in cell.members], "weighted": name.endswith("weighted")}
         return Job(cell.name, running.run_ensemble, base, log, needs)
     weights = stage_one_weights(study)
     settings = settings_for(name, seed, options.quick, options.weights, weights)

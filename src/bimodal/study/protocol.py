@@ -17,6 +17,7 @@ from bimodal.errors import InputError
 Protocol = Literal["group-disjoint", "paper", "person-independent"]
 VAL_SHARE = 0.2
 """Of the faces that a fold of `person-independent` learns from, how many are for choices."""
+_NO_GROUPS = "No groups (persons, films) are known of these faces, so the same person may be in two splits."
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,23 +76,25 @@ def divide_by(protocol: Protocol, manifest: Manifest, kind: str = "") -> Divisio
 
 def _group_disjoint(manifest: Manifest) -> Division:
     splits = manifest.table["split"].to_numpy().astype(str)
-    groups = manifest.table["group"].tolist()
-    if not any(groups):
-        note = "No groups (persons, films) are known of these faces, so the same person may be in two splits."
-        return Division((_fold("own", manifest, splits),), (note,))
-    crossing = _crossing(splits, groups)
+    units = _units(manifest)
+    crossing = _crossing(splits, units)
+    known = any(manifest.table["group"])
+    notes = [] if known else [_NO_GROUPS]
     if not crossing:
-        return Division((_fold("own", manifest, splits),), ("No group (person, film) is in two splits.",))
+        return Division(
+            (_fold("own", manifest, splits),), tuple(notes or ["No group (person, film) is in two splits."])
+        )
     # Training faces that nobody else's group touches stay where they are, as with SFEW's own training set.
     divided = SPLITS if any("train" in places for places in crossing.values()) else ("val", "test")
     rows = np.flatnonzero(np.isin(splits, divided))
     new = splits.copy()
-    new[rows] = divide(manifest.labels[rows], _shares(splits[rows], divided), seed=0, units=_units(manifest, rows))
-    note = (
-        f"{len(crossing)} groups (persons, films) are in several splits of the data folder; {', '.join(divided)} were "
-        "divided anew, stratified, with no group in two."
+    new[rows] = divide(manifest.labels[rows], _shares(splits[rows], divided), seed=0, units=units[rows])
+    what = "groups (persons, films) or identical pictures" if known else "sets of identical pictures"
+    notes.append(
+        f"{len(crossing)} {what} are in several splits of the data folder; {', '.join(divided)} were divided anew, "
+        "stratified, with none in two."
     )
-    return Division((_fold("group-disjoint", manifest, new),), (note,))
+    return Division((_fold("group-disjoint", manifest, new),), tuple(notes))
 
 
 def _paper(manifest: Manifest, kind: str) -> Division:
@@ -103,17 +106,18 @@ def _paper(manifest: Manifest, kind: str) -> Division:
         rows = np.flatnonzero(splits != "train")
         splits = splits.copy()
         splits[rows] = divide(manifest.labels[rows], {"test": 0.5, "val": 0.5}, seed=0)
-    groups = manifest.table["group"].tolist()
-    crossing = _crossing(splits, groups)
-    if crossing:
-        seen = {group for group, places in crossing.items() if "test" in places}
-        leaked = sum(group in seen and split == "test" for group, split in zip(groups, splits, strict=True))
+    crossing = _crossing(splits, _units(manifest))
+    seen = {unit for unit, places in crossing.items() if "test" in places}
+    leaked = sum(
+        unit in seen and split == "test" for unit, split in zip(_units(manifest).tolist(), splits, strict=True)
+    )
+    if leaked:
         notes.append(
             f"This leaks: {leaked} of the {int((splits == 'test').sum())} test faces are of a group (person, film) that is "
-            "in training or validation, too."
+            "in training or validation, too, or identical to a face there."
         )
-    elif not any(groups):
-        notes.append("No groups (persons, films) are known of these faces, so nobody can say what leaks.")
+    if not any(manifest.table["group"]):
+        notes.append(_NO_GROUPS)
     return Division((_fold(name, manifest, splits),), tuple(notes))
 
 
@@ -124,8 +128,8 @@ def _person_independent(manifest: Manifest) -> Division:
             f"--protocol person-independent needs groups (persons, films), and {manifest.root} knows none; "
             "prepare with --group, or take another --protocol"
         )
-    everything = np.arange(len(manifest))
-    side = divide(manifest.labels, {"a": 0.5, "b": 0.5}, seed=0, units=_units(manifest, everything))
+    units = _units(manifest)
+    side = divide(manifest.labels, {"a": 0.5, "b": 0.5}, seed=0, units=units)
     folds = []
     for number, learn in enumerate("ab", start=1):
         splits = np.full(len(manifest), "test", dtype="<U5")
@@ -134,7 +138,7 @@ def _person_independent(manifest: Manifest) -> Division:
             manifest.labels[rows],
             {"train": 1 - VAL_SHARE, "val": VAL_SHARE},
             seed=0,
-            units=_units(manifest, rows),
+            units=units[rows],
         )
         folds.append(_fold(f"fold-{number}", manifest, splits))
     without = groups.count("")
@@ -151,20 +155,19 @@ def _fold(name: str, manifest: Manifest, splits: NDArray[np.str_]) -> Fold:
     return Fold(name, manifest.table.assign(split=splits))
 
 
-def _units(manifest: Manifest, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Faces that must stay together: of one group, or identical."""
-    groups = manifest.table["group"].to_numpy()[rows]
-    digests = manifest.digests
-    return together([group or None for group in groups], [digests[row] for row in rows.tolist()])
+def _units(manifest: Manifest) -> NDArray[np.int64]:
+    """Number the faces by what must stay together: those of one group, or identical files (blank ones aside)."""
+    blank = (manifest.table["flag"] == "blank").tolist()
+    digests = [None if empty else digest for digest, empty in zip(manifest.digests, blank, strict=True)]
+    return together([group or None for group in manifest.table["group"]], digests)
 
 
-def _crossing(splits: NDArray[np.str_], groups: Sequence[str]) -> dict[str, set[str]]:
-    """Return the groups that are in several splits, and in which."""
-    places: dict[str, set[str]] = {}
-    for split, group in zip(splits.tolist(), groups, strict=True):
-        if group:
-            places.setdefault(group, set()).add(split)
-    return {group: found for group, found in places.items() if len(found) > 1}
+def _crossing(splits: NDArray[np.str_], units: NDArray[np.int64]) -> dict[int, set[str]]:
+    """Return the units that are in several splits, and in which."""
+    places: dict[int, set[str]] = {}
+    for split, unit in zip(splits.tolist(), units.tolist(), strict=True):
+        places.setdefault(unit, set()).add(split)
+    return {unit: found for unit, found in places.items() if len(found) > 1}
 
 
 def _shares(splits: NDArray[np.str_], names: Sequence[str]) -> dict[str, float]:

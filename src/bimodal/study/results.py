@@ -28,7 +28,7 @@ class Row:
         macro_f1: (S,) on test.
         removed: (S,) training faces removed, over all folds.
         removed_wrong: (S,) of these, labels known to be wrong; None where that is not known.
-        seconds: (S,) from start to predictions, over all folds.
+        seconds: (S,) of training, over all folds; descriptors and first stages are not counted.
         runs: run folders by seed and fold, (S, folds); for the course of training.
         failures: one line for each run that failed: which, and why.
     """

@@ -138,11 +138,6 @@ def extract_features(data: Path, out: Path, kind: str, given: Path | None = None
     write_features(out, manifest, read_features(given, manifest) if given else describe(manifest, kind))
 
 
-def has_ended(out: Path) -> bool:
-    """Whether a run has ended well."""
-    return (out / RESULT).is_file()
-
-
 def _predict(out: Path, manifest: Manifest, probabilities: Mapping[str, NDArray[np.float64]]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for split, own in probabilities.items():

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bimodal.data.manifest import COLUMNS, FILE, Manifest
 from bimodal.emotions import CODES, NAMES
+from bimodal.errors import InputError
 from bimodal.files import staged_folder
 
 _CARRIED = ("problems.csv",)
@@ -16,7 +17,9 @@ _CARRIED = ("problems.csv",)
 
 
 def write_view(source: Manifest, table: pd.DataFrame, folder: Path) -> None:
-    """Write a data folder whose pictures are links to another's; one that is there is left as it is.
+    """Write a data folder whose pictures are links to another's.
+
+    One that is there is left as it is, but for links that lead to where the other folder was before.
 
     Args:
         source: the manifest of the other folder.
@@ -24,13 +27,15 @@ def write_view(source: Manifest, table: pd.DataFrame, folder: Path) -> None:
         folder: where to write.
     """
     if (folder / FILE).is_file():
+        for link in folder.iterdir():
+            if link.is_symlink() and link.readlink() != source.root / link.name:
+                link.unlink()
+                link.symlink_to(source.root / link.name)
         return
     with staged_folder(folder) as new:
-        for top in sorted({image.partition("/")[0] for image in table["image"]}):
-            (new / top).symlink_to(source.root / top)
-        for name in _CARRIED:
-            if (source.root / name).is_file():
-                (new / name).symlink_to(source.root / name)
+        tops = {image.partition("/")[0] for image in table["image"]}
+        for name in sorted(tops | {name for name in _CARRIED if (source.root / name).is_file()}):
+            (new / name).symlink_to(source.root / name)
         cache = source.root / ".cache"
         if table["image"].equals(source.table["image"]):  # the decoded pictures are the same, too
             with suppress(OSError):  # a folder that may not be written to
@@ -50,6 +55,9 @@ def with_wrong_labels(table: pd.DataFrame, share: float, seed: int) -> pd.DataFr
         share: 0 to 1, of the training faces; rounded to whole faces.
         seed: of which faces, and which labels.
 
+    Raises:
+        InputError: all faces show the same emotion.
+
     >>> table = pd.DataFrame({"label": ["happy", "sad"] * 5, "split": "train", "original_label": "", "true_label": ""})
     >>> wrong = with_wrong_labels(table, 0.4, seed=0)
     >>> int((wrong["label"] != table["label"]).sum()), int((wrong["true_label"] == table["label"]).sum())
@@ -58,6 +66,10 @@ def with_wrong_labels(table: pd.DataFrame, share: float, seed: int) -> pd.DataFr
     random = np.random.default_rng(np.random.SeedSequence((seed, round(1e6 * share))))
     labels = table["label"].map(CODES).to_numpy(np.int64)
     classes: Any = np.unique(labels)
+    if len(classes) < 2:
+        raise InputError(
+            f"wrong labels need at least two emotions to choose from, and all faces are {NAMES[classes[0]]}"
+        )
     rows = np.flatnonzero(table["split"].to_numpy() == "train")
     chosen = np.sort(random.permutation(rows)[: round(share * len(rows))])
     position = np.searchsorted(classes, labels[chosen])
@@ -77,4 +89,13 @@ def view_name(fold: str, noise: float, seed: int) -> str:
     >>> view_name("own", 0.0, 3), view_name("own", 0.2, 3)
     ('own', 'own-wrong-20-seed-3')
     """
-    return f"{fold}-wrong-{100 * noise:g}-seed-{seed}" if noise else fold
+    return f"{fold}-wrong-{percent_of(noise)}-seed-{seed}" if noise else fold
+
+
+def percent_of(share: float) -> str:
+    """Say a share of wrong labels as folders' names do.
+
+    >>> percent_of(0.2), percent_of(0.125)
+    ('20', '12.5')
+    """
+    return f"{100 * share:g}"
