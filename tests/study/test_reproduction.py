@@ -113,7 +113,8 @@ def test_what_has_ended_is_not_run_again_and_more_may_be_asked(cheap: Reproduced
         ["lpq"]
         + [f"{name}{wrong}, own, seed 2" for name in ("majority", "svm-lpq") for wrong in ("", ", 20 % wrong labels")]
     )
-    assert all(row.seeds == (0, 1, 2) for row in done.study.rows)
+    for row in done.study.rows:
+        assert row.seeds == ((0, 1, 2) if row.method.name in ("majority", "svm-lpq") else (0, 1))
 
 
 def test_the_table_holds_what_earlier_calls_ran(cheap: Reproduced, data: Path, tmp_path: Path) -> None:
