@@ -192,6 +192,26 @@ def test_two_folds_test_every_face_once(tmp_path: Path) -> None:
     assert [sum(counts) for counts in done.study.counts] == [210, 210]
 
 
+def test_what_may_be_no_face_is_counted_both_ways(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", {"train": 70, "val": 21, "test": 21})
+    table = pd.read_csv(data / "manifest.csv", keep_default_na=False)
+    test = table.index[table["split"] == "test"]
+    table.loc[test[:3], "flag"] = "blank"
+    table.loc[test[5:7], "flag"] = "no-face"
+    table.to_csv(data / "manifest.csv", index=False)
+    (data / "problems.csv").write_text("image,split,problem,detail,action\nx.png,test,unreadable,damaged,left out\n")
+    done = reproduce(data, tmp_path / "study", StudyOptions(methods=("majority",), seeds=1, quick=True), QUIET)
+    notes = " ".join(done.study.notes)
+    assert "3 of the 21 test faces are of a single colour" in notes
+    assert "On 2 of the 21 test pictures no face was found" in notes
+    assert "could not be read, and are in no split: 1." in notes
+    (row,) = done.study.rows
+    told = pd.read_csv(tmp_path / "study/table.csv")["accuracy_without_blank"].item()
+    assert told == pytest.approx(row.correct[0, 3:].mean(), abs=1e-5)
+    assert told != row.accuracies[0]
+    assert "without blank" in (tmp_path / "study/table.md").read_text()
+
+
 def test_a_failed_run_is_a_row_that_says_why(data: Path, tmp_path: Path) -> None:
     place = tmp_path / "study/runs/svm-phog/own"
     options = StudyOptions(methods=("majority", "svm-phog"), seeds=2, quick=True)

@@ -42,6 +42,7 @@ _METHODS: dict[str, _Column] = {
     "seeds": ("seeds", True, lambda line: str(line["seeds"])),
     "accuracy": ("accuracy, %", True, lambda line: _percents(line, "accuracy", "{:.1f}", lowest=0)),
     "outcome": ("accuracy, %", True, lambda line: _percents(line, "accuracy", "{:.1f}", lowest=0) or "failed"),
+    "without": ("without blank, %", True, lambda line: _percent(line["accuracy_without_blank"])),
     "paper": ("paper, %", True, lambda line: _percent(line["paper_accuracy"])),
     "gain": ("by removal, points", True, lambda line: _percents(line, "gain", "{:+.1f}")),
     "p": ("p", True, lambda line: _p(line["gain_p_holm"])),
@@ -62,7 +63,7 @@ _PAIR: tuple[_Column, ...] = (
 )
 TERMINAL = ("marked", "seeds", "outcome", "paper", "gain")
 NARROW = ("method", "seeds", "accuracy", "paper", "gain", "brief")
-MEASURES = ("method", "seeds", "accuracy", "paper", "gain", "p", "balanced", "f1", "validation", "remark")
+MEASURES = ("method", "seeds", "accuracy", "without", "paper", "gain", "p", "balanced", "f1", "validation", "remark")
 RUNS = ("method", "network", "seeds", "removed", "wrong", "seconds")
 EVERYTHING = tuple(key for key in _METHODS if key not in ("marked", "outcome", "brief"))
 

@@ -5,6 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bimodal.classical.features import read_features
 from bimodal.data.cache import decoded
 from bimodal.data.manifest import FILE, SPLITS, Manifest
@@ -21,6 +24,7 @@ from bimodal.study.protocol import Fold, divide_by
 from bimodal.study.recipes import QUICK_LARGER, QUICK_LARGER_VAL
 from bimodal.study.results import Study
 from bimodal.study.views import write_view
+from bimodal.train.evaluate import count_unreadable
 from bimodal.train.record import environment_of
 
 
@@ -91,6 +95,8 @@ def reproduce(
         if larger is not None and options.larger is not None:
             own = [manifest, unaligned] if unaligned else [manifest]
             notes.append(_write_larger(out, larger, options.larger.absolute().name, own, options.quick, watch))
+        blank = np.concatenate([_tested(fold, "flag") == "blank" for fold in division.folds])
+        notes += _doubtful(manifest, division.folds, blank)
         failures = _run(out, plan, options, watch)
         study = Study(
             folder=out,
@@ -101,6 +107,7 @@ def reproduce(
             notes=tuple(notes),
             rows=load_rows(out, sorted({*plan, *cells_on_disk(out, division)}, key=str), failures),
             environment=_environment(manifest, command),
+            blank=blank if blank.any() else None,
         )
         comparisons = compare_rows(study)
         return Reproduced(study, comparisons, write_page(study, comparisons, out))
@@ -141,6 +148,27 @@ def _write_larger(out: Path, larger: Manifest, name: str, own: Sequence[Manifest
         write_atomically(file, lambda part: part.write_text(note, encoding="utf-8"))
     write_view(larger, table, view)
     return file.read_text(encoding="utf-8")
+
+
+def _tested(fold: Fold, column: str) -> NDArray[np.object_]:
+    return np.asarray(fold.table.loc[fold.table["split"] == "test", column], dtype=object)
+
+
+def _doubtful(manifest: Manifest, folds: Sequence[Fold], blank: NDArray[np.bool_]) -> list[str]:
+    """Say which test faces may be none, and how many pictures could not be read at all."""
+    missed = sum(int((_tested(fold, "flag") == "no-face").sum()) for fold in folds)
+    notes = []
+    if blank.any():
+        notes.append(
+            f"{int(blank.sum())} of the {blank.size} test faces are of a single colour. They count; a column of its own says "
+            "how accurate the methods are without them."
+        )
+    if missed:
+        notes.append(f"On {missed} of the {blank.size} test pictures no face was found. They count like the others.")
+    unreadable = sum(count_unreadable(manifest.root, split) for split in SPLITS)
+    if unreadable:
+        notes.append(f"Pictures of the source that could not be read, and are in no split: {unreadable}.")
+    return notes
 
 
 def _counts(fold: Fold) -> tuple[int, int, int]:

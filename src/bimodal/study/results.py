@@ -58,6 +58,12 @@ class Row:
         """(S,N): which faces were classified rightly."""
         return np.asarray(self.predicted == self.labels)
 
+    def accuracy_without(self, faces: NDArray[np.bool_]) -> float | None:
+        """Mean accuracy over the seeds without some faces, (N,); None if nothing is left."""
+        if not self.seeds or faces.all():
+            return None
+        return float(self.correct[:, ~faces].mean())
+
     @property
     def accuracies(self) -> tuple[float, ...]:
         """(S,) accuracy on test."""
@@ -85,7 +91,8 @@ class Study:
         counts: faces by fold: (train, val, test).
         notes: what a reader must know, a sentence each: how it was divided, what leaks, what was left out.
         rows: in the order of the table; by share of wrong labels, then by method.
-        environment: version, commit, packages, processor, seconds of it all, command.
+        environment: version, commit, packages, processor, command.
+        blank: (N,) which test faces are of a single colour; they count, and are left out in a column of their own.
     """
 
     folder: Path
@@ -96,3 +103,4 @@ class Study:
     notes: tuple[str, ...]
     rows: tuple[Row, ...]
     environment: dict[str, str]
+    blank: NDArray[np.bool_] | None = None

@@ -126,9 +126,9 @@ def run_ensemble(data: Path, out: Path, members: Sequence[Path], weighted: bool)
     if weighted:
         weights = fit_weights(np.stack(tables["val"]), manifest.labels[manifest.rows("val")])
     _predict(out, manifest, {split: average(np.stack(own), weights) for split, own in tables.items()})
-    names = [member.parents[1].name for member in members]
-    shares = "equal weights" if weights is None else " ".join(f"{weight:.2f}" for weight in weights)
-    _finish(out, manifest, f"average, {shares}", time.monotonic() - begin, settings={"members": names})
+    shares = "equal weights" if weights is None else "weights fitted on validation"
+    told = {"members": [str(member) for member in members], "weights": None if weights is None else weights.tolist()}
+    _finish(out, manifest, f"average, {shares}", time.monotonic() - begin, settings=told)
 
 
 def extract_features(data: Path, out: Path, kind: str, given: Path | None = None) -> None:

@@ -201,6 +201,7 @@ def _line(study: Study, comparisons: Comparisons, row: Row) -> _Line:
         "failed_runs": len(row.failures),
         "test_faces": len(row.labels) if row.seeds else None,
         **_estimate("accuracy", row.accuracy),
+        "accuracy_without_blank": None if study.blank is None else row.accuracy_without(study.blank),
         "balanced_accuracy": _mean(row.balanced),
         "macro_f1": _mean(row.macro_f1),
         "validation_accuracy": _mean(row.validation),

@@ -81,7 +81,7 @@ def evaluate_run(
     measures = measure(manifest.labels[rows], table[PROBABILITIES].to_numpy(dtype=np.float64))
     right = (table["label"] == table["predicted"]).to_numpy()
     blank = (manifest.table["flag"].to_numpy()[rows] == "blank").astype(bool)
-    both_ways = accuracy_both_ways(right, blank, _count_unreadable(folder, split))
+    both_ways = accuracy_both_ways(right, blank, count_unreadable(folder, split))
     return RunEvaluation(measures, both_ways, remarks + _remarks(measures, both_ways), out)
 
 
@@ -96,7 +96,8 @@ def _overlap(run: Run, manifest: Manifest, rows: NDArray[np.int64]) -> list[str]
     return [f"The run was trained on {count} of these {len(rows)} pictures, so the figures flatter it."]
 
 
-def _count_unreadable(folder: Path, split: str) -> int:
+def count_unreadable(folder: Path, split: str) -> int:
+    """Return how many pictures of a split `prepare` could not read, and left out."""
     file = folder / "problems.csv"
     if not file.is_file():
         return 0
