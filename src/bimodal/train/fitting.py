@@ -30,7 +30,7 @@ from bimodal.train.faces import FaceData
 from bimodal.train.history import History
 from bimodal.train.memory import keep_freed_memory
 from bimodal.train.module import EmotionModule
-from bimodal.train.predict import predict_logits
+from bimodal.train.predict import build_classifier, predict_logits
 from bimodal.train.record import begin_run, check_resumed, finish_run
 from bimodal.train.run import Run
 from bimodal.train.settings import TrainSettings
@@ -174,14 +174,7 @@ def _decode(manifest: Manifest, size: int) -> None:
 
 
 def _build_model(settings: TrainSettings) -> EmotionClassifier:
-    model = EmotionClassifier(
-        settings.backbone,
-        settings.hidden,
-        settings.dropout_features,
-        settings.dropout_hidden,
-        settings.image_size,
-        settings.backbone_options,
-    )
+    model = build_classifier(settings)
     if settings.weights:
         weights.load_into(model.backbone, weights.read(Path(settings.weights)), settings.weights)
     elif settings.pretrained:

@@ -28,6 +28,18 @@ def predict_logits(model: nn.Module, loader: DataLoader[dict[str, Tensor]], devi
     return torch.cat([model(batch["image"].to(device)).float().cpu() for batch in loader])
 
 
+def build_classifier(settings: TrainSettings) -> EmotionClassifier:
+    """Return the classifier that settings describe, with random weights."""
+    return EmotionClassifier(
+        settings.backbone,
+        settings.hidden,
+        settings.dropout_features,
+        settings.dropout_hidden,
+        settings.image_size,
+        settings.backbone_options,
+    )
+
+
 def load_model(run: Run, weights: str = FINISHED) -> EmotionClassifier:
     """Return the classifier of a run, in evaluation mode.
 
@@ -43,15 +55,7 @@ def load_model(run: Run, weights: str = FINISHED) -> EmotionClassifier:
         raise InputError(
             f"{run.path} is not finished; go on with: bimodal train --out {shlex.quote(str(run.path))} --resume"
         )
-    settings = TrainSettings.from_dict(run.config)
-    model = EmotionClassifier(
-        settings.backbone,
-        settings.hidden,
-        settings.dropout_features,
-        settings.dropout_hidden,
-        settings.image_size,
-        settings.backbone_options,
-    )
+    model = build_classifier(TrainSettings.from_dict(run.config))
     try:
         model.load_state_dict(load_file(file))
     except (SafetensorError, RuntimeError, OSError) as error:
