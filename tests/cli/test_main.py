@@ -10,7 +10,7 @@ import pytest
 from bimodal.cli.main import app
 from tests.conftest import Outcome, fails_with_one_line
 
-COMMANDS = ("demo", "draw", "prepare", "train", "evaluate", "compare", "report")
+COMMANDS = ("demo", "draw", "prepare", "train", "evaluate", "compare", "report", "reproduce")
 
 
 def test_help_lists_every_command_and_each_explains_itself(cli: Callable[..., Outcome]) -> None:
@@ -32,6 +32,14 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(command: str) -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(result.stdout.split())
     assert not loaded & {"torch", "lightning", "timm", "cv2", "albumentations", "matplotlib", "PIL"}
+
+
+def test_a_reader_that_wants_no_more_is_no_error() -> None:
+    command = f"{sys.executable} -m bimodal reproduce --list | head -1; echo ${{PIPESTATUS[0]}}"
+    shown = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert shown.stdout.splitlines()[0].startswith("majority")
+    assert shown.stdout.splitlines()[-1] == "0"
+    assert shown.stderr == ""
 
 
 def test_a_full_disk_and_missing_permission_are_one_line(
