@@ -34,14 +34,6 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(command: str) -> None:
     assert not loaded & {"torch", "lightning", "timm", "cv2", "albumentations", "matplotlib", "PIL"}
 
 
-def test_a_reader_that_wants_no_more_is_no_error() -> None:
-    command = f"{sys.executable} -m bimodal reproduce --list | head -1; echo ${{PIPESTATUS[0]}}"
-    shown = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
-    assert shown.stdout.splitlines()[0].startswith("majority")
-    assert shown.stdout.splitlines()[-1] == "0"
-    assert shown.stderr == ""
-
-
 def test_a_full_disk_and_missing_permission_are_one_line(
     cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:

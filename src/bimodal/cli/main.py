@@ -1,6 +1,5 @@
 """`bimodal`: hands each command to its file, and turns what a user got wrong into one line and exit code 2."""
 
-import os
 import sys
 
 import typer
@@ -34,9 +33,6 @@ def run() -> None:
         app()
     except InputError as error:
         sys.exit(_fail(str(error)))
-    except BrokenPipeError:  # who read our output wants no more of it, as in `bimodal reproduce --list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere
-        sys.exit(0)
     except OSError as error:  # disk full, no permission: the system's own words name the file
         if error.errno is None:
             raise
