@@ -115,6 +115,15 @@ def test_a_need_that_nobody_has_is_a_failure(tmp_path: Path, monkeypatch: pytest
     assert outcome.error == "needs second, which failed: it is not among the jobs"
 
 
+@pytest.mark.parametrize(
+    ("address", "words"), [("127.0.0.1:9", "no Ray cluster answers"), ("somewhere", "expects auto or HOST:PORT")]
+)
+def test_an_address_where_nobody_answers_is_refused_at_once(address: str, words: str) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    with pytest.raises(InputError, match=words), open_pool(address):
+        pass
+
+
 def test_an_address_without_ray_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executor.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="--address needs Ray"), open_pool("auto"):

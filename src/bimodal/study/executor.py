@@ -5,6 +5,7 @@ import logging
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -219,6 +220,19 @@ class _OneProcess:
             self._process.kill()
 
 
+def _check_address(address: str) -> None:
+    """Find out in seconds that nobody answers; Ray itself tries for minutes."""
+    host, _, port = address.rpartition(":")
+    if address == "auto" or "://" in address:
+        return
+    if not (host and port.isdecimal()):
+        raise InputError(f"--address expects auto or HOST:PORT of a Ray cluster, got {address!r}")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"no Ray cluster answers at --address {address}: {error}") from error
+
+
 class _Ray:
     """As many jobs at a time as there are cores, or GPUs for deep ones, on all machines of the cluster."""
 
@@ -229,6 +243,8 @@ class _Ray:
             # Ray runs whatever its ports are told, and opens them to the whole network, unless it believes that there
             # cannot be a cluster: then it binds to loopback alone.
             os.environ[_LOOPBACK] = "0"
+        else:
+            _check_address(address)
         self._ray: Any = importlib.import_module("ray")
         where: dict[str, Any] = {"address": address}
         if address is None:
