@@ -19,7 +19,7 @@ CAPTION = (
     " seed. Hollow diamonds are what the paper prints, on its own sets with its own protocols, one run each. The dashed line"
     " is the most frequent label given to every face; what is not shown to beat it is pale."
 )
-WITHOUT, WITH = COLOURS[0], COLOURS[1]
+WITHOUT, WITH, TOGETHER = COLOURS[:3]
 PALE = 0.3
 _DIAMOND: Any = {"marker": "D", "markersize": 6.5, "markerfacecolor": PAPER, "markeredgecolor": INK, "linestyle": ""}
 _HEIGHT, _GAP = 0.3, 1.5
@@ -81,6 +81,8 @@ def _row(axes: Axes, y: float, row: Row, comparisons: Comparisons) -> None:
 def _colour(row: Row) -> str:
     if row.method.name in (FLOOR, CHANCE):
         return SOFT
+    if row.method.members:
+        return TOGETHER
     return WITH if row.method.without else WITHOUT
 
 
@@ -112,6 +114,8 @@ def _keys(study: Study, comparisons: Comparisons) -> list[Patch | Line2D]:
     keys: list[Patch | Line2D] = [Patch(color=WITHOUT, label="without removal")]
     if any(row.method.without for row in study.rows):
         keys.append(Patch(color=WITH, label="with removal"))
+    if any(row.method.members for row in study.rows):
+        keys.append(Patch(color=TOGETHER, label="ensemble"))
     if any(comparisons.unconverged(row) for row in study.rows):
         keys.append(Patch(color=WITHOUT, alpha=PALE, label="not shown to beat majority"))
     keys.append(Line2D([], [], color=INK, linewidth=1.1, marker="o", markersize=3, label="seeds, 95 % interval"))

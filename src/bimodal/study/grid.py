@@ -153,4 +153,5 @@ def _cut(text: str) -> str:
 
 
 def ends(name: str) -> tuple[str, str, str]:
+    """Return the columns of an estimate: its value, and the ends of its interval."""
     return name, f"{name}_low", f"{name}_high"

@@ -86,7 +86,10 @@ def cells_on_disk(study: Path, division: Division) -> list[Cell]:
     for method in METHODS.values():
         for result in (study / "runs" / method.name).glob(f"*/seed-*/{running.RESULT}"):
             fold, _, percent = result.parents[1].name.partition(_WRONG)
-            cell = Cell(method, float(percent or 0) / 100, fold, int(result.parent.name.removeprefix("seed-")))
+            try:
+                cell = Cell(method, float(percent or 0) / 100, fold, int(result.parent.name.removeprefix("seed-")))
+            except ValueError:  # a copy that somebody put beside it
+                continue
             if fold in {own.name for own in division.folds} and cell.has_ended(study):
                 found.append(cell)
     return found

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -43,7 +43,7 @@ class Division:
     """
 
     folds: tuple[Fold, ...]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def divide_by(protocol: Protocol, manifest: Manifest, kind: str = "") -> Division:
@@ -106,11 +106,10 @@ def _paper(manifest: Manifest, kind: str) -> Division:
         rows = np.flatnonzero(splits != "train")
         splits = splits.copy()
         splits[rows] = divide(manifest.labels[rows], {"test": 0.5, "val": 0.5}, seed=0)
-    crossing = _crossing(splits, _units(manifest))
+    units = _units(manifest)
+    crossing = _crossing(splits, units)
     seen = {unit for unit, places in crossing.items() if "test" in places}
-    leaked = sum(
-        unit in seen and split == "test" for unit, split in zip(_units(manifest).tolist(), splits, strict=True)
-    )
+    leaked = sum(unit in seen and split == "test" for unit, split in zip(units.tolist(), splits, strict=True))
     if leaked:
         notes.append(
             f"This leaks: {leaked} of the {int((splits == 'test').sum())} test faces are of a group (person, film) that is "

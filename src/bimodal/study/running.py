@@ -46,7 +46,7 @@ def run_deep(data: Path, out: Path, settings: TrainSettings, two_stages: bool = 
     """Train a deep network, or go on with it, and test it once."""
     run = train_deep(data, out, settings)
     if not (out / "predictions_test.csv").is_file():
-        evaluate_run(out, split="test")
+        evaluate_run(out, data, split="test")
     manifest = Manifest.read(data)
     _finish(
         out,
@@ -55,7 +55,6 @@ def run_deep(data: Path, out: Path, settings: TrainSettings, two_stages: bool = 
         seconds=_seconds(run),
         removed=[int(row) for row in run.removed["row"]],
     )
-    (out / STATE).unlink(missing_ok=True)  # three times the weights, and needed no more
 
 
 def train_deep(data: Path, out: Path, settings: TrainSettings) -> Run:
@@ -63,7 +62,9 @@ def train_deep(data: Path, out: Path, settings: TrainSettings) -> Run:
     began = (out / "config.yaml").is_file()
     if out.exists() and not began:
         shutil.rmtree(out)  # interrupted before it was a run; all below the study's folder is ours
-    return fit(data, out, None if began else settings, resume=began)
+    run = fit(data, out, None if began else settings, resume=began)
+    (out / STATE).unlink(missing_ok=True)  # three times the weights, and needed no more
+    return run
 
 
 def run_svm(data: Path, out: Path, seed: int, features: Sequence[Path]) -> None:
