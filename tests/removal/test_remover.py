@@ -107,5 +107,5 @@ def test_bad_settings_name_the_number() -> None:
     ]:
         with pytest.raises(InputError, match=message):
             RemovalSettings(**numbers)
-    with pytest.raises(InputError, match="--removal must be one of wang, slade-gedeon, none, got 'wong'"):
+    with pytest.raises(InputError, match="--removal must be one of wang, slade-gedeon, two-modes, none, got 'wong'"):
         preset("wong")

@@ -36,7 +36,7 @@ def test_histogram_draws_all_losses_and_the_rules_numbers(run: Run) -> None:
     assert losses is not None
     before, after = losses
     assert (before.size, after.size, cut.removed) == (TRAIN, TRAIN - 6, 6)
-    figure = histogram(before, cut, 6.0, "before")
+    figure = histogram(before, cut, (0.0, 6.0), "before")
     axes = figure.axes[0]
     heights = {bars[0].get_facecolor(): sum(bar.get_height() for bar in bars) for bars in axes.containers}
     assert sorted(heights.values()) == [6, TRAIN - 6]
@@ -109,10 +109,10 @@ def test_files_are_repeatable_and_inline_pictures_follow_the_page(run: Run) -> N
     cut = first_cut(run)
     assert cut is not None
     losses = np.array([0.1, 5.0])
-    one, two = (svg(histogram(losses, cut, 6, "a $title$ <b>")) for _ in range(2))
+    one, two = (svg(histogram(losses, cut, (0.0, 6.0), "a $title$ <b>")) for _ in range(2))
     assert one == two
     assert "a $title$ &lt;b&gt;" in one
-    assert png(histogram(losses, cut, 6, "a")).startswith(b"\x89PNG")
+    assert png(histogram(losses, cut, (0.0, 6.0), "a")).startswith(b"\x89PNG")
     body = inline(one, "losses-before", "a &quot;title&quot;")
     assert body.startswith('<svg role="img" aria-label="a &quot;title&quot;"')
     assert GONE in one

@@ -286,6 +286,7 @@ def _write_tables(examples: list[Example], images: list[str], folder: Path) -> p
         "image": images,
         "origin": [printable(entry.name) for entry in entries],
         "second_opinion": [entry.second_opinion for entry in entries],
+        "votes": [entry.votes for entry in entries],
     }
     pd.DataFrame(origins).to_csv(folder / "origins.csv", index=False)
     counts = count_faces(codes, np.array(splits))

@@ -7,11 +7,13 @@
 """
 
 from bimodal.removal.guards import spare
+from bimodal.removal.label_errors import find_label_errors, label_quality
 from bimodal.removal.ledger import EpochSummary, LossLedger
 from bimodal.removal.remover import RemovalStep, Remover
 from bimodal.removal.rules import Cut, slade_gedeon, wang
 from bimodal.removal.schedule import has_settled, is_due, should_stop_training
 from bimodal.removal.settings import PRESETS, RemovalSettings, preset
+from bimodal.removal.two_modes import TwoModes, log_odds, two_modes
 
 __all__ = [
     "PRESETS",
@@ -21,11 +23,16 @@ __all__ = [
     "RemovalSettings",
     "RemovalStep",
     "Remover",
+    "TwoModes",
+    "find_label_errors",
     "has_settled",
     "is_due",
+    "label_quality",
+    "log_odds",
     "preset",
     "should_stop_training",
     "slade_gedeon",
     "spare",
+    "two_modes",
     "wang",
 ]

@@ -1,4 +1,4 @@
-"""The loss of every example over the epochs, in memory that does not grow with them."""
+"""The loss of every example over the epochs, and what the network said of it, in memory that does not grow with them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +44,9 @@ class LossLedger:
         mean: (size,) float32, the mean over the epochs that saw it; NaN before.
         count: (size,) uint32, how many epochs saw it.
         epochs: an `EpochSummary` for each finished epoch.
+        beliefs: (size, C) float32, the probabilities that the network gave each class, averaged over the epochs that saw
+            the example, each epoch weighing as much as its number: late epochs know more, early ones have nothing by
+            heart. NaN before; None as long as no logits came.
 
     Raises:
         InputError: for a size below 1.
@@ -64,17 +67,20 @@ class LossLedger:
         self.count: NDArray[np.uint32] = np.zeros(size, dtype=np.uint32)
         self.epochs: list[EpochSummary] = []
         self.trace: list[NDArray[np.float32]] | None = [] if trace else None
+        self.beliefs: NDArray[np.float32] | None = None
+        self._weights: NDArray[np.float32] = np.zeros(size, dtype=np.float32)
         self._seen: NDArray[np.bool_] = np.zeros(size, dtype=bool)
 
     def __len__(self) -> int:
         return self.last.size
 
-    def update(self, index: ArrayLike, losses: ArrayLike) -> None:
+    def update(self, index: ArrayLike, losses: ArrayLike, logits: ArrayLike | None = None) -> None:
         """Take the losses of a batch.
 
         Args:
             index: (B,) integers, 0 to size - 1: which examples.
             losses: (B,) finite numbers.
+            logits: (B,C) finite numbers, what the network said of them; all batches have them or none.
 
         Raises:
             InputError: if the two do not fit each other or the ledger, or a loss is not finite; the ledger is
@@ -89,18 +95,43 @@ class LossLedger:
             raise InputError(f"indices must be integers from 0 to {len(self) - 1}, got {index.min()} to {index.max()}")
         if not np.isfinite(losses).all():
             raise InputError(f"losses must be finite; that of example {index[~np.isfinite(losses)][0]} is not")
+        said = None if logits is None else self._checked_logits(logits, index.size)
         for start in range(0, index.size, _CHUNK):
-            self._take(index[start : start + _CHUNK], losses[start : start + _CHUNK])
+            part = slice(start, start + _CHUNK)
+            self._take(index[part], losses[part], None if said is None else said[part])
 
-    def _take(self, index: NDArray[np.integer], losses: NDArray[np.float32]) -> None:
+    def _checked_logits(self, logits: ArrayLike, count: int) -> NDArray[np.float32]:
+        said = np.asarray(logits, dtype=np.float32)
+        classes = None if self.beliefs is None else self.beliefs.shape[1]
+        if said.ndim != 2 or len(said) != count or said.shape[1] < 2 or classes not in (None, said.shape[1]):
+            raise InputError(
+                f"expected logits of {count} examples for {classes or 'at least 2'} classes, got {said.shape}"
+            )
+        if not np.isfinite(said).all():
+            raise InputError("logits must be finite")
+        return said
+
+    def _take(self, index: NDArray[np.integer], losses: NDArray[np.float32], said: NDArray[np.float32] | None) -> None:
         fresh = ~self._seen[index]
         if not fresh.all():
-            index, losses = index[fresh], losses[fresh]
+            index, losses, said = index[fresh], losses[fresh], None if said is None else said[fresh]
+        if said is not None:
+            self._believe(index, said)
         self._seen[index] = True
         self.count[index] += 1  # fancy indexing: a repeat inside the batch counts once here too
         before = np.nan_to_num(self.mean[index])
         self.mean[index] = before + (losses - before) / self.count[index]
         self.last[index] = losses
+
+    def _believe(self, index: NDArray[np.integer], logits: NDArray[np.float32]) -> None:
+        if self.beliefs is None:
+            self.beliefs = np.full((len(self), logits.shape[1]), np.nan, dtype=np.float32)
+        weight = np.float32(len(self.epochs) + 1)
+        probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        before = np.nan_to_num(self.beliefs[index])
+        self._weights[index] += weight  # fancy indexing: a repeat inside the batch counts once here too
+        self.beliefs[index] = before + (probabilities - before) * (weight / self._weights[index])[:, None]
 
     def end_epoch(self) -> EpochSummary:
         """Close the epoch and return its summary, which is also appended to `epochs`.
@@ -129,6 +160,8 @@ class LossLedger:
             "count": self.count.astype(np.int64),  # what PyTorch can hold
             "epochs": [(e.examples, e.mean, e.variance, e.normalised_variance) for e in self.epochs],
             "trace": None if self.trace is None else [losses.copy() for losses in self.trace],
+            "beliefs": None if self.beliefs is None else self.beliefs.copy(),
+            "weights": self._weights.copy(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -144,4 +177,7 @@ class LossLedger:
         self.count = np.array(state["count"], dtype=np.uint32)
         self.epochs = [EpochSummary(*numbers) for numbers in state["epochs"]]
         self.trace = None if state["trace"] is None else [np.array(t, dtype=np.float32) for t in state["trace"]]
+        beliefs = state.get("beliefs")  # states of version 0.1 have none
+        self.beliefs = None if beliefs is None else np.array(beliefs, dtype=np.float32)
+        self._weights = np.array(state.get("weights", np.zeros(len(self))), dtype=np.float32)
         self._seen[:] = False

@@ -12,6 +12,7 @@ from bimodal.removal.ledger import LossLedger
 from bimodal.removal.rules import Cut, slade_gedeon, wang
 from bimodal.removal.schedule import is_due, should_stop_training
 from bimodal.removal.settings import RemovalSettings
+from bimodal.removal.two_modes import cut_between_modes
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,11 @@ class RemovalStep:
     """One removal: the epoch (from 1) after which it came, the rule's numbers, and who went.
 
     Attributes:
-        rows: (R,) int64, the removed examples, highest loss first.
+        rows: (R,) int64, the removed examples, the most doubtful first: by loss, or what else the rule looks at.
         losses: (R,) float32, their losses at that moment.
         spared: how many more the rule would have removed, had the guards let it.
         m1, m2, std2, threshold: see `bimodal.removal.Cut`.
+        probabilities: (R,) float32, how probably each label is wrong; NaN where the rule does not say.
     """
 
     epoch: int
@@ -34,6 +36,7 @@ class RemovalStep:
     rows: NDArray[np.int64]
     losses: NDArray[np.float32]
     spared: int
+    probabilities: NDArray[np.float32]
 
 
 class Remover:
@@ -49,8 +52,8 @@ class Remover:
         kept: (N,) bool, who is still in training (False for label -1).
         ledger: the losses.
         steps: the removals so far.
-        before: (N,) float32, the losses that the first step saw (paper, figure 8), NaN for who was not in training;
-            None before that step. Without the rows of the step it is figure 9.
+        before: (N,) float32, what the first step saw, the losses (paper, figure 8) or the rule's own scores, NaN for who
+            was not in training; None before that step. Without the rows of the step it is figure 9.
 
     >>> remover = Remover(np.zeros(100, dtype=int), RemovalSettings(epoch=1))
     >>> remover.update(np.arange(100), np.r_[np.full(90, 0.1), np.full(9, 2.0), 9.0])
@@ -69,9 +72,9 @@ class Remover:
         self.before: NDArray[np.float32] | None = None
         self._attempts: list[tuple[int, float]] = []  # (epoch, std2) of every step, also of those that took nobody
 
-    def update(self, index: ArrayLike, losses: ArrayLike) -> None:
-        """Take the losses of a batch; see `LossLedger.update`."""
-        self.ledger.update(index, losses)
+    def update(self, index: ArrayLike, losses: ArrayLike, logits: ArrayLike | None = None) -> None:
+        """Take the losses of a batch, and what the network said of it; see `LossLedger.update`."""
+        self.ledger.update(index, losses, logits)
 
     def end_epoch(self) -> RemovalStep | None:
         """Close the epoch; return what was removed, or None if no removal was due or none found anybody."""
@@ -79,17 +82,19 @@ class Remover:
         if not is_due(self.settings, self.ledger.epochs, self._attempts):
             return None
         rows = np.flatnonzero(self.kept & ~np.isnan(self.ledger.last))
-        cut = self._cut(self.ledger.last[rows])
+        cut = self._cut(rows)
         epoch = len(self.ledger.epochs)
         self._attempts.append((epoch, cut.std2))
         if cut.std2 < self.settings.stop_std2:
             return None
         wanted = np.zeros_like(self.kept)
         wanted[rows[cut.remove]] = True
+        values, probabilities = np.full((2, self.kept.size), np.nan, dtype=np.float32)
+        values[rows], probabilities[rows] = cut.values, cut.probabilities
         trained = int((self.labels >= 0).sum())
         allowed = spare(
             wanted,
-            self.ledger.last,
+            values,
             self.labels,
             self.kept,
             max_removed=int(self.settings.max_share * trained) - (trained - int(self.kept.sum())),
@@ -100,18 +105,33 @@ class Remover:
         if not wanted.any():
             return None
         if self.before is None:
-            self.before = np.where(self.kept, self.ledger.last, np.float32(np.nan))
-        gone = gone[np.argsort(-self.ledger.last[gone], kind="stable")]
+            self.before = np.where(self.kept, values, np.float32(np.nan))
+        gone = gone[np.argsort(-values[gone], kind="stable")]
         self.kept[gone] = False
         losses = self.ledger.last[gone]
-        step = RemovalStep(epoch, cut.rule, cut.m1, cut.m2, cut.std2, cut.threshold, gone, losses, spared)
+        step = RemovalStep(
+            epoch, cut.rule, cut.m1, cut.m2, cut.std2, cut.threshold, gone, losses, spared, probabilities[gone]
+        )
         self.steps.append(step)
         return step
 
-    def _cut(self, losses: NDArray[np.float32]) -> Cut:
+    def _cut(self, rows: NDArray[np.int64]) -> Cut:
+        if self.settings.rule == "two-modes":
+            if self.ledger.beliefs is None:
+                raise InputError(
+                    "the rule two-modes needs what the network said of each example: give update the logits, too; in a "
+                    "LightningModule, return 'logits' from training_step"
+                )
+            return cut_between_modes(self.ledger.beliefs[rows], self.labels[rows], self.settings.error)
+        losses = self.ledger.last[rows]
         if self.settings.rule == "slade-gedeon":
             return slade_gedeon(losses, self.settings.alpha)
         return wang(losses, self.settings.k)
+
+    @property
+    def looked(self) -> list[int]:
+        """The epochs after which the rule looked, whether or not it found anybody."""
+        return [epoch for epoch, _ in self._attempts]
 
     @property
     def should_stop_training(self) -> bool:
@@ -139,7 +159,7 @@ class Remover:
         self.labels = np.array(state["labels"], dtype=np.int64)
         self.kept = np.array(state["kept"], dtype=bool)
         self.steps = [
-            RemovalStep(**(step | {"rows": np.array(step["rows"]), "losses": np.array(step["losses"])}))
+            RemovalStep(**(step | {name: np.array(step[name]) for name in ("rows", "losses", "probabilities")}))
             for step in state["steps"]
         ]
         self.before = None if state["before"] is None else np.array(state["before"], dtype=np.float32)

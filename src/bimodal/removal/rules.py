@@ -15,10 +15,12 @@ class Cut:
 
     Attributes:
         rule: name of the rule.
-        m1: mean of all losses.
+        m1: mean of all losses; NaN for a rule that does not look at losses.
         m2, std2: mean and standard deviation of the losses above `m1`; NaN if none is.
-        threshold: the loss at which the rule cuts; infinity if it cuts nothing.
+        threshold: the loss (or score) at which the rule cuts; infinity if it cuts nothing.
         remove: (N,) bool, True for each example to remove.
+        values: (N,), what the rule looked at: the losses, or its own scores.
+        probabilities: (N,), how probably each label is wrong; NaN where the rule does not say.
     """
 
     rule: str
@@ -27,6 +29,8 @@ class Cut:
     std2: float
     threshold: float
     remove: NDArray[np.bool_]
+    values: NDArray[np.floating]
+    probabilities: NDArray[np.floating]
 
 
 def wang(losses: NDArray[np.floating], k: float = 1.0) -> Cut:
@@ -51,7 +55,7 @@ def wang(losses: NDArray[np.floating], k: float = 1.0) -> Cut:
         raise InputError(f"k must be at least 0, got {k}")
     m1, m2, std2 = _upper_mode(losses)
     threshold = float("inf") if np.isnan(m2) else m2 + k * std2
-    return Cut("wang", m1, m2, std2, threshold, losses > threshold)
+    return Cut("wang", m1, m2, std2, threshold, losses > threshold, losses, np.full_like(losses, np.nan))
 
 
 def slade_gedeon(losses: NDArray[np.floating], alpha: float = 0.5) -> Cut:
@@ -77,7 +81,7 @@ def slade_gedeon(losses: NDArray[np.floating], alpha: float = 0.5) -> Cut:
     threshold = float("inf") if np.isnan(m2) else m2 + alpha * std2
     # A subset whose losses are all equal is no tail that could be cut: without this, ">=" takes the whole of it.
     remove = losses >= threshold if std2 > 0 else np.zeros(losses.shape, dtype=bool)
-    return Cut("slade-gedeon", m1, m2, std2, threshold, remove)
+    return Cut("slade-gedeon", m1, m2, std2, threshold, remove, losses, np.full_like(losses, np.nan))
 
 
 def _upper_mode(losses: NDArray[np.floating]) -> tuple[float, float, float]:
@@ -88,6 +92,7 @@ def _upper_mode(losses: NDArray[np.floating]) -> tuple[float, float, float]:
 
 def _checked(losses: NDArray[np.floating]) -> NDArray[np.floating]:
     losses = np.asarray(losses)
+    losses = losses if losses.dtype.kind == "f" else losses.astype(np.float64)
     if losses.ndim != 1 or losses.size == 0:
         raise InputError(f"losses must be one number for each example, got an array of shape {losses.shape}")
     if not np.isfinite(losses).all():

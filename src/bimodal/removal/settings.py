@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 
 from bimodal.checks import check_choice, check_range, option
 
-Rule = Literal["wang", "slade-gedeon", "none"]
+Rule = Literal["wang", "slade-gedeon", "two-modes", "none"]
 Start = Literal["epoch", "settled", "variance"]
 
 
@@ -20,9 +20,14 @@ class RemovalSettings:
     ('wang', 6, 50)
     """
 
-    rule: Rule = option("wang", "which rule removes: wang (the paper), slade-gedeon (the original of 1993) or none")
+    rule: Rule = option(
+        "wang",
+        "which rule removes: wang (the paper), slade-gedeon (the original of 1993), two-modes (adapts to how many labels "
+        "are wrong, and removes nothing if it finds none) or none",
+    )
     k: float = option(1.0, "wang: remove losses above M2 + k standard deviations of the upper mode")
     alpha: float = option(0.5, "slade-gedeon: remove losses from mean + alpha standard deviations of the upper mode")
+    error: float = option(0.05, "two-modes: chance to find wrong labels where there are none")
     start: Start = option(
         "epoch", "when the first step comes: epoch, settled (variance of the losses) or variance (normalised, below)"
     )
@@ -38,6 +43,7 @@ class RemovalSettings:
 
     def __post_init__(self) -> None:
         check_choice("removal", self.rule, get_args(Rule))
+        check_range("removal_error", self.error, 1e-6, 0.5)
         check_choice("removal_start", self.start, get_args(Start))
         check_range("removal_k", self.k, 0, 100)
         check_range("removal_alpha", self.alpha, 0, 1)
@@ -62,6 +68,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "every": 50,
         "stop_variance": 0.01,
     },
+    "two-modes": {"rule": "two-modes", "max_share": 0.6},  # it says itself how many
     "none": {"rule": "none"},
 }
 

@@ -118,23 +118,31 @@ def removal_plates(conditions: Sequence[Condition]) -> list[Plate]:
             if cut is None or losses is None:
                 continue
             before, after = losses
-            top = 1.03 * max(float(before.max()), cut.threshold)
+            top = max(float(before.max()), cut.threshold)
+            span = (float(before.min()), top) if cut.looks_at_odds else (0.0, 1.03 * top)
+            what, numbers = (
+                ("Log odds of another emotion against the label", "Above 0 the network leans to another emotion.")
+                if cut.looks_at_odds
+                else (
+                    "Losses",
+                    "M1 is the mean of all losses, M2 the mean of those above M1; the threshold lies above M2.",
+                )
+            )
             where = f" ({condition.name}, {run.name})" if len(conditions) > 1 or len(condition.runs) > 1 else ""
             plates += [
                 Plate(
                     _stem("08_losses_before", number, conditions),
                     "Figure 8",
-                    f"Losses of the {before.size:,} training faces before the removal after epoch {cut.epoch}{where}. M1 is"
-                    " the mean of all losses, M2 the mean of those above M1; the threshold lies above M2."
-                    f" The {cut.removed:,} faces that went are beyond it. The counts are on a logarithmic scale,"
-                    " since the far mode is small.",
-                    histogram(before, cut, top, f"before the removal, epoch {cut.epoch}"),
+                    f"{what} of the {before.size:,} training faces before the removal after epoch {cut.epoch}{where}. "
+                    f"{numbers} The {cut.removed:,} faces that went are beyond the threshold. The counts are on a logarithmic "
+                    "scale, since the far mode is small.",
+                    histogram(before, cut, span, f"before the removal, epoch {cut.epoch}"),
                 ),
                 Plate(
                     _stem("09_losses_after", number, conditions),
                     "Figure 9",
-                    f"Losses of the {after.size:,} faces that stayed{where}, on the same scale.",
-                    histogram(after, cut, top, "after the removal"),
+                    f"{what} of the {after.size:,} faces that stayed{where}, on the same scale.",
+                    histogram(after, cut, span, "after the removal"),
                 ),
             ]
             break

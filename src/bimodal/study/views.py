@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bimodal.data.manifest import COLUMNS, FILE, Manifest
 from bimodal.emotions import CODES, NAMES
@@ -45,8 +46,10 @@ def write_view(source: Manifest, table: pd.DataFrame, folder: Path) -> None:
         table.to_csv(new / FILE, index=False, columns=list(COLUMNS))
 
 
-def with_wrong_labels(table: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
-    """Give a share of the training faces another label, each of the others with the same chance.
+def with_wrong_labels(
+    table: pd.DataFrame, share: float, seed: int, confusions: NDArray[np.float64] | None = None
+) -> pd.DataFrame:
+    """Give a share of the training faces another label, each of the others with the same chance or as confused.
 
     What a face was called before stands in `original_label`, and in `true_label` unless the truth is known already.
 
@@ -54,6 +57,7 @@ def with_wrong_labels(table: pd.DataFrame, share: float, seed: int) -> pd.DataFr
         table: of a manifest.
         share: 0 to 1, of the training faces; rounded to whole faces.
         seed: of which faces, and which labels.
+        confusions: (7,7), a row for each emotion: how often it is taken for each other; its own entry is ignored.
 
     Raises:
         InputError: all faces show the same emotion.
@@ -72,9 +76,15 @@ def with_wrong_labels(table: pd.DataFrame, share: float, seed: int) -> pd.DataFr
         )
     rows = np.flatnonzero(table["split"].to_numpy() == "train")
     chosen = np.sort(random.permutation(rows)[: round(share * len(rows))])
-    position = np.searchsorted(classes, labels[chosen])
     new = labels.copy()
-    new[chosen] = classes[(position + random.integers(1, len(classes), len(chosen))) % len(classes)]
+    if confusions is None:
+        position = np.searchsorted(classes, labels[chosen])
+        new[chosen] = classes[(position + random.integers(1, len(classes), len(chosen))) % len(classes)]
+    else:
+        chances = confusions * (1 - np.eye(len(NAMES)))
+        for row in chosen:
+            chance = chances[labels[row]]
+            new[row] = random.choice(len(NAMES), p=chance / chance.sum())
     result = table.assign(label=np.array(NAMES)[new])
     result["true_label"] = np.where(table["true_label"] == "", table["label"], table["true_label"])
     original = table["original_label"].to_numpy(dtype=object).copy()

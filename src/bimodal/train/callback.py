@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from lightning_utilities.core.apply_func import apply_to_collection
 from numpy.typing import NDArray
+from scipy.special import softmax
 from torch import Tensor, distributed
 from torch.utils.data import DataLoader, DistributedSampler, RandomSampler, SequentialSampler, Subset
 
@@ -16,7 +17,7 @@ from bimodal.removal import RemovalSettings, RemovalStep, Remover
 
 _NO_CLASS_YET = np.iinfo(np.int64).max
 Losses = dict[str, NDArray[Any]]
-"""`index` (n,), `loss` (n,), `label` (n,); `predicted` (n,) and `confidence` (n,) where the step returns logits."""
+"""`index` (n,), `loss` (n,), `label` (n,); `logits` (n,C) where the step returns them."""
 
 
 class BimodalDistributionRemoval(pl.Callback):
@@ -25,7 +26,7 @@ class BimodalDistributionRemoval(pl.Callback):
     It asks two things: each training batch is a mapping with `index` (B,), the position of each example in the
     dataset, and `label` (B,), its class; and `training_step` returns a mapping with `loss` and `sample_loss` (B,), the
     loss of each example, best measured without dropout. If it returns `logits` (B,C) too, what the network thought of a
-    removed example is kept. After each epoch the removal settings decide; from the next epoch on, the training
+    removed example is kept; the rule `two-modes` needs them. After each epoch the removal settings decide; from the next epoch on, the training
     DataLoader is rebuilt without the removed examples. Validation and test are never touched. With several
     processes, all of them see all losses, so they remove what one process would. The state lies in the checkpoint.
 
@@ -100,7 +101,7 @@ class BimodalDistributionRemoval(pl.Callback):
                 f"'loss' and 'sample_loss' (one loss an example); missing: {error}"
             ) from error
         if "logits" in outputs:
-            seen["confidence"], seen["predicted"] = outputs["logits"].detach().float().softmax(dim=1).max(dim=1)
+            seen["logits"] = outputs["logits"].detach().float()
         self._batches.append(seen)  # stays on its device: a copy now would make the device wait
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -119,11 +120,13 @@ class BimodalDistributionRemoval(pl.Callback):
     def _close_epoch(self, losses: Losses) -> RemovalStep | None:
         remover = self.remover
         remover.labels[losses["index"]] = losses["label"]
-        remover.update(losses["index"], losses["loss"])
+        logits = losses.get("logits")
+        remover.update(losses["index"], losses["loss"], logits)
         step = remover.end_epoch()
-        if step is not None and "predicted" in losses:
+        if step is not None and logits is not None:
             for i in np.flatnonzero(np.isin(losses["index"], step.rows)):
-                self.opinions[int(losses["index"][i])] = int(losses["predicted"][i]), float(losses["confidence"][i])
+                said = softmax(logits[i].astype(np.float64))
+                self.opinions[int(losses["index"][i])] = int(said.argmax()), float(said.max())
         return step
 
     def without_removed(self, loader: Any) -> Any:

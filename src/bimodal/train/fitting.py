@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,7 @@ def fit(
     overwrite: bool = False,
     resume: bool = False,
     tell: Callable[[str], None] = print,
+    callbacks: Sequence[pl.Callback] = (),
 ) -> Run:
     """Train a classifier on a data folder and return its run.
 
@@ -91,6 +92,7 @@ def fit(
         resume: go on from the last finished epoch of the run that is there, to the same end as if it had never been
             interrupted (on a CPU bit for bit).
         tell: takes the lines that say how it goes.
+        callbacks: further ones of Lightning's, after ours.
 
     Raises:
         InputError: if data, settings or run cannot be used, or the loss stops being finite.
@@ -128,14 +130,14 @@ def fit(
     removal = BimodalDistributionRemoval(settings.removal)
     history = History(out, removal, tell)
     keeper = KeepState(out, settings.keep, identity_of(settings, manifest.fingerprint))
-    module = EmotionModule(model, settings.lr, settings.schedule, settings.seed)
+    module = EmotionModule(model, settings.lr, settings.schedule, settings.seed, settings.augment == "fast")
     if settings.losses == "clean":
         removal.measure = _clean_pass(module, faces)
     state = out / STATE
     goes_on = resume and state.is_file()
     if goes_on:
         check_state(state, keeper.identity)
-    trainer = _build_trainer(out, settings, hardware, [_epoch_for(faces), removal, history, keeper])
+    trainer = _build_trainer(out, settings, hardware, [_epoch_for(faces), removal, history, keeper, *callbacks])
     keep_freed_memory()
     try:
         with warnings.catch_warnings():
@@ -245,14 +247,12 @@ def _clean_pass(module: EmotionModule, faces: FaceData) -> Callable[[NDArray[np.
         logits = predict_logits(module, faces.rows_loader(rows), module.device)
         module.train()
         labels = torch.from_numpy(faces.manifest.labels[rows])
-        confidence, predicted = logits.softmax(dim=1).max(dim=1)
         loss = cross_entropy(logits, labels, reduction="none")
         return {
             "index": rows,
             "label": labels.numpy(),
             "loss": loss.numpy(),
-            "predicted": predicted.numpy(),
-            "confidence": confidence.numpy(),
+            "logits": logits.numpy(),
         }
 
     return measure

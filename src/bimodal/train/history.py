@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import pandas as pd
 
 from bimodal.files import write_atomically
+from bimodal.removal import RemovalStep
 from bimodal.train.callback import BimodalDistributionRemoval
 
 
@@ -77,13 +79,21 @@ class History(pl.Callback):
             f"epoch {epoch:>3}/{trainer.max_epochs}  train loss {row['train_loss']:.3f}  val loss {val['val_loss']:.3f}"
             f"  val accuracy {val['val_accuracy']:.3f}  faces {row['examples']}"
         )
-        for step in self.removal.remover.steps:
-            if step.epoch == epoch:
-                guard = f", {step.spared} more spared by the guards" if step.spared else ""
-                self.tell(f"  removed {len(step.rows)} faces with a loss beyond {step.threshold:.3f}{guard}")
+        removals = [step for step in self.removal.remover.steps if step.epoch == epoch]
+        if epoch in self.removal.remover.looked and not removals:
+            self.tell("  the rule of removal looked, and found nobody to remove")
+        for removal in removals:
+            guard = f", {removal.spared} more spared by the guards" if removal.spared else ""
+            self.tell(f"  removed {len(removal.rows)} faces with {_beyond(removal)}{guard}")
 
     def state_dict(self) -> dict[str, Any]:
         return {"epochs": self.epochs, "steps": self.steps, "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.epochs, self.steps, self.seconds = (list(state_dict[key]) for key in ("epochs", "steps", "seconds"))
+
+
+def _beyond(step: RemovalStep) -> str:
+    if step.rule == "two-modes":
+        return f"odds of more than {np.exp(step.threshold):.2f} to 1 against their label"
+    return f"a loss beyond {step.threshold:.3f}"

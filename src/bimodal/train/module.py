@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
+from bimodal.data.batch_augment import augment_batch
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.models import EmotionClassifier
@@ -28,18 +29,27 @@ class EmotionModule(pl.LightningModule):
         model: the classifier.
         lr: learning rate of Adam; the paper's is 1e-4.
         schedule: `constant` as in the paper, or `cycle`: see `learning_rate_factor`.
-        seed: of dropout, together with the step.
+        seed: of dropout and augmentation, together with the step.
+        augment: whether to augment each training batch here (`augment_batch`).
 
     Raises:
         InputError: from a step whose loss is not finite.
     """
 
-    def __init__(self, model: EmotionClassifier, lr: float = 1e-4, schedule: str = "constant", seed: int = 0) -> None:
+    def __init__(
+        self,
+        model: EmotionClassifier,
+        lr: float = 1e-4,
+        schedule: str = "constant",
+        seed: int = 0,
+        augment: bool = False,
+    ) -> None:
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)
         self.lr = lr
         self.schedule = schedule
         self.seed = seed
+        self.augment = augment
         self.val_loss = MeanMetric()
         self.val_accuracy = MulticlassAccuracy(len(NAMES), average="micro")
 
@@ -48,7 +58,7 @@ class EmotionModule(pl.LightningModule):
         return logits
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        # Dropout depends on (seed, step, process) alone: a resumed run draws what an uninterrupted one would.
+        # Dropout, and augmentation here, depend on (seed, step, process) alone: a resumed run draws what an uninterrupted one would.
         seed = np.random.SeedSequence((self.seed, self.global_step, self.global_rank)).generate_state(1)[0]
         torch.manual_seed(int(seed))
 
@@ -56,7 +66,8 @@ class EmotionModule(pl.LightningModule):
         labels = batch["label"]
         # Batch norm has no statistics of a single face (the last batch of an epoch may be one): use the running ones.
         self.model.backbone.train(len(labels) > 1)
-        features = self.model.backbone(batch["image"])  # (B,F)
+        images = augment_batch(batch["image"]) if self.augment else batch["image"]
+        features = self.model.backbone(images)  # (B,F)
         self.model.backbone.train()
         loss = cross_entropy(self.model.head(features), labels)
         if not torch.isfinite(loss):

@@ -130,10 +130,12 @@ def removed_table(manifest: Manifest, remover: Remover, opinions: Mapping[int, t
         "threshold",
         "predicted",
         "confidence",
+        "probability",
     ]
     records: list[tuple[Any, ...]] = []
     for step in remover.steps:
-        for row, loss in zip(step.rows.tolist(), step.losses.tolist(), strict=True):
+        details = zip(step.rows.tolist(), step.losses.tolist(), step.probabilities.tolist(), strict=True)
+        for row, loss, probability in details:
             predicted, confidence = opinions.get(row, (None, None))
             records.append(
                 (
@@ -150,6 +152,7 @@ def removed_table(manifest: Manifest, remover: Remover, opinions: Mapping[int, t
                     step.threshold,
                     "" if predicted is None else NAMES[predicted],
                     confidence,
+                    probability,
                 )
             )
     return pd.DataFrame(records, columns=columns)
@@ -168,6 +171,7 @@ def _write_losses(out: Path, removal: BimodalDistributionRemoval) -> None:
         "mean": remover.ledger.mean[rows],
         "count": remover.ledger.count[rows],
         "kept": remover.kept[rows],
+        **({} if remover.ledger.beliefs is None else {"beliefs": remover.ledger.beliefs[rows]}),
         "before": before[rows],
         "after": after[rows],
     }

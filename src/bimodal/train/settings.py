@@ -16,7 +16,7 @@ from bimodal.removal.settings import preset as removal_preset
 
 Keep = Literal["best", "last"]
 Schedule = Literal["constant", "cycle"]
-Augmentation = Literal["paper", "none"]
+Augmentation = Literal["paper", "fast", "none"]
 LossSource = Literal["training", "clean"]
 Precision = Literal["auto", "32", "bf16"]
 _MAX_BYTES = 2**20
@@ -43,7 +43,9 @@ class TrainSettings:
     hidden: int = option(512, "width of the head's hidden layer")
     dropout_features: float = option(0.6, "dropout before the head's first layer")
     dropout_hidden: float = option(0.8, "dropout before the head's second layer")
-    augment: Augmentation = option("paper", "paper (its seven operations) or none")
+    augment: Augmentation = option(
+        "paper", "paper (its seven operations), fast (five of them, a whole batch at once: for small pictures) or none"
+    )
     epochs: int = option(31, "passes over the training faces")
     batch_size: int = option(64, "faces a step, over all devices")
     lr: float = option(1e-4, "learning rate of Adam")

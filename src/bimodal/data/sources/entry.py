@@ -20,6 +20,7 @@ class Entry:
         original_label: another label that it bore before, or `""`.
         true_label: what it is known to show, an emotion or `no face`, or `""` where nobody knows.
         second_opinion: what somebody else says of it (FERPlus), or `""`.
+        votes: how many said what, as `neutral:6 sadness:4`, or `""`.
         content: the file, or the pixels, uint8 (H, W), where the source is one large table.
     """
 
@@ -31,6 +32,7 @@ class Entry:
     original_label: str = ""
     true_label: str = ""
     second_opinion: str = ""
+    votes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

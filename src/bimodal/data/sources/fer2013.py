@@ -51,7 +51,7 @@ def read_fer2013(path: Path, votes: Path | None = None, ferplus: bool = False) -
     """
     if ferplus and votes is None:
         raise InputError("--label-from ferplus needs the votes: give --votes fer2013new.csv")
-    majorities = _majorities(votes) if votes else None
+    opinions = _opinions(votes) if votes else None
     entries: list[Entry] = []
     problems: list[Problem] = []
     row = -1
@@ -63,20 +63,20 @@ def read_fer2013(path: Path, votes: Path | None = None, ferplus: bool = False) -
         if not (emotion.strip().isdecimal() and int(emotion) < len(CODES)):
             raise InputError(f"{path}, row {row + 1}: unknown emotion {emotion!r}; expected 0 to {len(CODES) - 1}")
         own = CODES[int(emotion)]
-        second = ""
-        if majorities is not None:
-            if row >= len(majorities) or majorities[row][0] != usage.strip().casefold():
+        second, counts = "", ""
+        if opinions is not None:
+            if row >= len(opinions) or opinions[row][0] != usage.strip().casefold():
                 raise InputError(f"{votes} does not belong to {path}: they differ at row {row + 1}")
-            second = majorities[row][1]
+            _, second, counts = opinions[row]
         picture = _parse(pixels)
         if picture is None:
             detail = f"row {row + 1}: expected {SIDE * SIDE} numbers from 0 to 255"
             problems.append(Problem(name, split, "unreadable", detail, "left out"))
             continue
         label, original = (second, own) if ferplus else (own, "")
-        entries.append(Entry(name, label, split, picture, original_label=original, second_opinion=second))
-    if majorities is not None and len(majorities) != row + 1:
-        raise InputError(f"{votes} does not belong to {path}: {len(majorities)} rows of votes for {row + 1} pictures")
+        entries.append(Entry(name, label, split, picture, original_label=original, second_opinion=second, votes=counts))
+    if opinions is not None and len(opinions) != row + 1:
+        raise InputError(f"{votes} does not belong to {path}: {len(opinions)} rows of votes for {row + 1} pictures")
     if not entries:
         raise InputError(f"{path} holds no pictures")
     drop = dict.fromkeys(("contempt", "unknown", "NF", "undecided"), "drop") if ferplus else {}
@@ -94,13 +94,46 @@ def majority(votes: NDArray[np.int64]) -> list[str]:
     return [VOTES[k] if clear else "undecided" for k, clear in zip(votes.argmax(axis=1), alone, strict=True)]
 
 
-def _majorities(path: Path) -> list[tuple[str, str]]:
+def votes_in_words(votes: NDArray[np.int64]) -> list[str]:
+    """Return how many taggers said what, row by row, the most frequent first; `read_votes` is the way back.
+
+    >>> votes_in_words(np.array([[4, 0, 0, 6, 0, 0, 0, 0, 0, 0]]))
+    ['sadness:6 neutral:4']
+    """
+    order = np.argsort(-votes, axis=1, kind="stable")
+    return [
+        " ".join(f"{VOTES[k]}:{row[k]}" for k in ranks if row[k])
+        for row, ranks in zip(votes.tolist(), order.tolist(), strict=True)
+    ]
+
+
+def read_votes(text: str) -> dict[str, int]:
+    """Read `votes_in_words`.
+
+    Raises:
+        InputError: it is something else.
+
+    >>> read_votes("sadness:6 neutral:4")
+    {'sadness': 6, 'neutral': 4}
+    """
+    votes = {}
+    for part in text.split():
+        name, _, count = part.partition(":")
+        if name not in VOTES or not count.isdecimal():
+            raise InputError(f"expected votes such as 'sadness:6 neutral:4', got {text!r}")
+        votes[name] = int(count)
+    return votes
+
+
+def _opinions(path: Path) -> list[tuple[str, str, str]]:
+    """Return Usage, majority and votes of each row."""
     frame = read_table(path, ("Usage", *VOTES))
     try:
         votes = frame[list(VOTES)].astype("int64").to_numpy()
     except (ValueError, OverflowError) as error:
         raise InputError(f"{path}: expected whole numbers of votes: {error}") from error
-    return list(zip(frame["Usage"].str.strip().str.casefold(), majority(votes), strict=True))
+    usage = frame["Usage"].str.strip().str.casefold()
+    return list(zip(usage, majority(votes), votes_in_words(votes), strict=True))
 
 
 def _parse(pixels: str) -> NDArray[np.uint8] | None:

@@ -1,0 +1,277 @@
+"""The rule that adapts: are there wrong labels at all, how many, and which; from what the network said while it trained.
+
+Theory, sources and what was measured: docs/removal.md, docs/results/label-noise.md.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq, minimize_scalar
+from scipy.special import expit, log_softmax
+from scipy.stats import chi2, norm
+
+from bimodal.errors import InputError
+from bimodal.removal.rules import Cut
+
+CONTRADICTED = 0.5
+"""A label is contradicted if the odds of another are above e to this: 1.65 to 1."""
+RIGHT, RIGHT_AT_MOST = 0.15, 0.18
+"""Share of right labels that are contradicted all the same: usual, and the most that clean sets showed."""
+NEVER_SEEN = 0.85
+"""Share of the contradicted among labels that were trained on and are wrong, by that among labels never given."""
+STRAY_AT_MOST = 0.01
+"""Share of labels that may have nothing to do with their pictures in a set that counts as clean."""
+MOST = 0.6
+"""More wrong labels than this no estimate can claim."""
+RARE = 0.5
+"""An emotion is rare if it has fewer examples than this, by the mean of all emotions."""
+
+
+@dataclass(frozen=True, eq=False)
+class TwoModes:
+    """What `two_modes` found about N examples.
+
+    Attributes:
+        found: whether there is a second mode, that of the wrong labels, at all.
+        share: the estimated share of wrong labels; 0 where there is no second mode.
+        score: (N,), log odds of the best other class against the label; above 0 the network leans to the other.
+        probability: (N,), 0 to 1, that the label is wrong; by `share` of 0, the chance that the tests overlooked it.
+        threshold: the score from which labels are called wrong; infinity if none is.
+        remove: (N,) bool, those called wrong.
+        suggested: (N,), the class that the network would give instead: its best other than the label.
+        confidence: (N,), the network's probability of that class.
+        contradicted: the share of labels with a score above `CONTRADICTED`.
+        p_contradicted: chance of so many, were at most `RIGHT_AT_MOST` of the right ones contradicted.
+        stray: the share of labels that have nothing to do with their pictures.
+        p_stray: chance of a fit so much better with them, were they at most `STRAY_AT_MOST`.
+    """
+
+    found: bool
+    share: float
+    score: NDArray[np.float64]
+    probability: NDArray[np.float64]
+    threshold: float
+    remove: NDArray[np.bool_]
+    suggested: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    contradicted: float
+    p_contradicted: float
+    stray: float
+    p_stray: float
+
+
+def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05) -> TwoModes:
+    """Decide whether there are wrong labels, estimate how many, and say of each how probably it is one.
+
+    Args:
+        beliefs: (N,C), what the network said of each example while it trained: its probabilities, averaged over the
+            epochs (`LossLedger.beliefs`). They may be unnormalised, but are positive and finite.
+        labels: (N,), the given classes, 0 to C - 1.
+        error: chance to find a second mode where there is none, 0 to 1; half of it goes to each of the two tests.
+
+    Raises:
+        InputError: for arrays that do not fit, classes that do not exist, or beliefs that are no probabilities.
+
+    >>> random = np.random.default_rng(0)
+    >>> true = random.integers(0, 3, 400)
+    >>> labels = np.where(np.arange(400) < 80, (true + 1) % 3, true)  # one in five is wrong
+    >>> beliefs = np.exp(3 * np.eye(3)[true] + random.normal(size=(400, 3)))
+    >>> result = two_modes(beliefs, labels)
+    >>> result.found, round(result.share, 1), bool(result.remove[:80].mean() > 0.8)
+    (True, 0.2, True)
+    """
+    logs, labels = _checked(beliefs, labels)
+    if not 0 < error < 1:
+        raise InputError(f"error must lie between 0 and 1, got {error}")
+    count = len(labels)
+    every = _all_scores(logs)
+    score = every[np.arange(count), labels]
+    suggested, confidence = _best_other(logs, labels)
+    contradicted = float((score > CONTRADICTED).mean())
+    p_contradicted = float(
+        norm.sf((contradicted - RIGHT_AT_MOST) / np.sqrt(RIGHT_AT_MOST * (1 - RIGHT_AT_MOST) / count))
+    )
+    stray, p_stray = _stray(logs, labels)
+    found = min(p_contradicted, p_stray) < error / 2
+    share = min(max(_share(every, labels, contradicted), stray, 0.5 / count), MOST)
+    probability = _curve(score, share, contradicted)
+    if not found:
+        chance = error * probability  # what is left of it: that the tests have overlooked a second mode
+        nothing = np.zeros(count, dtype=bool)
+        return TwoModes(
+            False,
+            0.0,
+            score,
+            chance,
+            np.inf,
+            nothing,
+            suggested,
+            confidence,
+            contradicted,
+            p_contradicted,
+            stray,
+            p_stray,
+        )
+    order = np.argsort(-score, kind="stable")
+    threshold = float(score[order[_best_count(probability[order], share * count) - 1]])
+    remove = (score >= threshold) & ~_only_rare(logs, labels)
+    remove = _spare_the_rare(remove, score, labels, logs.shape[1])
+    return TwoModes(
+        True,
+        share,
+        score,
+        probability,
+        threshold,
+        remove,
+        suggested,
+        confidence,
+        contradicted,
+        p_contradicted,
+        stray,
+        p_stray,
+    )
+
+
+def cut_between_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05) -> Cut:
+    """Return `two_modes` as the other rules say it; the threshold is one of log odds. Arguments and errors: the same."""
+    result = two_modes(beliefs, labels, error)
+    nan = float("nan")
+    return Cut("two-modes", nan, nan, nan, result.threshold, result.remove, result.score, result.probability)
+
+
+def log_odds(beliefs: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+    """Return the log odds of the best other class against the label, (N,): the score that ranks wrong labels.
+
+    Args and errors: as `two_modes`.
+
+    >>> log_odds([[0.2, 0.8], [0.5, 0.5]], [0, 1]).round(2).tolist()
+    [1.39, 0.0]
+    """
+    logs, labels = _checked(beliefs, labels)
+    return np.asarray(_all_scores(logs)[np.arange(len(labels)), labels])
+
+
+def _checked(beliefs: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    beliefs, labels = np.asarray(beliefs, dtype=np.float64), np.asarray(labels)
+    if beliefs.ndim != 2 or beliefs.shape[1] < 2 or labels.shape != beliefs.shape[:1] or not len(labels):
+        raise InputError(
+            f"expected probabilities of at least two classes and a label for each example, got shapes {beliefs.shape} and "
+            f"{labels.shape}"
+        )
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= beliefs.shape[1]:
+        raise InputError(f"labels must be whole numbers from 0 to {beliefs.shape[1] - 1}")
+    if not np.isfinite(beliefs).all() or (beliefs < 0).any() or not (beliefs.sum(axis=1) > 0).all():
+        raise InputError("probabilities must be finite, none below 0, and not all 0 for an example")
+    logs = np.log(np.maximum(beliefs / beliefs.sum(axis=1, keepdims=True), 1e-12))
+    return logs, labels.astype(np.int64)
+
+
+def _best_other(logs: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    others = np.where(np.arange(logs.shape[1]) == labels[:, None], -np.inf, logs)
+    best = others.argmax(axis=1)
+    return best, np.exp(others[np.arange(len(labels)), best])
+
+
+def _all_scores(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (N,C): the score that each example would have under each label."""
+    ranked = np.sort(logs, axis=1)
+    first, second = ranked[:, -1:], ranked[:, -2:-1]
+    return np.asarray(np.where(logs == first, second, first) - logs)
+
+
+def _share(every: NDArray[np.float64], labels: NDArray[np.int64], contradicted: float) -> float:
+    """Estimate the share of wrong labels from that of the contradicted.
+
+    contradicted = (1 - share) · RIGHT + share · (what wrong labels would be), and that is known from labels never given.
+    """
+    given = np.arange(every.shape[1]) == labels[:, None]
+    of_wrong = NEVER_SEEN * float((every[~given] > CONTRADICTED).mean())
+    return (contradicted - RIGHT) / max(of_wrong - RIGHT, 0.05)
+
+
+def _stray(logs: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Return the share of labels that have nothing to do with the network's belief, and the test that there are any.
+
+    The likelihood of a label is (1 - share) · q + share · (1 - q) / (C - 1), where q is the belief sharpened by a
+    temperature; the share and the temperature are fitted. The test is a likelihood ratio against `STRAY_AT_MOST`; at
+    the edge of the hypothesis its statistic is half 0, half chi squared with one degree of freedom.
+    """
+    rows, classes = np.arange(len(labels)), logs.shape[1]
+
+    def likelihoods(temperature: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        q = np.exp(log_softmax(logs / np.exp(temperature), axis=1)[rows, labels])
+        return q, (1 - q) / (classes - 1)
+
+    def loss(temperature: float, share: float | None) -> float:
+        q, stray = likelihoods(temperature)
+        share = _mixing(q, stray) if share is None else share
+        return -float(np.log((1 - share) * q + share * stray + 1e-300).sum())
+
+    bounds = (np.log(0.1), np.log(3.0))
+    free = minimize_scalar(loss, args=(None,), bounds=bounds, method="bounded")
+    share = _mixing(*likelihoods(free.x))
+    if share <= STRAY_AT_MOST:
+        return share, 1.0
+    clean = minimize_scalar(loss, args=(STRAY_AT_MOST,), bounds=bounds, method="bounded")
+    return share, 0.5 * float(chi2.sf(max(2 * (clean.fun - free.fun), 0.0), df=1))
+
+
+def _mixing(q: NDArray[np.float64], stray: NDArray[np.float64]) -> float:
+    """Return the share that makes the mixture of two known likelihoods most likely; the likelihood is concave in it."""
+    difference = stray - q
+
+    def slope(share: float) -> float:
+        return float((difference / (q + share * difference + 1e-300)).sum())
+
+    if slope(0.0) <= 0:
+        return 0.0
+    return MOST if slope(MOST) >= 0 else float(brentq(slope, 0.0, MOST, xtol=1e-6))
+
+
+def _curve(score: NDArray[np.float64], share: float, contradicted: float) -> NDArray[np.float64]:
+    """Return the logistic curve in the score on which the wrong add up to `share`, and, among the contradicted, to theirs.
+
+    Theirs is what is left of the contradicted without the right ones that are always among them.
+    """
+    above = contradicted - RIGHT * (1 - share)
+    above = min(max(above, 0.3 * share), 0.95 * share, 0.95 * contradicted)
+
+    def at(slope: float) -> NDArray[np.float64]:
+        middle = brentq(lambda middle: float(expit(slope * (score - middle)).mean()) - share, -500.0, 500.0)
+        return np.asarray(expit(slope * (score - middle)))
+
+    def excess(log_slope: float) -> float:
+        return float(at(np.exp(log_slope))[score > CONTRADICTED].sum()) / len(score) - above
+
+    low, high = np.log(0.2), np.log(12.0)
+    if excess(low) >= 0:
+        return at(np.exp(low))
+    if excess(high) <= 0:
+        return at(np.exp(high))
+    return at(np.exp(brentq(excess, low, high)))
+
+
+def _best_count(descending: NDArray[np.float64], wrong: float) -> int:
+    """Return how many of the first to call wrong, so that the expected F1 is highest."""
+    counts = np.arange(1, len(descending) + 1)
+    return int(counts[np.argmax(2 * np.cumsum(descending) / (counts + wrong))])
+
+
+def _only_rare(logs: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return the examples that are contradicted only because their class is rare: not if all were equally frequent."""
+    level = logs - np.log(np.exp(logs).mean(axis=0))
+    return np.asarray(_all_scores(level)[np.arange(len(labels)), labels] <= 0)
+
+
+def _spare_the_rare(
+    remove: NDArray[np.bool_], score: NDArray[np.float64], labels: NDArray[np.int64], classes: int
+) -> NDArray[np.bool_]:
+    """Let no rare class lose more than half of its examples: of it the network knows least."""
+    sizes = np.bincount(labels, minlength=classes)
+    result = remove.copy()
+    for rare in np.flatnonzero((sizes > 0) & (sizes < RARE * sizes[sizes > 0].mean())):
+        gone = np.flatnonzero(remove & (labels == rare))
+        lowest_first = gone[np.argsort(score[gone], kind="stable")]
+        result[lowest_first[: max(len(gone) - sizes[rare] // 2, 0)]] = False
+    return result

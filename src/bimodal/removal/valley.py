@@ -1,0 +1,82 @@
+"""Two modes that can be seen: Silverman's test for more than one mode, and the valley between the two."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from bimodal.errors import InputError
+
+_GRID, _DRAWS, _STEPS, _SEED = 512, 200, 20, 0
+
+
+def valley(values: NDArray[np.floating], error: float = 0.05) -> float:
+    """Return the lowest point between two modes; infinity where the values have only one.
+
+    Silverman, "Using kernel density estimates to investigate multimodality", 1981: the more a density must be smoothed
+    until it has a single mode, the less it has one. How much is usual is found by a smoothed bootstrap from that single
+    mode. The test is conservative.
+
+    Args:
+        values: (N,), finite.
+        error: chance to find two modes where there is one, 0 to 1.
+
+    Raises:
+        InputError: for no values, or some that are not finite.
+
+    >>> random = np.random.default_rng(0)
+    >>> valley(random.normal(size=500))
+    inf
+    >>> 1 < valley(np.r_[random.normal(size=500), random.normal(5, 1, 200)]) < 4
+    True
+    """
+    numbers: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
+    if numbers.ndim != 1 or numbers.size == 0 or not np.isfinite(numbers).all():
+        raise InputError(f"expected finite values, one for each example, got an array of shape {numbers.shape}")
+    deviation = float(numbers.std())
+    if deviation == 0:
+        return float("inf")
+    critical = _critical_width(numbers)
+    random = np.random.default_rng(_SEED)
+    shrink = 1 / np.sqrt(1 + (critical / deviation) ** 2)  # so that the draws have the variance of the numbers
+    wider = 0
+    for _ in range(_DRAWS):
+        drawn = random.choice(numbers, numbers.size) + critical * random.normal(size=numbers.size)
+        wider += _modes(*_histogram(numbers.mean() + shrink * (drawn - numbers.mean())), critical) > 1
+    if (wider + 1) / (_DRAWS + 1) >= error:
+        return float("inf")
+    counts, centres = _histogram(numbers)
+    density = _smooth(counts, centres, 0.98 * critical)  # just less than what makes them one
+    peaks = _peaks(density)
+    low, high = sorted(peaks[np.argsort(density[peaks])[-2:]])
+    return float(centres[low + int(density[low : high + 1].argmin())])
+
+
+def _critical_width(values: NDArray[np.float64]) -> float:
+    """Return the least width of the kernel with which the density has one mode."""
+    counts, centres = _histogram(values)
+    low, high = 0.0, 2 * float(values.std())
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _modes(counts, centres, middle) > 1 else (low, middle)
+    return high
+
+
+def _histogram(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    margin = 3 * float(values.std())
+    counts, edges = np.histogram(values, _GRID, (values.min() - margin, values.max() + margin))
+    return counts.astype(np.float64), (edges[1:] + edges[:-1]) / 2
+
+
+def _smooth(counts: NDArray[np.float64], centres: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    return np.asarray(gaussian_filter1d(counts, max(width / (centres[1] - centres[0]), 1e-3), truncate=6))
+
+
+def _modes(counts: NDArray[np.float64], centres: NDArray[np.float64], width: float) -> int:
+    return len(_peaks(_smooth(counts, centres, width)))
+
+
+def _peaks(density: NDArray[np.float64]) -> NDArray[np.intp]:
+    tiny = 1e-9 * density.max()
+    rising = np.diff(np.r_[0.0, density]) > tiny
+    falling = np.diff(np.r_[density, 0.0]) < -tiny
+    return np.flatnonzero(rising & falling)

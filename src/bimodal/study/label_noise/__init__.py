@@ -1,0 +1,1 @@
+"""The label-noise study: who finds wrong labels best, at what cost, and whether removing them helps."""
