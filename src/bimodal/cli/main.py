@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from bimodal.cli import compare, demo, draw, evaluate, prepare, report, reproduce, train
+from bimodal.cli import audit, compare, demo, draw, evaluate, prepare, report, reproduce, train
 from bimodal.errors import InputError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ _commands = (
     demo.demo,
     draw.draw,
     prepare.prepare,
+    audit.audit,
     train.train,
     evaluate.evaluate,
     compare.compare,

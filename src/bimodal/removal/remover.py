@@ -122,7 +122,8 @@ class Remover:
                     "the rule two-modes needs what the network said of each example: give update the logits, too; in a "
                     "LightningModule, return 'logits' from training_step"
                 )
-            return cut_between_modes(self.ledger.beliefs[rows], self.labels[rows], self.settings.error)
+            settings = self.settings
+            return cut_between_modes(self.ledger.beliefs[rows], self.labels[rows], settings.error, settings.rare_share)
         losses = self.ledger.last[rows]
         if self.settings.rule == "slade-gedeon":
             return slade_gedeon(losses, self.settings.alpha)

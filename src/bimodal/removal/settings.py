@@ -28,6 +28,7 @@ class RemovalSettings:
     k: float = option(1.0, "wang: remove losses above M2 + k standard deviations of the upper mode")
     alpha: float = option(0.5, "slade-gedeon: remove losses from mean + alpha standard deviations of the upper mode")
     error: float = option(0.05, "two-modes: chance to find wrong labels where there are none")
+    rare_share: float = option(0.5, "two-modes: never call more than this share of a rare emotion wrong")
     start: Start = option(
         "epoch", "when the first step comes: epoch, settled (variance of the losses) or variance (normalised, below)"
     )
@@ -43,6 +44,7 @@ class RemovalSettings:
 
     def __post_init__(self) -> None:
         check_choice("removal", self.rule, get_args(Rule))
+        check_range("removal_rare_share", self.rare_share, 0, 1)
         check_range("removal_error", self.error, 1e-6, 0.5)
         check_choice("removal_start", self.start, get_args(Start))
         check_range("removal_k", self.k, 0, 100)

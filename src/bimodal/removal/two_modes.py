@@ -61,7 +61,7 @@ class TwoModes:
     p_stray: float
 
 
-def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05) -> TwoModes:
+def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_share: float = 0.5) -> TwoModes:
     """Decide whether there are wrong labels, estimate how many, and say of each how probably it is one.
 
     Args:
@@ -69,6 +69,8 @@ def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05) -> Two
             epochs (`LossLedger.beliefs`). They may be unnormalised, but are positive and finite.
         labels: (N,), the given classes, 0 to C - 1.
         error: chance to find a second mode where there is none, 0 to 1; half of it goes to each of the two tests.
+        rare_share: of a rare class (less than half as many examples as the mean class) at most this share is called
+            wrong, 0 to 1: the network knows it too little to tell its right labels from its wrong ones.
 
     Raises:
         InputError: for arrays that do not fit, classes that do not exist, or beliefs that are no probabilities.
@@ -84,6 +86,8 @@ def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05) -> Two
     logs, labels = _checked(beliefs, labels)
     if not 0 < error < 1:
         raise InputError(f"error must lie between 0 and 1, got {error}")
+    if not 0 <= rare_share <= 1:
+        raise InputError(f"rare_share must be from 0 to 1, got {rare_share}")
     count = len(labels)
     every = _all_scores(logs)
     score = every[np.arange(count), labels]
@@ -116,7 +120,7 @@ def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05) -> Two
     order = np.argsort(-score, kind="stable")
     threshold = float(score[order[_best_count(probability[order], share * count) - 1]])
     remove = (score >= threshold) & ~_only_rare(logs, labels)
-    remove = _spare_the_rare(remove, score, labels, logs.shape[1])
+    remove = _spare_the_rare(remove, score, labels, rare_share)
     return TwoModes(
         True,
         share,
@@ -133,9 +137,9 @@ def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05) -> Two
     )
 
 
-def cut_between_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05) -> Cut:
+def cut_between_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_share: float = 0.5) -> Cut:
     """Return `two_modes` as the other rules say it; the threshold is one of log odds. Arguments and errors: the same."""
-    result = two_modes(beliefs, labels, error)
+    result = two_modes(beliefs, labels, error, rare_share)
     nan = float("nan")
     return Cut("two-modes", nan, nan, nan, result.threshold, result.remove, result.score, result.probability)
 
@@ -265,13 +269,13 @@ def _only_rare(logs: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[
 
 
 def _spare_the_rare(
-    remove: NDArray[np.bool_], score: NDArray[np.float64], labels: NDArray[np.int64], classes: int
+    remove: NDArray[np.bool_], score: NDArray[np.float64], labels: NDArray[np.int64], rare_share: float
 ) -> NDArray[np.bool_]:
-    """Let no rare class lose more than half of its examples: of it the network knows least."""
-    sizes = np.bincount(labels, minlength=classes)
+    """Let no rare class lose more than this share of its examples, those with the lowest scores being spared."""
+    sizes = np.bincount(labels)
     result = remove.copy()
     for rare in np.flatnonzero((sizes > 0) & (sizes < RARE * sizes[sizes > 0].mean())):
         gone = np.flatnonzero(remove & (labels == rare))
         lowest_first = gone[np.argsort(score[gone], kind="stable")]
-        result[lowest_first[: max(len(gone) - sizes[rare] // 2, 0)]] = False
+        result[lowest_first[: max(len(gone) - int(rare_share * sizes[rare]), 0)]] = False
     return result

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import get_args
 
 from bimodal.checks import check_choice, check_range
+from bimodal.data.views import percent_of
 from bimodal.errors import InputError
 from bimodal.study.methods import METHODS, Method, choose
 from bimodal.study.protocol import Protocol
-from bimodal.study.views import percent_of
 
 SEEDS, SEEDS_OF_DEAR = 5, 3
 

@@ -7,9 +7,8 @@ from pathlib import PurePosixPath
 import numpy as np
 import pandas as pd
 
-from bimodal.data.look import in_threads
+from bimodal.data.copies import pixel_hashes
 from bimodal.data.manifest import Manifest, read_table
-from bimodal.data.pictures import UnreadableError, decode, pixel_hash, quiet_about_size
 from bimodal.data.sampling import draw_sample
 from bimodal.data.splits import portion
 from bimodal.emotions import NAMES
@@ -33,8 +32,8 @@ def larger_table(
     Raises:
         InputError: without the study's pictures the larger set has no training or validation faces, or is not larger.
     """
-    known = {digest for manifest in own for digest in _pixel_hashes(manifest)}
-    free = np.array([digest not in known for digest in _pixel_hashes(larger)])
+    known = {digest for manifest in own for digest in pixel_hashes(manifest)}
+    free = np.array([digest not in known for digest in pixel_hashes(larger)])
     splits = larger.table["split"].to_numpy().astype(str)
     usable = np.isin(splits, ("train", "val"))
     keep = free & usable
@@ -102,15 +101,3 @@ def _origins(manifest: Manifest) -> list[str]:
         origin = dict(zip(table["image"], table["origin"], strict=True))
     paths = [PurePosixPath(origin.get(image, image)).with_suffix("") for image in manifest.table["image"]]
     return ["/".join(path.parts[-2:]) for path in paths]
-
-
-def _pixel_hashes(manifest: Manifest) -> Sequence[bytes]:
-    def look(row: int) -> bytes:
-        try:
-            return pixel_hash(decode(manifest.path(row)))
-        except UnreadableError as error:
-            raise InputError(f"{manifest.path(row)} cannot be read ({error}); prepare the data anew") from error
-
-    with quiet_about_size():
-        hashes: list[bytes] = in_threads(look, list(range(len(manifest))), lambda items, _what, _n: items, "")
-    return hashes

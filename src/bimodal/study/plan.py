@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 
 from bimodal.data.manifest import Manifest
+from bimodal.data.views import percent_of, view_name, with_wrong_labels, write_view
 from bimodal.study import running
 from bimodal.study.executor import Job
 from bimodal.study.methods import METHODS, Method
 from bimodal.study.options import StudyOptions
 from bimodal.study.protocol import Division
 from bimodal.study.recipes import STAGE_ONE, settings_for
-from bimodal.study.views import percent_of, view_name, with_wrong_labels, write_view
 
 DESCRIPTORS = ("lpq", "phog")
 _WRONG = "-wrong-"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bimodal.classical.features import read_features
 from bimodal.data.cache import decoded
 from bimodal.data.manifest import FILE, SPLITS, Manifest
+from bimodal.data.views import write_view
 from bimodal.files import write_atomically
 from bimodal.study.comparisons import Comparisons, compare_rows
 from bimodal.study.executor import Outcome, open_pool, run_jobs
@@ -23,7 +24,6 @@ from bimodal.study.plan import Cell, cells, cells_on_disk, jobs, write_views
 from bimodal.study.protocol import Fold, divide_by
 from bimodal.study.recipes import QUICK_LARGER, QUICK_LARGER_VAL
 from bimodal.study.results import Study
-from bimodal.study.views import write_view
 from bimodal.train.evaluate import count_unreadable
 from bimodal.train.record import environment_of
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from bimodal.study.views import percent_of
+from bimodal.data.views import percent_of
 
 Faces = Literal["clean", "own", "drawn", "photographs"]
 """`clean`: FER2013 labelled by nearly all of FERPlus's taggers; `own`: FER2013 with its own labels."""
@@ -57,7 +57,7 @@ def all_cells(seeds: int = 3, fer: bool = True, photographs: bool = True) -> lis
     """Return the cells of the whole study, those of the first seed first.
 
     >>> len(all_cells(1)), all_cells(1)[0].name
-    (23, 'clean-891-symmetric-0/seed-0')
+    (24, 'clean-891-symmetric-0/seed-0')
     """
     return [cell for seed in range(seeds) for cell in _of_seed(seed, fer, photographs)]
 
@@ -68,6 +68,7 @@ def _of_seed(seed: int, fer: bool, photographs: bool) -> Iterator[Cell]:
         yield from _grid("clean", LARGE, LARGE_LEVELS, ("symmetric", "confusions"), seed)
         yield Cell("own", LARGE, "own", 0.0, "", seed)
         yield Cell("clean", LARGE, "symmetric", 0.2, RARE, seed)
+        yield Cell("clean", LARGE, "confusions", 0.2, RARE, seed)
     yield from _grid("drawn", SMALL, LEVELS, ("symmetric",), seed)
     if photographs:
         yield Cell("photographs", 0, "own", 0.0, "", seed)

@@ -13,6 +13,8 @@ from bimodal.removal import LossLedger, two_modes, wang
 from bimodal.study.label_noise.evidence import Evidence, mean_margin
 from bimodal.study.label_noise.recipes import REMOVAL_SHARE
 
+CAREFUL_SHARE = 0.1
+"""Of a rare emotion, in the careful variant of ours."""
 RELABEL_MARGIN = 0.2
 """SCN gives another label where its probability is higher by this (Wang et al. 2020, section 3.4)."""
 
@@ -48,7 +50,16 @@ def beliefs_of(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArra
 
 def detect_two_modes(evidence: Evidence) -> Found:
     """Ours."""
-    result = two_modes(beliefs_of(evidence.logits, evidence.labels), evidence.labels)
+    return _two_modes(evidence, 0.5)
+
+
+def detect_carefully(evidence: Evidence) -> Found:
+    """Ours, where hardly any face of a rare emotion may go."""
+    return _two_modes(evidence, CAREFUL_SHARE)
+
+
+def _two_modes(evidence: Evidence, rare_share: float) -> Found:
+    result = two_modes(beliefs_of(evidence.logits, evidence.labels), evidence.labels, rare_share=rare_share)
     return Found(result.score, result.remove, result.suggested, result.probability)
 
 
@@ -145,6 +156,7 @@ def _last_guess(evidence: Evidence) -> NDArray[np.int64]:
 
 DETECTORS: dict[str, Callable[[Evidence], Found]] = {
     "two-modes": detect_two_modes,
+    "two-modes-careful": detect_carefully,
     "wang": detect_wang,
     "wang-repeated": detect_by_rule("wang-repeated"),
     "slade-gedeon": detect_by_rule("slade-gedeon"),

@@ -13,56 +13,56 @@ from bimodal.study.label_noise.recipes import settings_of
 
 RULES = ("two-modes", "wang", "wang-repeated", "slade-gedeon")
 """Rules that remove in a training of their own."""
-REMOVED = ("cleanlab", "scn", "random")
-RELABELLED = ("two-modes", "cleanlab", "scn")
-"""Methods whose removals, and whose labels, are tried in one more training."""
-_NEEDS = {"cleanlab": [fold_file(fold) for fold in range(FOLDS)]}
+AGAIN = (
+    ("cleanlab", False),
+    ("two-modes", True),
+    ("cleanlab", True),
+    ("scn", True),
+    ("scn", False),
+    ("random", False),
+)
+"""Methods that are tried in one more training: without what they would remove, or (True) with the labels they give."""
 
 
 def jobs(study: Path, cells: Sequence[Cell]) -> list[Job]:
     """Return the trainings that have not ended yet, those that others need first.
 
-    What every method needs comes first in all cells, then what costs least for what it says; the set of all faces
-    comes last.
+    One seed comes after the other, so that an interrupted study has whole seeds, and the set of all faces last. Within a
+    seed comes first what says most for its cost.
     """
-    stages: list[tuple[tuple[int, int, int], Job]] = []
-    for cell in cells:
-        for stage, job in _of_cell(study, cell):
-            if not Path(job.arguments["out"]).is_file():
-                stages.append(((stage, 1 if cell.size == 0 and cell.faces == "own" else 0, cell.seed), job))
-    waiting = {job.name for _, job in stages}
-    ordered = [job for _, job in sorted(stages, key=lambda pair: pair[0])]
-    return [_without_done(job, waiting) for job in ordered]
-
-
-def _of_cell(study: Path, cell: Cell) -> list[tuple[int, Job]]:
-    found = [
-        (0, _job(study, cell, PLAIN, trainings.train_plainly, settings_of(cell))),
-        *(
-            (1, _job(study, cell, fold_file(fold), trainings.train_fold, settings_of(cell), fold=fold))
-            for fold in range(FOLDS)
-        ),
-        (5, _job(study, cell, THRESHOLD, trainings.train_threshold, settings_of(cell))),
+    ranked = [
+        ((cell.faces == "own" and cell.size == 0, cell.seed, stage), job)
+        for cell in cells
+        for stage, job in enumerate(_of_cell(study, cell))
+        if not job.arguments["out"].is_file()
     ]
-    for rule in RULES:
-        stage = 2 if rule == "two-modes" else 4
-        found.append((stage, _job(study, cell, f"rule-{rule}.npz", trainings.train_plainly, settings_of(cell, rule))))
-    for relabel, methods in ((False, REMOVED), (True, RELABELLED)):
-        for method in methods:
-            stage = 3 if method in ("two-modes", "cleanlab") else 6
-            name = f"{'labels' if relabel else 'without'}-{method}.npz"
-            job = _job(
-                study,
-                cell,
-                name,
-                trainings.train_again,
-                settings_of(cell),
-                (PLAIN, *_NEEDS.get(method, ())),
-                method=method,
-                relabel=relabel,
-            )
-            found.append((stage, job))
-    return found
+    ordered = [job for _, job in sorted(ranked, key=lambda pair: pair[0])]
+    waiting = {job.name for job in ordered}
+    return [replace(job, needs=tuple(need for need in job.needs if need in waiting)) for job in ordered]
+
+
+def _of_cell(study: Path, cell: Cell) -> list[Job]:
+    settings = settings_of(cell)
+    plain = _job(study, cell, PLAIN, trainings.train_plainly, settings)
+    rules = [_job(study, cell, f"rule-{rule}.npz", trainings.train_plainly, settings_of(cell, rule)) for rule in RULES]
+    if cell.rare:  # only what happens to the rare emotion is asked
+        return [plain, rules[0]]
+    folds = [_job(study, cell, fold_file(fold), trainings.train_fold, settings, fold=fold) for fold in range(FOLDS)]
+    threshold = _job(study, cell, THRESHOLD, trainings.train_threshold, settings)
+    again = [
+        _job(
+            study,
+            cell,
+            f"{'labels' if relabel else 'without'}-{method}.npz",
+            trainings.train_again,
+            settings,
+            (PLAIN, *(map(fold_file, range(FOLDS)) if method == "cleanlab" else ())),
+            method=method,
+            relabel=relabel,
+        )
+        for method, relabel in AGAIN
+    ]
+    return [plain, rules[0], *folds, again[0], again[1], threshold, *rules[1:], *again[2:]]
 
 
 def _job(
@@ -77,7 +77,3 @@ def _job(
         needs=tuple(f"{cell.name}/{Path(need).stem}" for need in needs),
         deep=True,
     )
-
-
-def _without_done(job: Job, waiting: set[str]) -> Job:
-    return replace(job, needs=tuple(need for need in job.needs if need in waiting))

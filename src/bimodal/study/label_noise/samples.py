@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from bimodal.data.manifest import Manifest, read_table
 from bimodal.data.sources.fer2013 import read_votes
+from bimodal.data.views import with_wrong_labels, write_view
 from bimodal.emotions import CODES, NAMES, code_of
 from bimodal.errors import InputError
 from bimodal.files import write_atomically
 from bimodal.study.label_noise.cells import Cell
-from bimodal.study.views import with_wrong_labels, write_view
 
 RIGHT, WRONG, UNDECIDED = 0, 1, -1
 TRUTH = "truth.npy"

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from bimodal.data.manifest import Manifest
+from bimodal.data.views import write_view
 from bimodal.emotions import NAMES
 from bimodal.files import write_atomically
 from bimodal.study.label_noise.detectors import DETECTORS
 from bimodal.study.label_noise.evidence import fold_of, mean_margin, read_evidence
-from bimodal.study.views import write_view
 from bimodal.train.faces import FaceData
 from bimodal.train.fitting import fit
 from bimodal.train.module import EmotionModule

@@ -8,8 +8,8 @@ import pytest
 
 from bimodal.data.cache import decoded
 from bimodal.data.manifest import Manifest
+from bimodal.data.views import with_wrong_labels, write_view
 from bimodal.errors import InputError
-from bimodal.study.views import with_wrong_labels, write_view
 from tests.conftest import write_data
 
 

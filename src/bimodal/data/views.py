@@ -1,5 +1,6 @@
 """Views of a data folder: the same pictures under other splits or labels, without a copy of any."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,13 @@ _CARRIED = ("problems.csv",)
 """What a data folder says beside its manifest that evaluation reads: pictures that could not be read."""
 
 
-def write_view(source: Manifest, table: pd.DataFrame, folder: Path) -> None:
+def write_view(
+    source: Manifest,
+    table: pd.DataFrame,
+    folder: Path,
+    columns: Sequence[str] = COLUMNS,
+    further: Mapping[str, pd.DataFrame] | None = None,
+) -> None:
     """Write a data folder whose pictures are links to another's.
 
     One that is there is left as it is, but for links that lead to where the other folder was before.
@@ -26,6 +33,8 @@ def write_view(source: Manifest, table: pd.DataFrame, folder: Path) -> None:
         source: the manifest of the other folder.
         table: the new manifest's table: rows of the other's, with other splits or labels.
         folder: where to write.
+        columns: of the table, which go into the manifest.
+        further: more tables to write beside it, by the names of their files.
     """
     if (folder / FILE).is_file():
         for link in folder.iterdir():
@@ -43,7 +52,9 @@ def write_view(source: Manifest, table: pd.DataFrame, folder: Path) -> None:
                 cache.mkdir(exist_ok=True)
             if cache.is_dir():
                 (new / ".cache").symlink_to(cache)
-        table.to_csv(new / FILE, index=False, columns=list(COLUMNS))
+        for name, other in (further or {}).items():
+            other.to_csv(new / name, index=False)
+        table.to_csv(new / FILE, index=False, columns=list(columns))
 
 
 def with_wrong_labels(

@@ -1,0 +1,187 @@
+"""An audit from end to end: one training, the list of suspects, the page, and what people decided."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from bimodal.audit.decisions import Cleaned, read_decisions, write_cleaned
+from bimodal.audit.page import write_page
+from bimodal.audit.recipe import audit_settings
+from bimodal.audit.suspects import Suspects, list_suspects
+from bimodal.data.manifest import Manifest
+from bimodal.emotions import NAMES
+from bimodal.errors import InputError
+from bimodal.files import may_replace, write_atomically
+from bimodal.removal import RemovalSettings
+from bimodal.train.fitting import Hardware, fit
+from bimodal.train.predict import load_model, predict
+from bimodal.train.run import PROBABILITIES, Run
+from bimodal.train.settings import TrainSettings
+
+RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, OTHER_SPLITS, CLEANED = (
+    "run", "suspects.csv", "suspects.html", "verdict.json", "proposals.csv", "other-splits.csv", "cleaned",
+)  # fmt: skip
+_OURS = (RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, OTHER_SPLITS, CLEANED)
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What `audit` did.
+
+    Attributes:
+        out: the folder, with `suspects.csv`, `suspects.html`, `proposals.csv`, `verdict.json` and `run/`.
+        suspects: the list.
+        page: the page.
+        cleaned: what the decisions changed; None without decisions.
+        other_splits: the report on validation and test; None if it was not asked for.
+    """
+
+    out: Path
+    suspects: Suspects
+    page: Path
+    cleaned: Cleaned | None
+    other_splits: Path | None
+
+
+def audit(
+    data: Path,
+    out: Path,
+    settings: TrainSettings | None = None,
+    hardware: Hardware | None = None,
+    *,
+    seed: int = 0,
+    decisions: Path | None = None,
+    report_val_and_test: bool = False,
+    overwrite: bool = False,
+    tell: Callable[[str], None] = print,
+) -> Audit:
+    """Find the training labels of a data folder that are probably wrong, by one training.
+
+    The same call goes on where an interrupted one stopped, and a finished training is not repeated: so decisions can be
+    handed in later. Validation and test faces are never touched.
+
+    Args:
+        data: a folder written by `bimodal prepare`.
+        out: the audit's folder, new or an earlier audit of the same faces.
+        settings: the training; by default `audit_settings`, a small network. Removal is switched off.
+        hardware: devices and worker processes.
+        seed: of the default training.
+        decisions: CSV of what people decided, see `read_decisions`; then `out/cleaned` becomes a data folder.
+        report_val_and_test: also write `other-splits.csv`: what the network, which never saw them, says of validation and
+            test faces. A report and no more: whoever cleans a test split by the network under test measures nothing.
+        overwrite: replace an audit that is there.
+        tell: takes the lines that say how it goes.
+
+    Raises:
+        InputError: data, settings or decisions cannot be used, or `out` holds something else.
+    """
+    data, out = Path(data), Path(out)
+    manifest = Manifest.read(data)
+    if settings is None:
+        settings = audit_settings(len(manifest.rows("train")), seed)
+    settings = replace(settings, removal=RemovalSettings(rule="none"))
+    decided = None if decisions is None else read_decisions(decisions, manifest)  # before hours of training
+    _make_room(out, overwrite, decisions)
+    run = _train(manifest, out / RUN, settings, hardware, tell)
+    suspects = list_suspects(run, manifest)
+    write_atomically(out / SUSPECTS, lambda file: suspects.table.to_csv(file, index=False))
+    proposals = _propose(suspects)
+    write_atomically(out / PROPOSALS, lambda file: proposals.to_csv(file, index=False))
+    verdict = json.dumps(_verdict(suspects), indent=1)
+    write_atomically(out / VERDICT, lambda file: file.write_text(verdict + "\n", encoding="utf-8"))
+    write_page(run, manifest, suspects, out / PAGE)
+    others = None
+    if report_val_and_test:
+        others = out / OTHER_SPLITS
+        report = _look_at_other_splits(run, manifest)
+        write_atomically(others, lambda file: report.to_csv(file, index=False))
+    cleaned = None if decided is None else write_cleaned(manifest, decided, out / CLEANED)
+    return Audit(out, suspects, out / PAGE, cleaned, others)
+
+
+def _make_room(out: Path, overwrite: bool, decisions: Path | None) -> None:
+    if overwrite:
+        if decisions is not None and decisions.resolve().is_relative_to(out.resolve()):
+            raise InputError(f"--overwrite would delete {decisions}; move it out of {out}, or leave --overwrite out")
+        may_replace(out, _OURS, marks=(SUSPECTS,))
+        shutil.rmtree(out, ignore_errors=True)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out must be a folder, but {out} is a file")
+    foreign = sorted(path.name for path in out.glob("*") if path.name not in _OURS) if out.is_dir() else []
+    if foreign and not (out / RUN).is_dir():
+        raise InputError(f"{out} holds {foreign[0]!r} and no earlier audit; choose another --out")
+    if decisions is not None and (out / CLEANED).exists():
+        raise InputError(f"{out / CLEANED} is there already; move it away, so that what was decided before is not lost")
+
+
+def _train(
+    manifest: Manifest, folder: Path, settings: TrainSettings, hardware: Hardware | None, tell: Callable[[str], None]
+) -> Run:
+    began = (folder / "config.yaml").is_file()
+    if began and not Run.open(folder).was_trained_on(manifest.fingerprint):
+        raise InputError(f"{folder.parent} holds an audit of other faces or labels; choose another --out")
+    if folder.exists() and not began:
+        shutil.rmtree(folder)  # interrupted before it was a run
+    return fit(manifest.root, folder, settings, hardware, resume=began, tell=tell)
+
+
+def _propose(suspects: Suspects) -> pd.DataFrame:
+    """Return the decisions that the network would take: a file to edit and hand in."""
+    called = suspects.called
+    return pd.DataFrame(
+        {
+            "image": called["image"],
+            "decision": "remove",
+            "label": called["suggested"],
+            "by": "bimodal two-modes",
+            "why": [
+                f"probably wrong ({probability:.2f}); looks {suggested} ({confidence:.2f})"
+                for probability, suggested, confidence in zip(
+                    called["probability"], called["suggested"], called["confidence"], strict=True
+                )
+            ],
+        }
+    )
+
+
+def _verdict(suspects: Suspects) -> dict[str, Any]:
+    """Return what was found on the whole, in plain numbers."""
+    arrays = ("score", "probability", "remove", "suggested", "confidence")
+    numbers = {name: value for name, value in asdict(suspects.modes).items() if name not in arrays}
+    if not np.isfinite(numbers["threshold"]):
+        numbers["threshold"] = None
+    return {"faces": len(suspects.rows), "called_wrong": len(suspects.called), **numbers}
+
+
+def _look_at_other_splits(run: Run, manifest: Manifest) -> pd.DataFrame:
+    """Return what the network says of faces that it has not seen, most doubtful first."""
+    rows = np.concatenate([manifest.rows("val"), manifest.rows("test")])
+    if not len(rows):
+        raise InputError(f"{manifest.root} has no validation or test faces to report on")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    table = predict(load_model(run), manifest, rows, TrainSettings.from_dict(run.config), device)
+    probabilities = table[PROBABILITIES].to_numpy(dtype=np.float64)
+    labels = manifest.labels[rows]
+    everyone = np.arange(len(rows))
+    own = probabilities[everyone, labels]
+    others = probabilities.copy()
+    others[everyone, labels] = -1
+    best = others.argmax(axis=1)
+    result = pd.DataFrame(
+        {
+            "image": table["image"].to_numpy(),
+            "split": manifest.table["split"].to_numpy()[rows],
+            "label": table["label"].to_numpy(),
+            "loss": -np.log(np.maximum(own, 1e-12)).round(4),
+            "suggested": np.array(NAMES, dtype=object)[best],
+            "confidence": others.max(axis=1).round(4),
+        }
+    )
+    return result.iloc[np.argsort(np.log(np.maximum(own, 1e-12)) - np.log(others.max(axis=1)), kind="stable")]

@@ -1,0 +1,26 @@
+"""Which pictures of a data folder are the same, by their pixels."""
+
+from collections.abc import Sequence
+
+from bimodal.data.look import in_threads
+from bimodal.data.manifest import Manifest
+from bimodal.data.pictures import UnreadableError, decode, pixel_hash, quiet_about_size
+from bimodal.errors import InputError
+
+
+def pixel_hashes(manifest: Manifest) -> Sequence[bytes]:
+    """Return a digest of the pixels of each picture, whatever its format.
+
+    Raises:
+        InputError: a picture cannot be read.
+    """
+
+    def look(row: int) -> bytes:
+        try:
+            return pixel_hash(decode(manifest.path(row)))
+        except UnreadableError as error:
+            raise InputError(f"{manifest.path(row)} cannot be read ({error}); prepare the data anew") from error
+
+    with quiet_about_size():
+        hashes: list[bytes] = in_threads(look, list(range(len(manifest))), lambda items, _what, _n: items, "")
+    return hashes
