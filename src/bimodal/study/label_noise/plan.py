@@ -14,6 +14,7 @@ from bimodal.study.label_noise.recipes import settings_of
 RULES = ("two-modes", "wang", "wang-repeated", "slade-gedeon")
 """Rules that remove in a training of their own."""
 AGAIN = (
+    ("two-modes", False),
     ("cleanlab", False),
     ("two-modes", True),
     ("cleanlab", True),
@@ -62,7 +63,7 @@ def _of_cell(study: Path, cell: Cell) -> list[Job]:
         )
         for method, relabel in AGAIN
     ]
-    return [plain, rules[0], *folds, again[0], again[1], threshold, *rules[1:], *again[2:]]
+    return [plain, rules[0], *folds, *again[:3], threshold, *rules[1:], *again[3:]]
 
 
 def _job(
