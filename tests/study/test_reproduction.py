@@ -20,7 +20,8 @@ from bimodal.errors import InputError
 from bimodal.evaluate.metrics import measure
 from bimodal.study import StudyOptions, executor, reproduce
 from bimodal.study.folder import alone
-from bimodal.study.reproduction import Reproduced, Watch
+from bimodal.study.executor import Watch
+from bimodal.study.reproduction import Reproduced
 from bimodal.train.run import PROBABILITIES
 from tests.conftest import Outcome, fails_with_one_line, write_data
 
@@ -309,7 +310,7 @@ def test_what_cannot_be_begun_leaves_nothing(tmp_path: Path) -> None:
 def test_one_call_at_a_time_changes_nothing(cheap: Reproduced, data: Path) -> None:
     folder = cheap.study.folder
     before = (folder / "study.yaml").read_text()
-    with alone(folder), pytest.raises(InputError, match="another call of bimodal reproduce works on"):
+    with alone(folder), pytest.raises(InputError, match="another call of bimodal works on"):
         reproduce(data, folder, StudyOptions(methods=("majority",), quick=True), QUIET)
     assert (folder / "study.yaml").read_text() == before
 

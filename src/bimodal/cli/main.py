@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from bimodal.cli import audit, compare, demo, draw, evaluate, prepare, report, reproduce, train
+from bimodal.cli import audit, compare, demo, draw, evaluate, prepare, report, reproduce, study, train
 from bimodal.errors import InputError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ _commands = (
 )
 for _command in _commands:
     app.command()(_command)
+app.add_typer(study.app, name="study")
 
 
 def run() -> None:

@@ -2,20 +2,12 @@
 
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from bimodal.errors import InputError
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from bimodal.study.executor import Outcome
-    from bimodal.study.reproduction import Watch
 
 
 def reproduce(
@@ -119,12 +111,13 @@ def reproduce(
     )
     from rich.console import Console
 
+    from bimodal.cli.watching import watching
     from bimodal.study.reproduction import reproduce as run
     from bimodal.study.table import tabulate, to_terminal
 
     console = Console(highlight=False)
     try:
-        with _watching(console) as watch:
+        with watching(console) as watch:
             done = run(data, out, options, watch, command=shlex.join(["bimodal", *sys.argv[1:]]))
     except KeyboardInterrupt:
         console.print("\ninterrupted; the same command goes on where it stopped", soft_wrap=True)
@@ -151,46 +144,3 @@ def _files(pairs: list[str]) -> dict[str, str]:
             raise InputError(f"--weights {pair}: there is no file {file}")
         files[name] = str(Path(file).absolute())
     return files
-
-
-@contextmanager
-def _watching(console: "Console") -> Iterator["Watch"]:
-    """Show one bar for the whole study, and a line for each run that ends."""
-    from rich.markup import escape
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    from bimodal.study.reproduction import Watch
-
-    columns: list[Any] = [
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("elapsed"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
-    ]
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("runs", total=None)
-
-        def begin(total: int, done: int) -> None:
-            bar.update(task, total=total, completed=done)
-            if done:
-                bar.console.print(f"{done} of {total} runs have ended before")
-
-        def ended(outcome: "Outcome") -> None:
-            how = f"failed: {outcome.error}" if outcome.error else f"{outcome.seconds:.0f} s"
-            bar.console.print(
-                escape(f"{outcome.job.name}: {how}"), soft_wrap=True, style="red" if outcome.error else ""
-            )
-            if outcome.job.is_run:
-                bar.advance(task)
-
-        yield Watch(lambda line: bar.console.print(escape(line), soft_wrap=True), begin, ended)

@@ -55,6 +55,21 @@ class Outcome:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Who hears how it goes.
+
+    Attributes:
+        tell: takes a line.
+        begin: takes how many runs there are, and how many of them ended before.
+        ended: takes each job as it ends.
+    """
+
+    tell: Callable[[str], None] = print
+    begin: Callable[[int, int], None] = lambda total, done: None
+    ended: Callable[[Outcome], None] = lambda outcome: None
+
+
 class Pool(Protocol):
     """Where jobs run."""
 

@@ -47,7 +47,7 @@ def alone(out: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise InputError(f"another call of bimodal reproduce works on {out}; wait for it, or end it") from None
+            raise InputError(f"another call of bimodal works on {out}; wait for it, or end it") from None
         try:
             yield
         finally:

@@ -1,7 +1,7 @@
 """The paper's table: every method on the same faces, with several seeds, in one call."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from bimodal.data.manifest import FILE, SPLITS, Manifest
 from bimodal.data.views import write_view
 from bimodal.files import write_atomically
 from bimodal.study.comparisons import Comparisons, compare_rows
-from bimodal.study.executor import Outcome, open_pool, run_jobs
+from bimodal.study.executor import Watch, open_pool, run_jobs
 from bimodal.study.folder import PREPARED, alone, begin, origin_of, read_or_prepare
 from bimodal.study.load import load_rows
 from bimodal.study.options import StudyOptions
@@ -26,21 +26,6 @@ from bimodal.study.recipes import QUICK_LARGER, QUICK_LARGER_VAL
 from bimodal.study.results import Study
 from bimodal.train.evaluate import count_unreadable
 from bimodal.train.record import environment_of
-
-
-@dataclass(frozen=True)
-class Watch:
-    """Who hears how it goes.
-
-    Attributes:
-        tell: takes a line.
-        begin: takes how many runs there are, and how many of them ended before.
-        ended: takes each job as it ends.
-    """
-
-    tell: Callable[[str], None] = print
-    begin: Callable[[int, int], None] = lambda total, done: None
-    ended: Callable[[Outcome], None] = lambda outcome: None
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,8 @@ from bimodal.removal.settings import PRESETS as REMOVAL_PRESETS
 from bimodal.removal.settings import RemovalSettings
 from bimodal.removal.settings import preset as removal_preset
 
+TWO_MODES_SHARE = 0.8
+"""Of the epochs, after which the rule `two-modes` looks."""
 Keep = Literal["best", "last"]
 Schedule = Literal["constant", "cycle"]
 Augmentation = Literal["paper", "fast", "none"]
@@ -94,15 +96,15 @@ class TrainSettings:
         """
         check_choice("preset", name, tuple(PRESETS))
         values = PRESETS[name] | dict(changes or {})
-        removal = {**_removal(PRESETS[name].get("removal", {})), **_removal(values.pop("removal", {}))}
+        own = _removal(values.pop("removal", {}))
+        removal = {**_removal(PRESETS[name].get("removal", {})), **own}
         _known(values, cls, "setting")
         _known(removal, RemovalSettings, "removal setting")
         rule = removal.pop("rule", "wang")
-        return cls(
-            preset_name=name,
-            removal=removal_preset(rule, **_numbers(removal, RemovalSettings)),
-            **_numbers(values, cls),
-        )
+        numbers = _numbers(values, cls)
+        if rule == "two-modes" and "epoch" not in own:
+            removal["epoch"] = _late(numbers.get("epochs", cls.epochs))
+        return cls(preset_name=name, removal=removal_preset(rule, **_numbers(removal, RemovalSettings)), **numbers)
 
     @classmethod
     def read(cls, file: Path, changes: Mapping[str, Any] | None = None) -> Self:
@@ -157,6 +159,11 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 """`paper`: the paper's recipe. `small`: for a laptop without a GPU or without the hub; nothing is downloaded."""
+
+
+def _late(epochs: Any) -> int:
+    """Return the epoch after which `two-modes` looks: before, a young network contradicts too many right labels."""
+    return max(1, round(TWO_MODES_SHARE * epochs)) if isinstance(epochs, int) else 1  # what else it is, is said later
 
 
 def load_yaml(file: Path) -> dict[str, Any]:

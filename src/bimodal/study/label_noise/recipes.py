@@ -25,7 +25,7 @@ def settings_of(cell: Cell, removal: str = "none") -> TrainSettings:
     epoch = round(REMOVAL_SHARE * plain["epochs"])
     rules: dict[str, dict[str, Any]] = {
         "none": {"rule": "none"},
-        "two-modes": {"rule": "two-modes", "epoch": epoch},
+        "two-modes": {"rule": "two-modes"},  # it knows itself when
         "wang": {"rule": "wang", "epoch": epoch},
         "wang-repeated": {"rule": "wang", "epoch": epoch, "every": STEPS, "stop_std2": 0.01},
         "slade-gedeon": {"rule": "slade-gedeon", "epoch": epoch, "every": STEPS},

@@ -1,0 +1,92 @@
+"use strict";
+(() => {
+  const bar = document.getElementById("bar");
+  const count = document.getElementById("count");
+  const by = document.getElementById("by");
+  const save = document.getElementById("save");
+  const key = "bimodal-audit-" + JSON.parse(bar.dataset.key);
+  const cards = [...document.querySelectorAll(".card")].map((element) => ({
+    element,
+    image: JSON.parse(element.dataset.image),
+    radios: [...element.querySelectorAll("input[type=radio]")],
+    label: element.querySelector("select"),
+    why: element.querySelector(".why"),
+  }));
+  let unsaved = false;
+
+  const decision = (card) => card.radios.find((radio) => radio.checked).value;
+  const decided = () => cards.filter((card) => decision(card) !== "");
+
+  // What earlier pages of the same faces decided stays, though it is not on this one.
+  let kept = new Map();
+  const recall = () => {
+    try {
+      const stored = JSON.parse(localStorage.getItem(key)) || { by: "", decisions: [] };
+      kept = new Map(stored.decisions);
+      by.value = stored.by;
+    } catch {
+      return; // no storage, or nothing of ours in it
+    }
+    for (const card of cards) {
+      const own = kept.get(card.image);
+      const radio = own && card.radios.find((radio) => radio.value === own.decision);
+      if (!radio) continue;
+      radio.checked = true;
+      card.why.value = own.why;
+      if ([...card.label.options].some((option) => option.value === own.label)) card.label.value = own.label;
+    }
+  };
+  const remember = () => {
+    for (const card of cards) kept.delete(card.image);
+    for (const card of decided())
+      kept.set(card.image, { decision: decision(card), label: card.label.value, why: card.why.value });
+    try {
+      localStorage.setItem(key, JSON.stringify({ by: by.value, decisions: [...kept] }));
+    } catch {
+      // no storage: the warning before the page is left has to do
+    }
+  };
+
+  const show = () => {
+    for (const card of cards) card.element.classList.toggle("decided", decision(card) !== "");
+    const done = decided().length;
+    count.textContent = `${done} of ${cards.length} decided${unsaved && done ? ", not saved" : ""}`;
+    save.disabled = done === 0;
+  };
+
+  const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
+  const csv = () => {
+    const rows = decided().map((card) => {
+      const what = decision(card);
+      const label = what === "relabel" ? card.label.value : "";
+      return [card.image, what, label, by.value.trim(), card.why.value.trim() || "looked at"].map(quoted).join(",");
+    });
+    return ["image,decision,label,by,why", ...rows, ""].join("\n");
+  };
+
+  document.addEventListener("input", (event) => {
+    const card = cards.find((card) => card.element.contains(event.target));
+    if (card && event.target === card.label) card.radios.find((radio) => radio.value === "relabel").checked = true;
+    if (!card && event.target !== by) return;
+    unsaved = true;
+    remember();
+    show();
+  });
+  save.addEventListener("click", () => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([csv()], { type: "text/csv" }));
+    link.download = "decisions.csv";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    unsaved = false;
+    show();
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (unsaved && decided().length) event.preventDefault();
+  });
+
+  document.documentElement.classList.add("js");
+  for (const card of cards) card.radios[0].checked = true; // not what the browser itself restores
+  recall();
+  show();
+})();
