@@ -178,8 +178,8 @@ def test_lost_pictures_leave_a_gap(audited: tuple[Run, Manifest, Suspects], tmp_
         assert made.cards == _by_label(suspects, page.SHOWN)
         assert made.text.count("no picture") == 1
     assert "could not be found" not in unreadable.text
-    assert "The faces beside each could not be found" in damaged.text
-    assert "The faces beside each could not be found" in gone.text
+    assert "compare with could not be found" in damaged.text
+    assert "compare with could not be found" in gone.text
 
 
 def test_where_nothing_is_called_wrong_the_most_doubtful_are_shown(

@@ -19,8 +19,8 @@ from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.evaluate.metrics import measure
 from bimodal.study import StudyOptions, executor, reproduce
-from bimodal.study.folder import alone
 from bimodal.study.executor import Watch
+from bimodal.study.folder import alone
 from bimodal.study.reproduction import Reproduced
 from bimodal.train.run import PROBABILITIES
 from tests.conftest import Outcome, fails_with_one_line, write_data

@@ -70,7 +70,8 @@ def audit(
     Args:
         data: a folder written by `bimodal prepare`.
         out: the audit's folder, new or an earlier audit of the same faces.
-        settings: the training; by default `audit_settings`, a small network. Removal is switched off.
+        settings: the training; by default that of the audit in `out`, or else `audit_settings`, a small network. Removal is
+            switched off.
         hardware: devices and worker processes.
         seed: of the default training.
         decisions: CSV of what people decided, see `read_decisions`; then `out/cleaned` becomes a data folder.
@@ -84,12 +85,11 @@ def audit(
     """
     data, out = Path(data), Path(out)
     manifest = Manifest.read(data)
-    if settings is None:
-        settings = audit_settings(len(manifest.rows("train")), seed)
-    settings = replace(settings, removal=RemovalSettings(rule="none"))
+    if settings is not None:
+        settings = replace(settings, removal=RemovalSettings(rule="none"))
     decided = None if decisions is None else read_decisions(decisions, manifest)  # before hours of training
     _make_room(out, overwrite, decisions)
-    run = _train(manifest, out / RUN, settings, hardware, tell)
+    run = _train(manifest, out / RUN, settings, seed, hardware, tell)
     suspects = list_suspects(run, manifest)
     write_atomically(out / SUSPECTS, lambda file: suspects.table.to_csv(file, index=False))
     proposals = _propose(suspects)
@@ -122,14 +122,28 @@ def _make_room(out: Path, overwrite: bool, decisions: Path | None) -> None:
 
 
 def _train(
-    manifest: Manifest, folder: Path, settings: TrainSettings, hardware: Hardware | None, tell: Callable[[str], None]
+    manifest: Manifest,
+    folder: Path,
+    settings: TrainSettings | None,
+    seed: int,
+    hardware: Hardware | None,
+    tell: Callable[[str], None],
 ) -> Run:
     began = (folder / "config.yaml").is_file()
-    if began and not Run.open(folder).was_trained_on(manifest.fingerprint):
-        raise InputError(f"{folder.parent} holds an audit of other faces or labels; choose another --out")
-    if folder.exists() and not began:
+    if began:
+        run = Run.open(folder)
+        if not run.was_trained_on(manifest.fingerprint):
+            raise InputError(f"{folder.parent} holds an audit of other faces or labels; choose another --out")
+        if settings not in (None, TrainSettings.from_dict(run.config)):
+            raise InputError(
+                f"{folder.parent} holds an audit with other settings; choose another --out, or --overwrite"
+            )
+        return fit(manifest.root, folder, None, hardware, resume=True, tell=tell)
+    if folder.exists():
         shutil.rmtree(folder)  # interrupted before it was a run
-    return fit(manifest.root, folder, settings, hardware, resume=began, tell=tell)
+    return fit(
+        manifest.root, folder, settings or audit_settings(len(manifest.rows("train")), seed), hardware, tell=tell
+    )
 
 
 def _propose(suspects: Suspects) -> pd.DataFrame:

@@ -49,13 +49,11 @@ def nearest(
     [[1, 2], [2, 1]]
     """
     candidates = np.flatnonzero(among)
-    found = []
+    room = len(candidates) - (1 if among[of].any() else 0)  # nobody is their own neighbour
+    found = [np.zeros((0, min(count, max(room, 0))), dtype=np.int64)]
     for start in range(0, len(of), _CHUNK):
         part = of[start : start + _CHUNK]
         likeness = features[part] @ features[candidates].T
         likeness[part[:, None] == candidates[None, :]] = -np.inf
-        order = np.argsort(-likeness, axis=1, kind="stable")[
-            :, : min(count, len(candidates) - 1 if len(candidates) else 0)
-        ]
-        found.append(candidates[order])
-    return np.concatenate(found) if found else np.zeros((0, count), dtype=np.int64)
+        found.append(candidates[np.argsort(-likeness, axis=1, kind="stable")[:, : found[0].shape[1]]])
+    return np.concatenate(found)

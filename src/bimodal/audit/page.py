@@ -42,9 +42,9 @@ _TRUSTED = 0.2
 _LARGE, _SMALL = 112, 64
 _TEMPLATES = Path(__file__).parent / "templates"
 _FLAGS = {
-    "blank": "of a single colour",
+    "blank": "a picture of a single colour",
     "no-face": "no face was found",
-    "duplicate": "there more than once",
+    "duplicate": "the picture occurs more than once",
     "two-labels": "a copy has another label",
     "also-in-val": "a copy is in validation",
     "also-in-test": "a copy is in test",
@@ -110,6 +110,7 @@ def render(run: Run, manifest: Manifest, suspects: Suspects, out: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["sure"] = _sure
     script = (_TEMPLATES / "audit.js").read_text(encoding="utf-8")
     modes = suspects.modes
     sections, why_alone = _sections(run, manifest, suspects)
@@ -273,6 +274,17 @@ def _share(value: float) -> str:
     ('23 %', '1.4 %', '0 %')
     """
     return f"{100 * value:.1f} %" if 0 < value < 0.0995 else f"{100 * value:.0f} %"
+
+
+def _sure(probability: float) -> str:
+    """Say how probable something is, never that it is certain.
+
+    >>> _sure(0.999), _sure(0.5), _sure(0.001)
+    ('over 99 %', '50 %', 'under 1 %')
+    """
+    if probability > 0.99:
+        return "over 99 %"
+    return f"{100 * probability:.0f} %" if probability >= 0.01 else "under 1 %"
 
 
 def _chance(p: float) -> str:

@@ -13,6 +13,7 @@ from scipy.stats import chi2, norm
 
 from bimodal.errors import InputError
 from bimodal.removal.rules import Cut
+from bimodal.removal.valley import valley
 
 CONTRADICTED = 0.5
 """A label is contradicted if the odds of another are above e to this: 1.65 to 1."""
@@ -22,6 +23,8 @@ NEVER_SEEN = 0.85
 """Share of the contradicted among labels that were trained on and are wrong, by that among labels never given."""
 STRAY_AT_MOST = 0.01
 """Share of labels that may have nothing to do with their pictures in a set that counts as clean."""
+SHARES_OF_ERROR = (0.4, 0.4, 0.2)
+"""How the chance of a false alarm is shared out: contradicted labels, stray labels, modes that can be seen."""
 MOST = 0.6
 """More wrong labels than this no estimate can claim."""
 RARE = 0.5
@@ -45,6 +48,7 @@ class TwoModes:
         p_contradicted: chance of so many, were at most `RIGHT_AT_MOST` of the right ones contradicted.
         stray: the share of labels that have nothing to do with their pictures.
         p_stray: chance of a fit so much better with them, were they at most `STRAY_AT_MOST`.
+        valley: the score between two modes that can be seen, the upper one against the labels; infinity if there are not.
     """
 
     found: bool
@@ -59,6 +63,7 @@ class TwoModes:
     p_contradicted: float
     stray: float
     p_stray: float
+    valley: float
 
 
 def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_share: float = 0.5) -> TwoModes:
@@ -68,7 +73,7 @@ def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_s
         beliefs: (N,C), what the network said of each example while it trained: its probabilities, averaged over the
             epochs (`LossLedger.beliefs`). They may be unnormalised, but are positive and finite.
         labels: (N,), the given classes, 0 to C - 1.
-        error: chance to find a second mode where there is none, 0 to 1; half of it goes to each of the two tests.
+        error: chance to find a second mode where there is none, 0 to 1; the tests share it (`SHARES_OF_ERROR`).
         rare_share: of a rare class (less than half as many examples as the mean class) at most this share is called
             wrong, 0 to 1: the network knows it too little to tell its right labels from its wrong ones.
 
@@ -97,44 +102,22 @@ def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_s
         norm.sf((contradicted - RIGHT_AT_MOST) / np.sqrt(RIGHT_AT_MOST * (1 - RIGHT_AT_MOST) / count))
     )
     stray, p_stray = _stray(logs, labels)
-    found = min(p_contradicted, p_stray) < error / 2
-    share = min(max(_share(every, labels, contradicted), stray, 0.5 / count), MOST)
-    probability = _curve(score, share, contradicted)
+    levels = [error * part for part in SHARES_OF_ERROR]
+    bottom = _visible_valley(score, levels[2])
+    beyond = float((score > bottom).mean())
+    found = p_contradicted < levels[0] or p_stray < levels[1] or beyond > 0
+    share = min(max(_share(every, labels, contradicted), stray, beyond, 0.5 / count), MOST)
+    probability = _curve(score, share, contradicted, float((score > max(bottom, CONTRADICTED)).mean()))
+    evidence = (contradicted, p_contradicted, stray, p_stray, bottom)
     if not found:
         chance = error * probability  # what is left of it: that the tests have overlooked a second mode
-        nothing = np.zeros(count, dtype=bool)
-        return TwoModes(
-            False,
-            0.0,
-            score,
-            chance,
-            np.inf,
-            nothing,
-            suggested,
-            confidence,
-            contradicted,
-            p_contradicted,
-            stray,
-            p_stray,
-        )
+        nobody = np.zeros(count, dtype=bool)
+        return TwoModes(False, 0.0, score, chance, np.inf, nobody, suggested, confidence, *evidence)
     order = np.argsort(-score, kind="stable")
     threshold = float(score[order[_best_count(probability[order], share * count) - 1]])
     remove = (score >= threshold) & ~_only_rare(logs, labels)
     remove = _spare_the_rare(remove, score, labels, rare_share)
-    return TwoModes(
-        True,
-        share,
-        score,
-        probability,
-        threshold,
-        remove,
-        suggested,
-        confidence,
-        contradicted,
-        p_contradicted,
-        stray,
-        p_stray,
-    )
+    return TwoModes(True, share, score, probability, threshold, remove, suggested, confidence, *evidence)
 
 
 def cut_between_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_share: float = 0.5) -> Cut:
@@ -233,12 +216,20 @@ def _mixing(q: NDArray[np.float64], stray: NDArray[np.float64]) -> float:
     return MOST if slope(MOST) >= 0 else float(brentq(slope, 0.0, MOST, xtol=1e-6))
 
 
-def _curve(score: NDArray[np.float64], share: float, contradicted: float) -> NDArray[np.float64]:
+def _visible_valley(score: NDArray[np.float64], error: float) -> float:
+    """Return the valley between two modes of the score, if the upper one is against the labels; else infinity."""
+    bottom = valley(score, error)
+    upper = score[score > bottom]
+    return bottom if upper.size and np.median(upper) > 0 else float("inf")
+
+
+def _curve(score: NDArray[np.float64], share: float, contradicted: float, beyond: float) -> NDArray[np.float64]:
     """Return the logistic curve in the score on which the wrong add up to `share`, and, among the contradicted, to theirs.
 
-    Theirs is what is left of the contradicted without the right ones that are always among them.
+    Theirs is what is left of the contradicted without the right ones that are always among them, and at least what lies
+    beyond a valley that can be seen.
     """
-    above = contradicted - RIGHT * (1 - share)
+    above = max(contradicted - RIGHT * (1 - share), beyond)
     above = min(max(above, 0.3 * share), 0.95 * share, 0.95 * contradicted)
 
     def at(slope: float) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """The study's pictures: who finds how much at which precision, where the threshold falls, and what was found."""
 
 from collections.abc import Sequence
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def write_figures(conditions: Sequence[Condition], out: Path, faces: Path) -> li
     files = []
     for name, content in pictures.items():
         file = out / f"{name}.png"
-        write_atomically(file, lambda part, content=content: part.write_bytes(content))
+        write_atomically(file, partial(Path.write_bytes, data=content))
         files.append(file)
     return files
 

@@ -160,8 +160,11 @@ def _mean(parts: Sequence[Resampled]) -> Estimate | None:
     value = float(np.mean([part.value for part in known]))
     draws = np.stack([part.draws for part in known])
     chosen = np.random.default_rng(0).integers(0, len(known), (len(known), draws.shape[1]))
-    means = np.nanmean(np.take_along_axis(draws, chosen, axis=0), axis=0)
-    return percentile_interval(value, means[np.isfinite(means)])
+    taken = np.take_along_axis(draws, chosen, axis=0)
+    has_meaning = np.isfinite(taken)
+    counts = has_meaning.sum(axis=0)
+    means = np.where(has_meaning, taken, 0).sum(axis=0)[counts > 0] / counts[counts > 0]
+    return percentile_interval(value, means)
 
 
 def _resampled_share(correct: NDArray[np.bool_], seed: int) -> Resampled:

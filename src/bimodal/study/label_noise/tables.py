@@ -1,6 +1,7 @@
 """The study's tables: everything as CSV, and what people read as Markdown."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def write_tables(conditions: Sequence[Condition], out: Path) -> list[Path]:
     }
     files = []
     for name, table in tables.items():
-        write_atomically(out / name, lambda file, table=table: table.to_csv(file, index=False))
+        write_atomically(out / name, partial(table.to_csv, index=False))
         files.append(out / name)
     text = to_markdown(conditions)
     write_atomically(out / "tables.md", lambda file: file.write_text(text, encoding="utf-8"))

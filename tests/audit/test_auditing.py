@@ -1,0 +1,129 @@
+"""An audit finds planted wrong labels, touches nothing else, and goes on where it stopped."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bimodal.audit import Audit, audit, audit_settings
+from bimodal.audit.suspects import COLUMNS
+from bimodal.errors import InputError
+from tests.audit.conftest import SETTINGS
+from tests.conftest import Outcome, fails_with_one_line, write_data
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+def test_the_planted_wrong_labels_lead_the_list(audited: Audit) -> None:
+    table = pd.read_csv(audited.out / "suspects.csv", keep_default_na=False)
+    assert tuple(table.columns) == COLUMNS
+    assert sorted(table["image"]) == [f"images/train-{i:04}.png" for i in range(210)]
+    assert table["rank"].tolist() == list(range(1, 211))
+    assert (table["probability"].diff().dropna() <= 0).all()
+    assert table["probability"].between(0, 1).all()
+    assert (table["suggested"] != table["label"]).all()
+    planted = {f"images/train-{i:04}.png" for i in range(42)}
+    assert len(planted & set(table["image"][:42])) >= 38
+    called = table[table["flags"].str.contains("suspect")]
+    assert len(planted & set(called["image"])) / len(called) > 0.8
+    assert audited.suspects.modes.found
+
+
+def test_a_copy_of_a_test_picture_is_flagged(audited: Audit) -> None:
+    table = pd.read_csv(audited.out / "suspects.csv", keep_default_na=False).set_index("image")
+    flags = table.loc["images/train-0100.png", "flags"].split(";")
+    assert {"duplicate", "also-in-test", "two-labels"} <= set(flags)
+    assert "duplicate" not in table.loc["images/train-0050.png", "flags"]
+
+
+def test_the_verdict_is_in_plain_numbers(audited: Audit) -> None:
+    verdict = json.loads((audited.out / "verdict.json").read_text())
+    assert verdict["faces"] == 210
+    assert verdict["found"] is True
+    assert verdict["called_wrong"] == len(audited.suspects.called)
+    assert 0.1 < verdict["share"] < 0.35
+
+
+def test_the_same_call_trains_nothing_again(audited: Audit, data: Path) -> None:
+    weights = audited.out / "run/model.safetensors"
+    before, content = weights.stat().st_mtime_ns, (audited.out / "suspects.csv").read_bytes()
+    again = audit(data, audited.out, SETTINGS, tell=quiet)
+    assert weights.stat().st_mtime_ns == before
+    assert (again.out / "suspects.csv").read_bytes() == content
+
+
+def test_validation_and_test_are_reported_only_when_asked(audited: Audit, data: Path) -> None:
+    assert not (audited.out / "other-splits.csv").exists()
+    done = audit(data, audited.out, SETTINGS, report_val_and_test=True, tell=quiet)
+    assert done.other_splits is not None
+    table = pd.read_csv(done.other_splits)
+    assert sorted(table["split"].unique()) == ["test", "val"]
+    assert len(table) == 28
+    odds = np.log(table["confidence"]) + table["loss"]
+    assert (odds.diff().dropna() <= 1e-3).all()  # most doubtful first
+    done.other_splits.unlink()
+
+
+def test_other_faces_or_a_foreign_folder_are_refused(audited: Audit, tmp_path: Path) -> None:
+    other = write_data(tmp_path / "data", {"train": 30, "val": 7, "test": 7}, seed=5)
+    with pytest.raises(InputError, match="audit of other faces"):
+        audit(other, audited.out, SETTINGS, tell=quiet)
+    with pytest.raises(InputError, match="other settings"):
+        audit(audited.out.parent / "data", audited.out, audit_settings(210), tell=quiet)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/letter.txt").write_text("dear")
+    for overwrite in (False, True):
+        with pytest.raises(InputError):
+            audit(other, tmp_path / "mine", SETTINGS, overwrite=overwrite, tell=quiet)
+    assert (tmp_path / "mine/letter.txt").read_text() == "dear"
+
+
+def test_clean_labels_are_not_called_wrong(tmp_path: Path, cli: Callable[..., Outcome]) -> None:
+    data = write_data(tmp_path / "data", {"train": 140, "val": 14, "test": 14})
+    config = tmp_path / "short.yaml"
+    config.write_text("epochs: 6\nimage-size: 32\nbatch-size: 16\naugment: none\nkeep: last\n")
+    result = cli("audit", data, "--out", tmp_path / "out", "--preset", "small", "--config", config)
+    assert result.returncode == 0, result.stderr
+    assert "No sign of wrong labels" in result.stdout
+    table = pd.read_csv(tmp_path / "out/suspects.csv", keep_default_na=False)
+    assert not table["flags"].str.contains("suspect").any()
+    assert len(pd.read_csv(tmp_path / "out/proposals.csv")) == 0
+
+
+def test_the_command_finds_and_then_cleans(
+    audited: Audit, data: Path, tmp_path: Path, cli: Callable[..., Outcome]
+) -> None:
+    out = tmp_path / "audit"
+    shutil.copytree(audited.out, out)
+    found = cli("audit", data, "--out", out)
+    assert found.returncode == 0, found.stderr
+    assert "labels are called wrong" in found.stdout
+    assert "--decisions decisions.csv" in found.stdout
+    done = cli("audit", data, "--out", out, "--decisions", out / "proposals.csv")
+    assert done.returncode == 0, done.stderr
+    assert "removed" in done.stdout
+    called = len(audited.suspects.called)
+    table = pd.read_csv(out / "cleaned/manifest.csv", keep_default_na=False)
+    assert (table["split"] == "train").sum() == 210 - called
+    assert (
+        cli("train", out / "cleaned", "--out", tmp_path / "run", "--preset", "small", "--epochs", "1").returncode == 0
+    )
+    fails_with_one_line(
+        cli("audit", data, "--out", out, "--decisions", out / "proposals.csv"), "cleaned", "move it away"
+    )
+    fails_with_one_line(cli("audit", data, "--out", out, "--decisions", tmp_path / "none.csv"), "none.csv")
+    fails_with_one_line(
+        cli("audit", data, "--out", out, "--overwrite", "--decisions", out / "proposals.csv"), "would delete"
+    )
+
+
+def test_the_recipe_fits_the_number_of_faces() -> None:
+    assert audit_settings(891).removal.rule == "none"
+    assert [audit_settings(n).epochs for n in (891, 5000, 30_000)] == [16, 10, 8]
+    assert audit_settings(40).batch_size == 10

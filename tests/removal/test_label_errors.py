@@ -1,0 +1,235 @@
+"""Wrong labels from a training that is over, and that cleanlab's users find what they know."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from bimodal.errors import InputError
+from bimodal.removal import LossLedger, find_label_errors, label_quality, two_modes
+from tests.removal.test_two_modes import at_most, simulate
+
+
+def trained(beliefs: np.ndarray, labels: np.ndarray, unseen: int = 0) -> LossLedger:
+    """Return the ledger of one epoch that saw all but the last `unseen` examples."""
+    ledger = LossLedger(len(labels))
+    seen = np.arange(len(labels) - unseen)
+    ledger.update(seen, -np.log(beliefs[seen, labels[seen]]), np.log(beliefs[seen]))
+    ledger.end_epoch()
+    return ledger
+
+
+def two_kinds(size: int, wrong: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return losses of which those of the wrong labels lie apart, and which these are."""
+    rng = np.random.default_rng(seed)
+    is_wrong = rng.permutation(size) < round(wrong * size)
+    return np.where(is_wrong, rng.normal(3, 0.5, size).clip(1), rng.gamma(2, 0.1, size)), is_wrong
+
+
+def test_beliefs_decide_where_there_are_some() -> None:
+    beliefs, labels, _ = simulate(900, 0.2, 0)
+    ledger = trained(beliefs, labels, unseen=100)
+    labels[800:] = -1  # not for training
+    assert ledger.beliefs is not None
+    result = two_modes(ledger.beliefs[:800], labels[:800])
+    mask = find_label_errors(ledger, labels)
+    assert (mask.dtype, mask.shape) == (np.bool_, (900,))
+    assert mask[:800].tolist() == result.remove.tolist()
+    assert not mask[800:].any(), "never seen"
+    ranked = find_label_errors(ledger, labels, return_indices_ranked_by="probability")
+    assert ranked.dtype == np.int64
+    assert sorted(ranked.tolist()) == mask.nonzero()[0].tolist()
+    assert (np.diff(result.score[ranked]) <= 0).all(), "most probably wrong first"
+
+
+def test_unseen_examples_may_lie_anywhere() -> None:
+    beliefs, labels, _ = simulate(600, 0.4, 1)
+    order = np.random.default_rng(0).permutation(600)
+    ledger, places = LossLedger(900), np.sort(np.random.default_rng(1).permutation(900)[:600])
+    ledger.update(places[order], np.ones(600), np.log(beliefs)[order])
+    spread = np.zeros(900, dtype=int)
+    spread[places] = labels
+    plain = find_label_errors(trained(beliefs, labels), labels)
+    assert find_label_errors(ledger, spread).nonzero()[0].tolist() == places[plain].tolist()
+    quality = label_quality(ledger, spread)
+    np.testing.assert_allclose(quality[places], label_quality(trained(beliefs, labels), labels), rtol=1e-5)
+    assert np.isnan(np.delete(quality, places)).all()
+
+
+def test_error_is_the_rules() -> None:
+    beliefs, labels, _ = simulate(900, 0.05, 0)
+    ledger = trained(beliefs, labels)
+    assert ledger.beliefs is not None
+    result = two_modes(ledger.beliefs, labels)
+    p = 2 * min(result.p_contradicted, result.p_stray)
+    assert find_label_errors(ledger, labels, return_indices_ranked_by="probability", error=1.01 * p).size > 0
+    assert find_label_errors(ledger, labels, return_indices_ranked_by="probability", error=0.99 * p).size == 0
+
+
+@pytest.mark.parametrize("wrong", [0.1, 0.4])
+def test_losses_alone_are_cut_between_their_modes(wrong: float) -> None:
+    losses, is_wrong = two_kinds(600, wrong, 0)
+    mask = find_label_errors(losses, np.zeros(600, dtype=int))
+    assert mask.dtype == np.bool_
+    assert (mask == is_wrong).mean() > 0.99
+    ranked = find_label_errors(losses, np.zeros(600, dtype=int), return_indices_ranked_by="probability")
+    assert ranked.dtype == np.int64
+    assert ranked.tolist() == np.flatnonzero(mask)[np.argsort(-losses[mask])].tolist()
+
+
+def test_losses_of_one_mode_seldom_accuse_anybody() -> None:
+    labels, nobody, alarms = np.zeros(300, dtype=int), 0, 0
+    for seed in range(20):
+        losses, _ = two_kinds(300, 0, seed)
+        ranked = find_label_errors(losses, labels, return_indices_ranked_by="probability")
+        alarms, nobody = alarms + (ranked.size > 0), nobody + (ranked.shape == (0,))
+    assert alarms <= at_most(0.05, 20)
+    assert alarms + nobody == 20
+
+
+def test_of_losses_by_epoch_the_mean_counts() -> None:
+    losses, is_wrong = two_kinds(400, 0.2, 2)
+    labels = np.zeros(400, dtype=int)
+    epochs = losses * np.array([0.5, 1.5, 1.0])[:, None]
+    epochs[0, :50], epochs[1, :50] = np.nan, losses[:50]  # the mean of the other two
+    expected = find_label_errors(losses, labels)
+    assert (expected == is_wrong).mean() > 0.98
+    np.testing.assert_array_equal(find_label_errors(epochs, labels), expected)
+    ledger = LossLedger(400)
+    for row in epochs:
+        seen = np.flatnonzero(np.isfinite(row))
+        ledger.update(seen, row[seen])
+        ledger.end_epoch()
+    np.testing.assert_array_equal(find_label_errors(ledger, labels), expected)
+
+
+def test_unseen_losses_are_left_out() -> None:
+    losses, _ = two_kinds(500, 0.2, 3)
+    plain = find_label_errors(losses, np.zeros(500, dtype=int))
+    gaps = np.insert(losses, [0, 250, 500], np.nan)
+    kept = np.flatnonzero(np.isfinite(gaps))
+    mask = find_label_errors(gaps, np.zeros(503, dtype=int))
+    assert mask.nonzero()[0].tolist() == kept[plain].tolist()
+    epochs = np.stack([gaps, gaps])
+    np.testing.assert_array_equal(find_label_errors(epochs, np.zeros(503, dtype=int)), mask)
+
+
+@pytest.mark.xfail(strict=True, raises=ValueError, reason="equal values whose standard deviation is not quite 0")
+def test_labels_that_are_all_learnt_accuse_nobody() -> None:
+    losses = np.random.default_rng(0).random(500) * 1e-5
+    assert not find_label_errors(losses, np.zeros(500, dtype=int)).any()
+
+
+@pytest.mark.xfail(strict=True, reason="whatever lies above the valley is accused, and be it nearly all")
+@pytest.mark.parametrize(
+    "losses",
+    [
+        two_kinds(400, 0, 15)[0],  # the valley is in the thin lower tail
+        np.exp(
+            np.random.default_rng(4).normal(-6, 3, 900)
+        ),  # losses raised to the smallest that counts look like a mode
+    ],
+    ids=["lower tail", "well learnt"],
+)
+def test_the_wrong_are_never_nearly_all(losses: np.ndarray) -> None:
+    assert find_label_errors(losses, np.zeros(len(losses), dtype=int)).mean() < 0.7
+
+
+def test_quality_is_the_chance_to_be_right() -> None:
+    beliefs, labels, is_wrong = simulate(900, 0.2, 0)
+    ledger = trained(beliefs, labels)
+    quality = label_quality(ledger, labels)
+    assert ledger.beliefs is not None
+    np.testing.assert_allclose(quality, 1 - two_modes(ledger.beliefs, labels).probability)
+    assert quality[is_wrong].mean() < 0.5 < 0.8 < quality[~is_wrong].mean()
+    assert roc_auc_score(is_wrong, -quality) > 0.85
+
+
+def test_quality_of_clean_labels_is_high_and_ranks_all_the_same() -> None:
+    beliefs, labels, _ = simulate(900, 0, 0)
+    quality = label_quality(trained(beliefs, labels), labels)
+    assert quality.min() >= 0.95
+    own = beliefs[np.arange(900), labels]
+    assert quality[own < 0.2].max() < quality[own > 0.6].min()
+
+
+@pytest.mark.parametrize(
+    ("losses", "labels", "message"),
+    [
+        ([1.0, 2.0], [0], "a label for each of 2 examples, got labels of shape \\(1,\\)"),
+        ([1.0, 2.0], [[0, 0]], "a label for each of 2 examples"),
+        (np.ones((3, 2)), [0, 0, 0], "a label for each of 2 examples"),
+        (np.ones((2, 2, 2)), [0, 0], "losses must be one number for each example"),
+        (1.0, [0], "losses must be one number for each example"),
+        ([], [], "losses must be one number for each example"),
+        ([1.0, -0.1], [0, 0], "losses must be finite and not below 0"),
+        ([1.0, float("inf")], [0, 0], "losses must be finite and not below 0"),
+        ([float("nan")] * 2, [0, 0], "there are no losses"),
+        (LossLedger(2), [0, 0], "there are no losses"),
+        (LossLedger(2), [0], "a label for each of 2 examples"),
+    ],
+)
+def test_what_does_not_fit_is_refused(losses: list, labels: list, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        find_label_errors(losses, labels)
+
+
+def test_labels_that_do_not_exist_are_refused() -> None:
+    beliefs, labels, _ = simulate(20, 0, 0)
+    for wrong in (labels + 7, labels - 7, labels.astype(float)):
+        for function in (find_label_errors, label_quality):
+            with pytest.raises(InputError, match="labels must be whole numbers from 0 to 6"):
+                function(trained(beliefs, labels), wrong)
+
+
+def test_what_quality_needs_is_said() -> None:
+    ledger = LossLedger(2)
+    ledger.update([0, 1], [1.0, 2.0])
+    with pytest.raises(InputError, match="needs a ledger that was given logits"):
+        label_quality(ledger, [0, 1])
+    with pytest.raises(InputError, match="a label for each of 20 examples"):
+        label_quality(trained(*simulate(20, 0, 0)[:2]), [0])
+
+
+def test_other_rankings_are_refused() -> None:
+    with pytest.raises(InputError, match="must be None or 'probability', got 'self_confidence'"):
+        find_label_errors([1.0, 2.0], [0, 0], return_indices_ranked_by="self_confidence")  # type: ignore[call-overload]
+
+
+@pytest.mark.xfail(strict=True, reason="with losses alone nobody looks at it: 2 and NaN accuse nearly all")
+@pytest.mark.parametrize("error", [-1.0, 0.0, 2.0, float("nan")])
+def test_errors_out_of_range_are_refused_with_losses_alone(error: float) -> None:
+    losses, _ = two_kinds(50, 0, 0)
+    with pytest.raises(InputError, match="error must lie between 0 and 1"):
+        find_label_errors(losses, np.zeros(50, dtype=int), return_indices_ranked_by="probability", error=error)
+
+
+@pytest.fixture(scope="module")
+def issues() -> tuple[LossLedger, np.ndarray, np.ndarray]:
+    beliefs, labels, is_wrong = simulate(900, 0.2, 5)
+    return trained(beliefs, labels), labels, is_wrong
+
+
+def test_masks_and_indices_have_cleanlabs_form(issues: tuple) -> None:
+    theirs = pytest.importorskip("cleanlab.filter").find_label_issues
+    ledger, labels, _ = issues
+    mask = find_label_errors(ledger, labels)
+    ranked = find_label_errors(ledger, labels, return_indices_ranked_by="probability")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        their_mask = theirs(labels, ledger.beliefs, n_jobs=1)
+        their_ranked = theirs(labels, ledger.beliefs, n_jobs=1, return_indices_ranked_by="self_confidence")
+    assert (type(mask), mask.dtype, mask.shape) == (type(their_mask), their_mask.dtype, their_mask.shape)
+    assert (type(ranked), ranked.dtype, ranked.ndim) == (type(their_ranked), their_ranked.dtype, their_ranked.ndim)
+    assert (mask & their_mask).sum() > 0.5 * their_mask.sum(), "they agree on most"
+
+
+def test_quality_is_such_a_score_as_cleanlabs_and_as_good(issues: tuple) -> None:
+    theirs = pytest.importorskip("cleanlab.rank").get_label_quality_scores
+    ledger, labels, is_wrong = issues
+    quality, scores = label_quality(ledger, labels), theirs(labels, ledger.beliefs)
+    assert (quality.shape, quality.dtype.kind) == (scores.shape, scores.dtype.kind)
+    lowest = np.argsort(quality)[: is_wrong.sum()]
+    assert is_wrong[lowest].mean() > 0.6, "the wrong ones lie lowest"
+    assert roc_auc_score(is_wrong, -quality) >= roc_auc_score(is_wrong, -scores) - 0.02
