@@ -187,7 +187,7 @@ def test_where_nothing_is_called_wrong_the_most_doubtful_are_shown(
 ) -> None:
     run, manifest, suspects = audited
     nothing = np.zeros(FACES, dtype=bool)
-    modes = replace(suspects.modes, found=False, share=0.0, threshold=np.inf, remove=nothing)
+    modes = replace(suspects.modes, found=False, share=0.0, threshold=np.inf, called=nothing)
     table = suspects.table.assign(flags="")
     made = _write(tmp_path / "suspects.html", run, manifest, Suspects(table, modes, suspects.rows))
     assert "no sign of wrong labels" in made.text
@@ -201,7 +201,7 @@ def test_the_less_doubtful_half_stands_in_where_no_label_can_be_trusted(
 ) -> None:
     modes = replace(
         audited[2].modes,
-        remove=np.array([True, False, False, False, False]),
+        called=np.array([True, False, False, False, False]),
         probability=np.array([0.9, 0.5, 0.3, 0.1, 0.1]),
         score=np.array([3.0, 2.0, 1.0, -1.0, -2.0]),
     )

@@ -167,7 +167,7 @@ def _propose(suspects: Suspects) -> pd.DataFrame:
 
 def _verdict(suspects: Suspects) -> dict[str, Any]:
     """Return what was found on the whole, in plain numbers."""
-    arrays = ("score", "probability", "remove", "suggested", "confidence")
+    arrays = ("score", "probability", "called", "remove", "suggested", "confidence")
     numbers = {name: value for name, value in asdict(suspects.modes).items() if name not in arrays}
     if not np.isfinite(numbers["threshold"]):
         numbers["threshold"] = None

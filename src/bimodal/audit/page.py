@@ -125,7 +125,7 @@ def render(run: Run, manifest: Manifest, suspects: Suspects, out: Path) -> str:
         command=shlex.join(["bimodal", "audit", str(manifest.root), "--out", str(out.absolute()), "--decisions"]),
         verdict=_verdict(suspects),
         tests=_tests(modes),
-        expected=_share(float(modes.probability[modes.remove].mean())) if modes.remove.any() else "",
+        expected=_share(float(modes.probability[modes.called].mean())) if modes.called.any() else "",
         found=modes.found,
         figure=Markup(style.inline(picture, "scores", escape(caption))),  # ours, and escaped
         caption=caption,
@@ -220,9 +220,9 @@ def _alike(
 
 def _well_labelled(modes: TwoModes, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return whose labels can be taken for right; of a class with too few such, the less doubtful half."""
-    good = ~modes.remove & (modes.probability < _TRUSTED)
+    good = ~modes.called & (modes.probability < _TRUSTED)
     for code in np.unique(labels):
-        own = np.flatnonzero((labels == code) & ~modes.remove)
+        own = np.flatnonzero((labels == code) & ~modes.called)
         if good[own].sum() < NEIGHBOURS:
             good[own[np.argsort(modes.score[own], kind="stable")][: (len(own) + 1) // 2]] = True
     return np.asarray(good)
@@ -301,7 +301,7 @@ def _histogram(modes: TwoModes) -> Figure:
     nan = float("nan")
     span = (float(np.floor(modes.score.min())), float(np.floor(modes.score.max())) + 1)
     title = "What the network held against each label"
-    figure = histogram(modes.score, Cut(0, "two-modes", nan, nan, nan, below, int(modes.remove.sum())), span, title)
+    figure = histogram(modes.score, Cut(0, "two-modes", nan, nan, nan, below, int(modes.called.sum())), span, title)
     if not modes.found:
         for legend in figure.legends:  # of two colours, of which one is not there
             legend.remove()
@@ -315,6 +315,6 @@ def _caption(modes: TwoModes) -> str:
     )
     if not modes.found:
         return f"{what} There is no threshold, since nothing is called wrong."
-    spared = int((modes.score >= modes.threshold).sum() - modes.remove.sum())
+    spared = int((modes.score >= modes.threshold).sum() - modes.called.sum())
     rare = f", but for {spared:,} that may be there only because their emotion is rare" if spared else ""
     return f"{what} Labels from the threshold on are called wrong{rare}."

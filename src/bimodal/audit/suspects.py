@@ -65,7 +65,7 @@ def list_suspects(run: Run, manifest: Manifest) -> Suspects:
             "loss": losses["mean"].astype(np.float64).round(4),
             "suggested": names[modes.suggested],
             "confidence": modes.confidence.round(4),
-            "flags": _flags(manifest, rows, modes.remove),
+            "flags": _flags(manifest, rows, modes.called),
         },
         index=rows,
     )

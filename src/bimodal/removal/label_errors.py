@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bimodal.errors import InputError
 from bimodal.removal.ledger import LossLedger
-from bimodal.removal.two_modes import two_modes
+from bimodal.removal.two_modes import MOST, two_modes
 from bimodal.removal.valley import valley
 
 _SMALLEST = 1e-4
@@ -68,10 +68,11 @@ def find_label_errors(
     mask = np.zeros(len(labels), dtype=bool)
     if isinstance(ledger_or_losses, LossLedger) and ledger_or_losses.beliefs is not None:
         result = two_modes(ledger_or_losses.beliefs[seen], labels[seen], error)
-        mask[seen], score = result.remove, result.score
+        mask[seen], score = result.called, result.score
     else:
         score = np.log(np.maximum(_mean_losses(ledger_or_losses)[seen], _SMALLEST))
-        mask[seen] = score > valley(score, error)
+        beyond = score > valley(score, error)
+        mask[seen] = beyond if beyond.mean() <= MOST else False  # the upper mode is that of nearly all
     if return_indices_ranked_by is None:
         return mask
     everyone = np.full(len(labels), -np.inf)

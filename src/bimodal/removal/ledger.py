@@ -95,6 +95,8 @@ class LossLedger:
             raise InputError(f"indices must be integers from 0 to {len(self) - 1}, got {index.min()} to {index.max()}")
         if not np.isfinite(losses).all():
             raise InputError(f"losses must be finite; that of example {index[~np.isfinite(losses)][0]} is not")
+        if logits is None and self.beliefs is not None:
+            raise InputError("logits came with earlier batches, so they must come with every batch; got none")
         said = None if logits is None else self._checked_logits(logits, index.size)
         for start in range(0, index.size, _CHUNK):
             part = slice(start, start + _CHUNK)
@@ -113,12 +115,15 @@ class LossLedger:
 
     def _take(self, index: NDArray[np.integer], losses: NDArray[np.float32], said: NDArray[np.float32] | None) -> None:
         fresh = ~self._seen[index]
+        first = np.unique(index, return_index=True)[1]  # of what stands in the batch several times
+        if len(first) < len(index):
+            fresh &= np.isin(np.arange(len(index)), first)
         if not fresh.all():
             index, losses, said = index[fresh], losses[fresh], None if said is None else said[fresh]
         if said is not None:
             self._believe(index, said)
         self._seen[index] = True
-        self.count[index] += 1  # fancy indexing: a repeat inside the batch counts once here too
+        self.count[index] += 1
         before = np.nan_to_num(self.mean[index])
         self.mean[index] = before + (losses - before) / self.count[index]
         self.last[index] = losses
@@ -130,7 +135,7 @@ class LossLedger:
         probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities /= probabilities.sum(axis=1, keepdims=True)
         before = np.nan_to_num(self.beliefs[index])
-        self._weights[index] += weight  # fancy indexing: a repeat inside the batch counts once here too
+        self._weights[index] += weight
         self.beliefs[index] = before + (probabilities - before) * (weight / self._weights[index])[:, None]
 
     def end_epoch(self) -> EpochSummary:

@@ -160,7 +160,13 @@ class Remover:
         self.labels = np.array(state["labels"], dtype=np.int64)
         self.kept = np.array(state["kept"], dtype=bool)
         self.steps = [
-            RemovalStep(**(step | {name: np.array(step[name]) for name in ("rows", "losses", "probabilities")}))
+            RemovalStep(
+                **{
+                    "probabilities": np.full(len(step["rows"]), np.nan, dtype=np.float32),  # version 0.1 had none
+                    **step,
+                    **{name: np.array(step[name]) for name in ("rows", "losses", "probabilities") if name in step},
+                }
+            )
             for step in state["steps"]
         ]
         self.before = None if state["before"] is None else np.array(state["before"], dtype=np.float32)

@@ -28,7 +28,7 @@ class RemovalSettings:
     k: float = option(1.0, "wang: remove losses above M2 + k standard deviations of the upper mode")
     alpha: float = option(0.5, "slade-gedeon: remove losses from mean + alpha standard deviations of the upper mode")
     error: float = option(0.05, "two-modes: chance to find wrong labels where there are none")
-    rare_share: float = option(0.5, "two-modes: never call more than this share of a rare emotion wrong")
+    rare_share: float = option(0.0, "two-modes: remove at most this share of an emotion with few faces")
     start: Start = option(
         "epoch", "when the first step comes: epoch, settled (variance of the losses) or variance (normalised, below)"
     )

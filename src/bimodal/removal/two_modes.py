@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import expit, log_softmax
-from scipy.stats import chi2, norm
+from scipy.stats import binom, chi2
 
 from bimodal.errors import InputError
 from bimodal.removal.rules import Cut
@@ -25,6 +25,8 @@ STRAY_AT_MOST = 0.01
 """Share of labels that may have nothing to do with their pictures in a set that counts as clean."""
 SHARES_OF_ERROR = (0.4, 0.4, 0.2)
 """How the chance of a false alarm is shared out: contradicted labels, stray labels, modes that can be seen."""
+RATHER_WRONG = 0.5
+"""What is wrong with at least this probability may be removed without a look."""
 MOST = 0.6
 """More wrong labels than this no estimate can claim."""
 RARE = 0.5
@@ -41,7 +43,8 @@ class TwoModes:
         score: (N,), log odds of the best other class against the label; above 0 the network leans to the other.
         probability: (N,), 0 to 1, that the label is wrong; by `share` of 0, the chance that the tests overlooked it.
         threshold: the score from which labels are called wrong; infinity if none is.
-        remove: (N,) bool, those called wrong.
+        called: (N,) bool, those called wrong, for somebody to look at: as many as give the highest expected F1.
+        remove: (N,) bool, those of them that may go without a look: wrong rather than right, and of no rare class.
         suggested: (N,), the class that the network would give instead: its best other than the label.
         confidence: (N,), the network's probability of that class.
         contradicted: the share of labels with a score above `CONTRADICTED`.
@@ -56,6 +59,7 @@ class TwoModes:
     score: NDArray[np.float64]
     probability: NDArray[np.float64]
     threshold: float
+    called: NDArray[np.bool_]
     remove: NDArray[np.bool_]
     suggested: NDArray[np.int64]
     confidence: NDArray[np.float64]
@@ -66,7 +70,7 @@ class TwoModes:
     valley: float
 
 
-def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_share: float = 0.5) -> TwoModes:
+def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_share: float = 0.0) -> TwoModes:
     """Decide whether there are wrong labels, estimate how many, and say of each how probably it is one.
 
     Args:
@@ -74,8 +78,8 @@ def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_s
             epochs (`LossLedger.beliefs`). They may be unnormalised, but are positive and finite.
         labels: (N,), the given classes, 0 to C - 1.
         error: chance to find a second mode where there is none, 0 to 1; the tests share it (`SHARES_OF_ERROR`).
-        rare_share: of a rare class (less than half as many examples as the mean class) at most this share is called
-            wrong, 0 to 1: the network knows it too little to tell its right labels from its wrong ones.
+        rare_share: of a rare class (less than half as many examples as the mean class) at most this share is removed,
+            0 to 1: the network knows it too little to tell its right labels from its wrong ones.
 
     Raises:
         InputError: for arrays that do not fit, classes that do not exist, or beliefs that are no probabilities.
@@ -85,7 +89,7 @@ def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_s
     >>> labels = np.where(np.arange(400) < 80, (true + 1) % 3, true)  # one in five is wrong
     >>> beliefs = np.exp(3 * np.eye(3)[true] + random.normal(size=(400, 3)))
     >>> result = two_modes(beliefs, labels)
-    >>> result.found, round(result.share, 1), bool(result.remove[:80].mean() > 0.8)
+    >>> result.found, round(result.share, 1), bool(result.called[:80].mean() > 0.8)
     (True, 0.2, True)
     """
     logs, labels = _checked(beliefs, labels)
@@ -98,13 +102,11 @@ def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_s
     score = every[np.arange(count), labels]
     suggested, confidence = _best_other(logs, labels)
     contradicted = float((score > CONTRADICTED).mean())
-    p_contradicted = float(
-        norm.sf((contradicted - RIGHT_AT_MOST) / np.sqrt(RIGHT_AT_MOST * (1 - RIGHT_AT_MOST) / count))
-    )
+    p_contradicted = float(binom.sf(round(contradicted * count) - 1, count, RIGHT_AT_MOST))
     stray, p_stray = _stray(logs, labels)
     levels = [error * part for part in SHARES_OF_ERROR]
     bottom = _visible_valley(score, levels[2])
-    beyond = float((score > bottom).mean())
+    beyond = float((score > max(bottom, 0.0)).mean())  # on the other side the network agrees with the labels
     found = p_contradicted < levels[0] or p_stray < levels[1] or beyond > 0
     share = min(max(_share(every, labels, contradicted), stray, beyond, 0.5 / count), MOST)
     probability = _curve(score, share, contradicted, float((score > max(bottom, CONTRADICTED)).mean()))
@@ -112,19 +114,21 @@ def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_s
     if not found:
         chance = error * probability  # what is left of it: that the tests have overlooked a second mode
         nobody = np.zeros(count, dtype=bool)
-        return TwoModes(False, 0.0, score, chance, np.inf, nobody, suggested, confidence, *evidence)
+        return TwoModes(False, 0.0, score, chance, np.inf, nobody, nobody, suggested, confidence, *evidence)
     order = np.argsort(-score, kind="stable")
     threshold = float(score[order[_best_count(probability[order], share * count) - 1]])
-    remove = (score >= threshold) & ~_only_rare(logs, labels)
-    remove = _spare_the_rare(remove, score, labels, rare_share)
-    return TwoModes(True, share, score, probability, threshold, remove, suggested, confidence, *evidence)
+    called = (score >= threshold) & ~_only_rare(logs, labels)
+    remove = _spare_the_rare(called & (probability >= RATHER_WRONG), score, labels, rare_share)
+    return TwoModes(True, share, score, probability, threshold, called, remove, suggested, confidence, *evidence)
 
 
-def cut_between_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_share: float = 0.5) -> Cut:
+def cut_between_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_share: float = 0.0) -> Cut:
     """Return `two_modes` as the other rules say it; the threshold is one of log odds. Arguments and errors: the same."""
     result = two_modes(beliefs, labels, error, rare_share)
     nan = float("nan")
-    return Cut("two-modes", nan, nan, nan, result.threshold, result.remove, result.score, result.probability)
+    rather = result.score[result.called & (result.probability >= RATHER_WRONG)]
+    threshold = float(rather.min()) if rather.size else float("inf")
+    return Cut("two-modes", nan, nan, nan, threshold, result.remove, result.score, result.probability)
 
 
 def log_odds(beliefs: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
@@ -220,7 +224,8 @@ def _visible_valley(score: NDArray[np.float64], error: float) -> float:
     """Return the valley between two modes of the score, if the upper one is against the labels; else infinity."""
     bottom = valley(score, error)
     upper = score[score > bottom]
-    return bottom if upper.size and np.median(upper) > 0 else float("inf")
+    is_ours = 0 < upper.size <= MOST * score.size and np.median(upper) > 0
+    return bottom if is_ours else float("inf")
 
 
 def _curve(score: NDArray[np.float64], share: float, contradicted: float, beyond: float) -> NDArray[np.float64]:

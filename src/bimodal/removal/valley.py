@@ -7,6 +7,7 @@ from scipy.ndimage import gaussian_filter1d
 from bimodal.errors import InputError
 
 _GRID, _DRAWS, _STEPS, _SEED = 512, 200, 20, 0
+_ROUNDING = 1e-9
 
 
 def valley(values: NDArray[np.floating], error: float = 0.05) -> float:
@@ -32,8 +33,10 @@ def valley(values: NDArray[np.floating], error: float = 0.05) -> float:
     numbers: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
     if numbers.ndim != 1 or numbers.size == 0 or not np.isfinite(numbers).all():
         raise InputError(f"expected finite values, one for each example, got an array of shape {numbers.shape}")
+    if not 0 < error < 1:
+        raise InputError(f"error must lie between 0 and 1, got {error}")
     deviation = float(numbers.std())
-    if deviation == 0:
+    if deviation <= _ROUNDING * max(1.0, float(np.abs(numbers).max())):
         return float("inf")
     critical = _critical_width(numbers)
     random = np.random.default_rng(_SEED)
@@ -47,7 +50,12 @@ def valley(values: NDArray[np.floating], error: float = 0.05) -> float:
     counts, centres = _histogram(numbers)
     density = _smooth(counts, centres, 0.98 * critical)  # just less than what makes them one
     peaks = _peaks(density)
+    if len(peaks) < 2:  # on the edge of rounding
+        return float("inf")
     low, high = sorted(peaks[np.argsort(density[peaks])[-2:]])
+    density = _smooth(
+        counts, centres, 0.5 * critical
+    )  # so much smoothed, the valley lies at the foot of the lesser mode
     return float(centres[low + int(density[low : high + 1].argmin())])
 
 

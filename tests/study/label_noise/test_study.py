@@ -56,7 +56,11 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, No
         patch.setattr(studying, "open_pool", pool_here)
         patch.setattr(plan, "settings_of", lambda *cell: replace(settings_of(*cell), epochs=EPOCHS, batch_size=16))
         patch.setattr(plan, "RULES", ("two-modes", "wang"))
-        patch.setattr(plan, "AGAIN", (("two-modes", False), ("cleanlab", False), ("two-modes", True), ("scn", True)))
+        patch.setattr(
+            plan,
+            "AGAIN",
+            (("two-modes-removal", False), ("cleanlab", False), ("two-modes-removal", True), ("scn", True)),
+        )
         yield out, study_label_noise(out, NoiseOptions(), command="bimodal study label-noise")
 
 
@@ -67,7 +71,7 @@ def test_every_training_left_its_evidence_and_nothing_else(studied: tuple[Path, 
     names = {path.name for path in folder.iterdir()}
     assert names == {
         "plain.npz", *(f"fold-{k}.npz" for k in range(5)), "threshold.npz", "rule-two-modes.npz", "rule-wang.npz",
-        "without-two-modes.npz", "without-cleanlab.npz", "labels-two-modes.npz", "labels-scn.npz",
+        "without-two-modes-removal.npz", "without-cleanlab.npz", "labels-two-modes-removal.npz", "labels-scn.npz",
     }  # fmt: skip
     with np.load(folder / "plain.npz") as plain:
         assert plain["logits"].shape == (EPOCHS, 140, 7)
@@ -103,7 +107,7 @@ def test_the_tables_hold_every_method_with_intervals(studied: tuple[Path, NoiseS
     assert costs["margins"] == 2
     text = (out / "tables.md").read_text()
     assert "| **two-modes** |" in text
-    assert "without-two-modes" in text
+    assert "without-two-modes-removal" in text
     accuracies = pd.read_csv(out / "accuracies.csv").set_index("training")
     assert accuracies.loc["plain", "difference"] == 0
     pictures = {path.name for path in (out / "figures").iterdir()}
@@ -114,7 +118,7 @@ def test_what_has_ended_is_not_done_again(studied: tuple[Path, NoiseStudy], monk
     out, _ = studied
     monkeypatch.setattr(studying, "all_cells", lambda *_: [CELL])
     monkeypatch.setattr(plan, "RULES", ("two-modes", "wang"))
-    monkeypatch.setattr(plan, "AGAIN", (("two-modes", False),) * 3)
+    monkeypatch.setattr(plan, "AGAIN", (("two-modes-removal", False),) * 3)
 
     def never(address: str | None = None) -> None:
         raise AssertionError("a training was started")

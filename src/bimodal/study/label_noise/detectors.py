@@ -13,8 +13,6 @@ from bimodal.removal import LossLedger, two_modes, wang
 from bimodal.study.label_noise.evidence import Evidence, mean_margin
 from bimodal.study.label_noise.recipes import REMOVAL_SHARE
 
-CAREFUL_SHARE = 0.1
-"""Of a rare emotion, in the careful variant of ours."""
 RELABEL_MARGIN = 0.2
 """SCN gives another label where its probability is higher by this (Wang et al. 2020, section 3.4)."""
 
@@ -49,17 +47,14 @@ def beliefs_of(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArra
 
 
 def detect_two_modes(evidence: Evidence) -> Found:
-    """Ours."""
-    return _two_modes(evidence, 0.5)
+    """Ours: what it calls wrong, for somebody to look at."""
+    result = two_modes(beliefs_of(evidence.logits, evidence.labels), evidence.labels)
+    return Found(result.score, result.called, result.suggested, result.probability)
 
 
-def detect_carefully(evidence: Evidence) -> Found:
-    """Ours, where hardly any face of a rare emotion may go."""
-    return _two_modes(evidence, CAREFUL_SHARE)
-
-
-def _two_modes(evidence: Evidence, rare_share: float) -> Found:
-    result = two_modes(beliefs_of(evidence.logits, evidence.labels), evidence.labels, rare_share=rare_share)
+def detect_for_removal(evidence: Evidence) -> Found:
+    """Ours: what it removes without a look."""
+    result = two_modes(beliefs_of(evidence.logits, evidence.labels), evidence.labels)
     return Found(result.score, result.remove, result.suggested, result.probability)
 
 
@@ -117,7 +112,7 @@ def detect_cleanlab_both(evidence: Evidence) -> Found:
 
 
 def detect_random(evidence: Evidence) -> Found:
-    """As many as ours, drawn at random."""
+    """As many as ours calls wrong, drawn at random."""
     score = np.random.default_rng((evidence.seed, 2)).random(len(evidence.labels))
     count = int(detect_two_modes(evidence).remove.sum())  # type: ignore[union-attr]
     remove = np.zeros(len(score), dtype=bool)
@@ -156,7 +151,7 @@ def _last_guess(evidence: Evidence) -> NDArray[np.int64]:
 
 DETECTORS: dict[str, Callable[[Evidence], Found]] = {
     "two-modes": detect_two_modes,
-    "two-modes-careful": detect_carefully,
+    "two-modes-removal": detect_for_removal,
     "wang": detect_wang,
     "wang-repeated": detect_by_rule("wang-repeated"),
     "slade-gedeon": detect_by_rule("slade-gedeon"),

@@ -14,9 +14,9 @@ from bimodal.study.label_noise.recipes import settings_of
 RULES = ("two-modes", "wang", "wang-repeated", "slade-gedeon")
 """Rules that remove in a training of their own."""
 AGAIN = (
-    ("two-modes", False),
+    ("two-modes-removal", False),
     ("cleanlab", False),
-    ("two-modes", True),
+    ("two-modes-removal", True),
     ("cleanlab", True),
     ("scn", True),
     ("scn", False),

@@ -16,7 +16,7 @@ from bimodal.study.label_noise.results import CLEANLAB, Condition, measured
 OURS, PEER = "two-modes", "cleanlab"
 _NAMES = {
     "two-modes": "**two-modes**",
-    "two-modes-careful": "two-modes, careful with the rare",
+    "two-modes-removal": "two-modes, removed without a look",
     "wang": "the paper's step",
     "wang-repeated": "the paper's, repeated",
     "slade-gedeon": "original of 1993",
