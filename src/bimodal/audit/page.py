@@ -257,13 +257,15 @@ def _verdict(suspects: Suspects) -> str:
     )
 
 
-def _tests(modes: TwoModes) -> tuple[str, str]:
-    """Say in a sentence each what the two tests found."""
+def _tests(modes: TwoModes) -> tuple[str, ...]:
+    """Say in a sentence or two each what the three tests found."""
+    seen = np.isfinite(modes.valley)
     return (
         f"The network contradicts {_share(modes.contradicted)} of the labels; of right labels it contradicts 13 to 18 %. "
         f"The chance of so many, were all right: {_chance(modes.p_contradicted)}.",
         f"{_share(modes.stray)} of the labels seem to have nothing to do with their faces; in a clean set up to 1 % do. "
         f"The chance of so many in a clean set: {_chance(modes.p_stray)}.",
+        f"Two modes can{'' if seen else 'not'} be seen in what the network holds against the labels.",
     )
 
 

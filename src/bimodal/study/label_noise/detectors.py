@@ -55,7 +55,7 @@ def detect_two_modes(evidence: Evidence) -> Found:
 def detect_for_removal(evidence: Evidence) -> Found:
     """Ours: what it removes without a look."""
     result = two_modes(beliefs_of(evidence.logits, evidence.labels), evidence.labels)
-    return Found(result.score, result.remove, result.suggested, result.probability)
+    return Found(None, result.remove, result.suggested, result.probability)
 
 
 def detect_wang(evidence: Evidence) -> Found:

@@ -152,7 +152,7 @@ def kept_table(conditions: Sequence[Condition]) -> pd.DataFrame:
 
 def to_markdown(conditions: Sequence[Condition]) -> str:
     """Return the tables that people read: one a measure, a row a method, a column a condition."""
-    parts = []
+    parts = [f"### {OURS} against cleanlab with five folds\n\n{_against_peer(conditions)}"]
     for title, name in (
         ("Average precision of the ranking", "average_precision"),
         ("F1 of what is removed", "f1"),
@@ -179,6 +179,31 @@ def _groups(conditions: Sequence[Condition]) -> list[tuple[str, list[Condition]]
         for faces, words in names.items()
         if (own := [c for c in conditions if c.cell.faces == faces and not c.cell.rare])
     ]
+
+
+def _against_peer(conditions: Sequence[Condition]) -> str:
+    """Say condition by condition how ours fares against cleanlab, on the seeds that both have."""
+    lines = [
+        "| condition | seeds | average precision | of cleanlab | difference | F1 | of cleanlab | difference | cost |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for condition in conditions:
+        if PEER not in condition.methods or not (condition.cell.noise or condition.cell.pattern == "own"):
+            continue
+        both = Condition(condition.name, tuple(r for r in condition.results if PEER in r.measures))
+        cells = [f"{condition.cell.faces} {_short(condition)}", str(len(both.results))]
+        for name in ("average_precision", "f1"):
+            own, peer, gain = (both.estimate(OURS, name), both.estimate(PEER, name), both.difference(OURS, PEER, name))
+            known = own is not None and peer is not None and gain is not None
+            cells += [f"{own.value:.3f}", f"{peer.value:.3f}", _signed(gain)] if known else ["", "", ""]  # type: ignore[union-attr, arg-type]
+        costs = [(r.cost(OURS), r.cost(PEER)) for r in both.results]
+        cells.append(f"{np.mean([own / peer for own, peer in costs if own and peer]):.2f}")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _signed(gain: Estimate) -> str:
+    return f"{gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
 
 
 def _matrix(conditions: Sequence[Condition], name: str) -> str:
