@@ -18,11 +18,11 @@ from bimodal.train import BimodalDistributionRemoval
 from tests.train.two_processes import SIZE, KnownLosses, Numbers
 
 
-def run_processes(devices: int, workers: int = 0) -> dict[str, Any]:
+def run_processes(devices: int, workers: int = 0, rule: str = "wang") -> dict[str, Any]:
     script = Path(__file__).with_name("two_processes.py")
     root = str(Path(__file__).resolve().parents[2])
     result = subprocess.run(
-        [sys.executable, str(script), str(devices), str(workers)], capture_output=True, text=True, timeout=200, check=False,
+        [sys.executable, str(script), str(devices), str(workers), rule], capture_output=True, text=True, timeout=200, check=False,
         env=os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     lines = [line for line in result.stdout.splitlines() if line.startswith("RESULT ")]
@@ -42,6 +42,14 @@ def test_two_processes_remove_exactly_what_one_does() -> None:
         assert set(seen) == left
         assert len(seen) - len(left) == len(left) % 2, "more repeats than the padding to two equal halves"
         gone |= {row for step in one["steps"] if step[0] == epoch for row in step[2]}
+
+
+def test_two_processes_believe_what_one_does() -> None:
+    one, two = run_processes(1, rule="two-modes"), run_processes(2, rule="two-modes")
+    assert one["steps"]
+    assert {row for step in one["steps"] for row in step[2]} <= set(range(0, SIZE, 4))
+    assert [step[2] for step in one["steps"]] == [step[2] for step in two["steps"]]
+    assert [step[1] for step in one["steps"]] == pytest.approx([step[1] for step in two["steps"]])
 
 
 def train(loader: Any, removal: BimodalDistributionRemoval, epochs: int = 3, module: Any = None, **options: Any) -> Any:

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from bimodal.train.run import Run
 from tests.conftest import SMALL, Outcome, bimodal, fails_with_one_line, write_data
 
 RECIPE = [*SMALL, "--epochs", "5", "--removal-epoch", "2", "--removal-every", "2"]
@@ -35,9 +37,11 @@ def whole(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-def interrupt(tiny_data: Path, run: Path, sign: signal.Signals, after_epoch: int) -> tuple[int, str]:
+def interrupt(
+    tiny_data: Path, run: Path, sign: signal.Signals, after_epoch: int, recipe: list[str] = RECIPE
+) -> tuple[int, str]:
     """Start the real command and send it a signal while the epoch after `after_epoch` is under way."""
-    command = [sys.executable, "-u", "-m", "bimodal", "train", str(tiny_data), "--out", str(run), *RECIPE]
+    command = [sys.executable, "-u", "-m", "bimodal", "train", str(tiny_data), "--out", str(run), *recipe]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
@@ -73,6 +77,19 @@ def test_interrupted_runs_end_the_same(
     assert "epoch   1/" not in result.stdout, "it began anew"
     for name in SAME:
         assert (run / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def test_beliefs_and_augmentation_by_the_batch_are_resumed_too(tiny_data: Path, tmp_path: Path) -> None:
+    recipe = [*SMALL, "--epochs", "5", "--removal", "two-modes", "--removal-epoch", "4", "--augment", "fast"]
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    assert bimodal("train", tiny_data, "--out", whole, *recipe).returncode == 0
+    interrupt(tiny_data, run, signal.SIGKILL, 2, recipe)
+    assert bimodal("train", "--out", run, "--resume").returncode == 0
+    for name in ("model.safetensors", "metrics.csv", "removed.csv"):
+        assert (run / name).read_bytes() == (whole / name).read_bytes(), name
+    one, other = Run.open(whole).losses["beliefs"], Run.open(run).losses["beliefs"]
+    assert (one == other).all()
+    assert one.sum(axis=1) == pytest.approx(np.ones(len(one)), abs=1e-4)
 
 
 def test_the_seed_gives_the_same_run_and_another_seed_another(whole: Path, tiny_data: Path, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_settings_survive_their_own_file() -> None:
         ({"image_size": 8}, "--image-size must be a whole number from 32 to 1024, got 8"),
         ({"epoch": 3}, "unknown setting 'epoch'; near it: epochs"),
         ({"removal": {"thresh": 3}}, "unknown removal setting 'thresh'"),
-        ({"removal": "wong"}, "--removal must be one of wang, slade-gedeon, none, got 'wong'"),
+        ({"removal": "wong"}, "--removal must be one of wang, slade-gedeon, two-modes, none, got 'wong'"),
         ({"removal": 3}, "removal must be one of"),
         ({"keep": "first"}, "--keep must be one of best, last, got 'first'"),
         ({"backbone": 50}, "backbone and weights must be text"),
@@ -75,3 +75,11 @@ def test_a_file_that_would_run_code_is_not_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not readable as YAML"):
         load_yaml(file)
     assert not (tmp_path / "made").exists()
+
+
+def test_two_modes_looks_late_unless_told_otherwise() -> None:
+    assert TrainSettings.preset("small", {"removal": "two-modes"}).removal.epoch == 16
+    assert TrainSettings.preset("paper", {"removal": "two-modes", "epochs": 10}).removal.epoch == 8
+    own = TrainSettings.preset("small", {"removal": {"rule": "two-modes", "epoch": 3}})
+    assert own.removal.epoch == 3
+    assert TrainSettings.preset("small", {"removal": "wang"}).removal.epoch == 12
