@@ -1,6 +1,7 @@
 """Writing a file or a folder so that it is there wholly or not at all, and never over what is not ours."""
 
 import errno
+import fcntl
 import os
 import secrets
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from bimodal.errors import InputError
 
+LOCK = ".lock"
 _PREFIX = ".bimodal-"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -36,6 +38,21 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep every other call away from a folder that is there; the lock goes with the process, however it ends.
+
+    Raises:
+        InputError: another call works on it.
+    """
+    with (folder / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(f"another call of bimodal works on {folder}; wait for it, or end it") from None
+        yield
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from bimodal.audit import Audit, audit, audit_settings
 from bimodal.audit.suspects import COLUMNS
 from bimodal.errors import InputError
+from bimodal.files import locked
 from tests.audit.conftest import SETTINGS
 from tests.conftest import Outcome, fails_with_one_line, write_data
 
@@ -43,7 +45,10 @@ def test_a_copy_of_a_test_picture_is_flagged(audited: Audit) -> None:
 
 
 def test_the_verdict_is_in_plain_numbers(audited: Audit) -> None:
-    verdict = json.loads((audited.out / "verdict.json").read_text())
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    verdict = json.loads((audited.out / "verdict.json").read_text(), parse_constant=refuse)
     assert verdict["faces"] == 210
     assert verdict["found"] is True
     assert verdict["called_wrong"] == len(audited.suspects.called)
@@ -70,25 +75,62 @@ def test_validation_and_test_are_reported_only_when_asked(audited: Audit, data: 
     done.other_splits.unlink()
 
 
-def test_other_faces_or_a_foreign_folder_are_refused(audited: Audit, tmp_path: Path) -> None:
+def test_other_faces_settings_or_seeds_are_refused(audited: Audit, data: Path, tmp_path: Path) -> None:
     other = write_data(tmp_path / "data", {"train": 30, "val": 7, "test": 7}, seed=5)
     with pytest.raises(InputError, match="audit of other faces"):
         audit(other, audited.out, SETTINGS, tell=quiet)
     with pytest.raises(InputError, match="other settings"):
-        audit(audited.out.parent / "data", audited.out, audit_settings(210), tell=quiet)
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/letter.txt").write_text("dear")
-    for overwrite in (False, True):
-        with pytest.raises(InputError):
-            audit(other, tmp_path / "mine", SETTINGS, overwrite=overwrite, tell=quiet)
-    assert (tmp_path / "mine/letter.txt").read_text() == "dear"
+        audit(data, audited.out, audit_settings(210), tell=quiet)
+    with pytest.raises(InputError, match="other settings"):
+        audit(data, audited.out, seed=99, tell=quiet)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_nothing_of_the_users_is_touched(data: Path, tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "mine/run").mkdir(parents=True)
+    (tmp_path / "mine/run/thesis.txt").write_text("dear")
+    with pytest.raises(InputError):
+        audit(data, tmp_path / "mine", SETTINGS, overwrite=overwrite, tell=quiet)
+    assert (tmp_path / "mine/run/thesis.txt").read_text() == "dear"
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["run"]
+
+
+def test_edited_proposals_stay_and_what_was_cleaned_is_not_overwritten(
+    audited: Audit, data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "audit"
+    shutil.copytree(audited.out, out)
+    (out / "proposals.csv").write_text("image,decision,by\nimages/train-0001.png,keep,Ada\n")
+    done = audit(data, out, decisions=out / "proposals.csv", tell=quiet)
+    assert "Ada" in (out / "proposals.csv").read_text()
+    assert done.cleaned is not None
+    assert "Ada" in (out / "cleaned/decisions.csv").read_text()
+    for needed in ({"data": data}, {"data": out / "cleaned"}):
+        with pytest.raises(InputError, match="would delete"):
+            audit(**needed, out=out, settings=SETTINGS, overwrite=True, tell=quiet)
+    assert (out / "cleaned/manifest.csv").is_file()
+
+
+def test_an_interrupted_audit_may_be_replaced(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "audit"
+    (out / "run").mkdir(parents=True)
+    (out / "audit.yaml").write_text("bimodal: 0\n")
+    (out / "run/config.yaml").write_text("half")
+    short = replace(SETTINGS, epochs=1)
+    done = audit(data, out, short, overwrite=True, tell=quiet)
+    assert (done.out / "suspects.csv").is_file()
+
+
+def test_a_second_audit_at_the_same_time_is_told_so(audited: Audit, data: Path) -> None:
+    with locked(audited.out), pytest.raises(InputError, match="another call"):
+        audit(data, audited.out, SETTINGS, tell=quiet)
 
 
 def test_clean_labels_are_not_called_wrong(tmp_path: Path, cli: Callable[..., Outcome]) -> None:
     data = write_data(tmp_path / "data", {"train": 140, "val": 14, "test": 14})
     config = tmp_path / "short.yaml"
-    config.write_text("epochs: 6\nimage-size: 32\nbatch-size: 16\naugment: none\nkeep: last\n")
-    result = cli("audit", data, "--out", tmp_path / "out", "--preset", "small", "--config", config)
+    config.write_text("epochs: 6\nimage-size: 32\n")  # the rest is as in every audit
+    result = cli("audit", data, "--out", tmp_path / "out", "--config", config)
     assert result.returncode == 0, result.stderr
     assert "No sign of wrong labels" in result.stdout
     table = pd.read_csv(tmp_path / "out/suspects.csv", keep_default_na=False)

@@ -61,6 +61,13 @@ def test_a_label_changed_twice_keeps_its_first(tmp_path: Path, manifest: Manifes
     twice = Manifest.read(write_cleaned(once, second, tmp_path / "twice").folder)
     assert twice.table["label"].iat[0] == "sad"
     assert twice.table["original_label"].iat[0] == "angry"
+    changes = pd.read_csv(tmp_path / "twice/changes.csv", keep_default_na=False)
+    assert changes[["from", "to", "by"]].to_numpy().tolist() == [["angry", "happy", "Ada"], ["happy", "sad", "Bo"]]
+    third = read_decisions(decide(tmp_path, "images/train-0001.png,remove,,Cy,"), twice)
+    table = pd.read_csv(write_cleaned(twice, third, tmp_path / "thrice").folder / "manifest.csv", keep_default_na=False)
+    assert table[["changed_by", "why"]].iloc[0].tolist() == ["Bo", "two"]
+    with pytest.raises(InputError, match="exists"):
+        write_cleaned(twice, third, tmp_path / "thrice")
 
 
 @pytest.mark.parametrize(

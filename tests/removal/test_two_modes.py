@@ -375,3 +375,16 @@ def test_fifty_thousand_examples_take_seconds(wrong: float) -> None:
     begin = time.process_time()
     assert two_modes(beliefs, labels).found == (wrong > 0)
     assert time.process_time() - begin < 10
+
+
+@pytest.mark.parametrize("present", [2, 3, 5])
+def test_classes_that_no_label_names_change_nothing(present: int) -> None:
+    beliefs, labels, _ = simulate(1500, 0.1, 0)
+    keep = labels < present
+    known = beliefs[keep][:, :present]
+    padded = np.c_[known, np.full((keep.sum(), 7 - present), 1e-4)]
+    one, other = two_modes(known, labels[keep]), two_modes(padded, labels[keep])
+    assert one.found == other.found
+    assert one.share == pytest.approx(other.share)
+    np.testing.assert_array_equal(one.called, other.called)
+    assert set(other.suggested.tolist()) <= set(range(present))

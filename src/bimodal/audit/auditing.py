@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from bimodal import __version__
 from bimodal.audit.decisions import Cleaned, read_decisions, write_cleaned
 from bimodal.audit.page import write_page
 from bimodal.audit.recipe import audit_settings
@@ -18,17 +19,17 @@ from bimodal.audit.suspects import Suspects, list_suspects
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
-from bimodal.files import may_replace, write_atomically
+from bimodal.files import LOCK, locked, may_replace, write_atomically
 from bimodal.removal import RemovalSettings
-from bimodal.train.fitting import Hardware, fit
+from bimodal.train.fitting import Hardware, check_faces, fit
 from bimodal.train.predict import load_model, predict
 from bimodal.train.run import PROBABILITIES, Run
 from bimodal.train.settings import TrainSettings
 
-RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, OTHER_SPLITS, CLEANED = (
-    "run", "suspects.csv", "suspects.html", "verdict.json", "proposals.csv", "other-splits.csv", "cleaned",
+MARK, RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, OTHER_SPLITS, CLEANED = (
+    "audit.yaml", "run", "suspects.csv", "suspects.html", "verdict.json", "proposals.csv", "other-splits.csv", "cleaned",
 )  # fmt: skip
-_OURS = (RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, OTHER_SPLITS, CLEANED)
+_OURS = (MARK, LOCK, RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, OTHER_SPLITS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ def audit(
     settings: TrainSettings | None = None,
     hardware: Hardware | None = None,
     *,
-    seed: int = 0,
+    seed: int | None = None,
     decisions: Path | None = None,
     report_val_and_test: bool = False,
     overwrite: bool = False,
@@ -73,7 +74,7 @@ def audit(
         settings: the training; by default that of the audit in `out`, or else `audit_settings`, a small network. Removal is
             switched off.
         hardware: devices and worker processes.
-        seed: of the default training.
+        seed: of the default training; 0 where none is given.
         decisions: CSV of what people decided, see `read_decisions`; then `out/cleaned` becomes a data folder.
         report_val_and_test: also write `other-splits.csv`: what the network, which never saw them, says of validation and
             test faces. A report and no more: whoever cleans a test split by the network under test measures nothing.
@@ -85,16 +86,34 @@ def audit(
     """
     data, out = Path(data), Path(out)
     manifest = Manifest.read(data)
-    if settings is not None:
-        settings = replace(settings, removal=RemovalSettings(rule="none"))
+    run_before = _run_of_earlier_audit(out, manifest, overwrite)
+    settings = _settings(run_before, manifest, settings, seed)
+    check_faces(manifest, settings)
     decided = None if decisions is None else read_decisions(decisions, manifest)  # before hours of training
-    _make_room(out, overwrite, decisions)
-    run = _train(manifest, out / RUN, settings, seed, hardware, tell)
+    _make_room(out, overwrite, (data, decisions))
+    with locked(out):
+        return _audit(manifest, out, settings, hardware, decided, report_val_and_test, tell)
+
+
+def _audit(
+    manifest: Manifest,
+    out: Path,
+    settings: TrainSettings,
+    hardware: Hardware | None,
+    decided: pd.DataFrame | None,
+    report_val_and_test: bool,
+    tell: Callable[[str], None],
+) -> Audit:
+    began = (out / RUN / "config.yaml").is_file()
+    if not began and (out / RUN).exists():
+        shutil.rmtree(out / RUN)  # interrupted before it was a run
+    run = fit(manifest.root, out / RUN, None if began else settings, hardware, resume=began, tell=tell)
     suspects = list_suspects(run, manifest)
     write_atomically(out / SUSPECTS, lambda file: suspects.table.to_csv(file, index=False))
-    proposals = _propose(suspects)
-    write_atomically(out / PROPOSALS, lambda file: proposals.to_csv(file, index=False))
-    verdict = json.dumps(_verdict(suspects), indent=1)
+    if not (out / PROPOSALS).exists():  # somebody may have edited it
+        proposals = _propose(suspects)
+        write_atomically(out / PROPOSALS, lambda file: proposals.to_csv(file, index=False))
+    verdict = json.dumps(_verdict(suspects), indent=1, allow_nan=False)
     write_atomically(out / VERDICT, lambda file: file.write_text(verdict + "\n", encoding="utf-8"))
     write_page(run, manifest, suspects, out / PAGE)
     others = None
@@ -106,44 +125,52 @@ def audit(
     return Audit(out, suspects, out / PAGE, cleaned, others)
 
 
-def _make_room(out: Path, overwrite: bool, decisions: Path | None) -> None:
-    if overwrite:
-        if decisions is not None and decisions.resolve().is_relative_to(out.resolve()):
-            raise InputError(f"--overwrite would delete {decisions}; move it out of {out}, or leave --overwrite out")
-        may_replace(out, _OURS, marks=(SUSPECTS,))
-        shutil.rmtree(out, ignore_errors=True)
+def _run_of_earlier_audit(out: Path, manifest: Manifest, overwrite: bool) -> Run | None:
+    """Return the run that this call goes on with, if there is one.
+
+    Raises:
+        InputError: it is of other faces.
+    """
+    if overwrite or not (out / MARK).is_file() or not (out / RUN / "config.yaml").is_file():
+        return None
+    run = Run.open(out / RUN)
+    if not run.was_trained_on(manifest.fingerprint):
+        raise InputError(f"{out} holds an audit of other faces or labels; choose another --out")
+    return run
+
+
+def _settings(
+    earlier: Run | None, manifest: Manifest, settings: TrainSettings | None, seed: int | None
+) -> TrainSettings:
+    own = None if earlier is None else TrainSettings.from_dict(earlier.config)
+    if settings is None:
+        if own is not None and seed in (None, own.seed):
+            return own
+        settings = audit_settings(len(manifest.rows("train")), seed or 0)
+    settings = replace(settings, removal=RemovalSettings(rule="none"))
+    if own not in (None, settings):
+        raise InputError("--out holds an audit with other settings; choose another --out, or --overwrite")
+    return settings
+
+
+def _make_room(out: Path, overwrite: bool, needed: Sequence[Path | None]) -> None:
+    """Make the folder, or see that it is an audit's; nothing of anybody else's is ever deleted."""
     if out.exists() and not out.is_dir():
         raise InputError(f"--out must be a folder, but {out} is a file")
-    foreign = sorted(path.name for path in out.glob("*") if path.name not in _OURS) if out.is_dir() else []
-    if foreign and not (out / RUN).is_dir():
-        raise InputError(f"{out} holds {foreign[0]!r} and no earlier audit; choose another --out")
-    if decisions is not None and (out / CLEANED).exists():
+    if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
+        raise InputError(f"{out} is not empty and no earlier audit; choose another --out")
+    if overwrite and out.is_dir():
+        inside = [path for path in needed if path is not None and path.resolve().is_relative_to(out.resolve())]
+        if inside or (out / CLEANED).exists():
+            lost = inside[0] if inside else out / CLEANED
+            raise InputError(f"--overwrite would delete {lost}; move it out of {out}, or choose another --out")
+        if any(out.iterdir()):
+            may_replace(out, _OURS, marks=(MARK,))
+        shutil.rmtree(out)
+    elif (out / CLEANED).exists() and needed[1] is not None:
         raise InputError(f"{out / CLEANED} is there already; move it away, so that what was decided before is not lost")
-
-
-def _train(
-    manifest: Manifest,
-    folder: Path,
-    settings: TrainSettings | None,
-    seed: int,
-    hardware: Hardware | None,
-    tell: Callable[[str], None],
-) -> Run:
-    began = (folder / "config.yaml").is_file()
-    if began:
-        run = Run.open(folder)
-        if not run.was_trained_on(manifest.fingerprint):
-            raise InputError(f"{folder.parent} holds an audit of other faces or labels; choose another --out")
-        if settings not in (None, TrainSettings.from_dict(run.config)):
-            raise InputError(
-                f"{folder.parent} holds an audit with other settings; choose another --out, or --overwrite"
-            )
-        return fit(manifest.root, folder, None, hardware, resume=True, tell=tell)
-    if folder.exists():
-        shutil.rmtree(folder)  # interrupted before it was a run
-    return fit(
-        manifest.root, folder, settings or audit_settings(len(manifest.rows("train")), seed), hardware, tell=tell
-    )
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / MARK, lambda file: file.write_text(f"bimodal: {__version__}\n", encoding="utf-8"))
 
 
 def _propose(suspects: Suspects) -> pd.DataFrame:
@@ -169,8 +196,7 @@ def _verdict(suspects: Suspects) -> dict[str, Any]:
     """Return what was found on the whole, in plain numbers."""
     arrays = ("score", "probability", "called", "remove", "suggested", "confidence")
     numbers = {name: value for name, value in asdict(suspects.modes).items() if name not in arrays}
-    if not np.isfinite(numbers["threshold"]):
-        numbers["threshold"] = None
+    numbers = {name: value if np.isfinite(value) else None for name, value in numbers.items()}
     return {"faces": len(suspects.rows), "called_wrong": len(suspects.called), **numbers}
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bimodal.data.manifest import COLUMNS, Manifest, read_table
+from bimodal.data.manifest import COLUMNS, FILE, Manifest, read_table
 from bimodal.data.views import write_view
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
 
 DECISIONS = ("keep", "remove", "relabel")
-CHANGES = "changes.csv"
+CHANGES, TAKEN = "changes.csv", "decisions.csv"
 CHANGE_COLUMNS = ("image", "change", "from", "to", "by", "why")
 _NOBODY = "unnamed"
 
@@ -80,7 +80,8 @@ def write_cleaned(manifest: Manifest, decisions: pd.DataFrame, folder: Path) -> 
     """Write a data folder with the decisions carried out; the pictures are links to those of the manifest.
 
     Each change can be traced: `manifest.csv` has `original_label`, `changed_by` and `why` of what was relabelled, and
-    `changes.csv` lists every change. Validation and test are as before.
+    `changes.csv` lists every change, also of earlier cleanings; `decisions.csv` what was decided this time, with what was kept
+    on purpose. Validation and test are as before.
 
     Args:
         manifest: what was audited.
@@ -90,7 +91,10 @@ def write_cleaned(manifest: Manifest, decisions: pd.DataFrame, folder: Path) -> 
     Raises:
         InputError: the folder exists, or nothing would be left to train on.
     """
-    table = manifest.table.assign(changed_by="", why="")
+    if folder.exists():
+        raise InputError(f"{folder} exists; move it away, so that what was decided before is not lost")
+    earlier = read_table(manifest.root / FILE, ("image",)).reindex(columns=["changed_by", "why"], fill_value="")
+    table = manifest.table.assign(changed_by=earlier["changed_by"].to_numpy(), why=earlier["why"].to_numpy())
     relabelled = decisions[decisions["decision"] == "relabel"]
     removed = decisions[decisions["decision"] == "remove"]
     changes = []
@@ -110,5 +114,10 @@ def write_cleaned(manifest: Manifest, decisions: pd.DataFrame, folder: Path) -> 
     if left < 2:
         raise InputError(f"after these decisions the training faces would show {left} emotion(s); two are needed")
     log = pd.DataFrame(changes, columns=list(CHANGE_COLUMNS))
-    write_view(manifest, table, folder, columns=(*COLUMNS, "changed_by", "why"), further={CHANGES: log})
+    if (manifest.root / CHANGES).is_file():  # these faces were cleaned before
+        before_that = read_table(manifest.root / CHANGES, CHANGE_COLUMNS)[list(CHANGE_COLUMNS)]
+        log = pd.concat([before_that, log], ignore_index=True)
+    taken = decisions.assign(image=manifest.table["image"].to_numpy()[decisions["row"].to_numpy(dtype=np.int64)])
+    further = {CHANGES: log, TAKEN: taken[["image", "decision", "label", "by", "why"]]}
+    write_view(manifest, table, folder, columns=(*COLUMNS, "changed_by", "why"), further=further)
     return Cleaned(folder, int((decisions["decision"] == "keep").sum()), len(removed), len(relabelled))

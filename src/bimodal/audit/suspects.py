@@ -76,7 +76,7 @@ def list_suspects(run: Run, manifest: Manifest) -> Suspects:
 
 def _flags(manifest: Manifest, rows: NDArray[np.int64], called: NDArray[np.bool_]) -> list[str]:
     """Return what else is to be known of each face, joined by `;`."""
-    copies = _copies(pixel_hashes(manifest))
+    copies = _copies(pixel_hashes(manifest), manifest.table["flag"].to_numpy() == "blank")
     sizes = np.bincount(manifest.labels[rows], minlength=len(NAMES))
     is_rare = (sizes > 0) & (sizes < RARE * sizes[sizes > 0].mean())
     splits, own = manifest.table["split"].to_numpy(), manifest.table["flag"].to_numpy()
@@ -96,9 +96,11 @@ def _flags(manifest: Manifest, rows: NDArray[np.int64], called: NDArray[np.bool_
     return flags
 
 
-def _copies(hashes: Sequence[bytes]) -> dict[int, list[int]]:
-    """Return, for each picture that is there several times, all rows that show it."""
+def _copies(hashes: Sequence[bytes], blank: NDArray[np.bool_]) -> dict[int, list[int]]:
+    """Return, for each picture that is there several times, all rows that show it; a blank one is like no other."""
     by_hash: dict[bytes, list[int]] = {}
     for row, digest in enumerate(hashes):
+        if blank[row]:
+            continue
         by_hash.setdefault(digest, []).append(row)
     return {row: twins for twins in by_hash.values() if len(twins) > 1 for row in twins}

@@ -37,9 +37,11 @@ def audit(
         ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="YAML file of settings for the training.", show_default=False)
+        Path | None, typer.Option(help="YAML file of settings that are to differ.", show_default=False)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, order, augmentation and dropout.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Of weights, order, augmentation and dropout. (Default: 0.)", show_default=False)
+    ] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the audit in --out.")] = False,
 ) -> None:
@@ -60,13 +62,18 @@ def audit(
     from rich.markup import escape
 
     from bimodal.audit import audit as run
+    from bimodal.audit import audit_settings
+    from bimodal.data.manifest import Manifest
     from bimodal.train.fitting import Hardware
     from bimodal.train.settings import TrainSettings, load_yaml, merge
 
     settings = None
     if preset is not None or config is not None:
-        given: dict[str, Any] = {"seed": seed} | ({} if preset is None else {"preset": preset})
-        settings = TrainSettings.preset(*merge(load_yaml(config) if config else {}, given))
+        file = load_yaml(config) if config else {}
+        if preset is None and "preset" not in file:  # what the file leaves open is as in every audit
+            file = audit_settings(len(Manifest.read(data).rows("train"))).to_dict() | file
+        given: dict[str, Any] = {"seed": seed, "preset": preset}
+        settings = TrainSettings.preset(*merge(file, {key: value for key, value in given.items() if value is not None}))
     console = Console(highlight=False, soft_wrap=True)
     try:
         done = run(

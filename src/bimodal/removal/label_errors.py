@@ -15,7 +15,13 @@ _SMALLEST = 1e-4
 
 
 @overload
-def find_label_errors(ledger_or_losses: LossLedger | ArrayLike, labels: ArrayLike) -> NDArray[np.bool_]: ...
+def find_label_errors(
+    ledger_or_losses: LossLedger | ArrayLike,
+    labels: ArrayLike,
+    *,
+    return_indices_ranked_by: None = None,
+    error: float = 0.05,
+) -> NDArray[np.bool_]: ...
 
 
 @overload

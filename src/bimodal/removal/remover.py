@@ -74,6 +74,11 @@ class Remover:
 
     def update(self, index: ArrayLike, losses: ArrayLike, logits: ArrayLike | None = None) -> None:
         """Take the losses of a batch, and what the network said of it; see `LossLedger.update`."""
+        if self.settings.rule == "two-modes" and logits is None:
+            raise InputError(
+                "the rule two-modes needs what the network said of each example: give update the logits, too; in a "
+                "LightningModule, return 'logits' from training_step"
+            )
         self.ledger.update(index, losses, logits)
 
     def end_epoch(self) -> RemovalStep | None:
@@ -117,11 +122,7 @@ class Remover:
 
     def _cut(self, rows: NDArray[np.int64]) -> Cut:
         if self.settings.rule == "two-modes":
-            if self.ledger.beliefs is None:
-                raise InputError(
-                    "the rule two-modes needs what the network said of each example: give update the logits, too; in a "
-                    "LightningModule, return 'logits' from training_step"
-                )
+            assert self.ledger.beliefs is not None  # update sees to it
             settings = self.settings
             return cut_between_modes(self.ledger.beliefs[rows], self.labels[rows], settings.error, settings.rare_share)
         losses = self.ledger.last[rows]

@@ -92,7 +92,7 @@ def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_s
     >>> result.found, round(result.share, 1), bool(result.called[:80].mean() > 0.8)
     (True, 0.2, True)
     """
-    logs, labels = _checked(beliefs, labels)
+    logs, labels, classes = _checked(beliefs, labels)
     if not 0 < error < 1:
         raise InputError(f"error must lie between 0 and 1, got {error}")
     if not 0 <= rare_share <= 1:
@@ -101,6 +101,7 @@ def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_s
     every = _all_scores(logs)
     score = every[np.arange(count), labels]
     suggested, confidence = _best_other(logs, labels)
+    suggested = classes[suggested]
     contradicted = float((score > CONTRADICTED).mean())
     p_contradicted = float(binom.sf(round(contradicted * count) - 1, count, RIGHT_AT_MOST))
     stray, p_stray = _stray(logs, labels)
@@ -139,11 +140,15 @@ def log_odds(beliefs: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
     >>> log_odds([[0.2, 0.8], [0.5, 0.5]], [0, 1]).round(2).tolist()
     [1.39, 0.0]
     """
-    logs, labels = _checked(beliefs, labels)
+    logs, labels, _ = _checked(beliefs, labels)
     return np.asarray(_all_scores(logs)[np.arange(len(labels)), labels])
 
 
-def _checked(beliefs: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _checked(beliefs: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return log probabilities of the classes that occur, (N,K), the labels among them, (N,), and which they are, (K,).
+
+    What no label ever says is no alternative: a network with an output for it has learnt that it does not occur.
+    """
     beliefs, labels = np.asarray(beliefs, dtype=np.float64), np.asarray(labels)
     if beliefs.ndim != 2 or beliefs.shape[1] < 2 or labels.shape != beliefs.shape[:1] or not len(labels):
         raise InputError(
@@ -154,8 +159,13 @@ def _checked(beliefs: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64]
         raise InputError(f"labels must be whole numbers from 0 to {beliefs.shape[1] - 1}")
     if not np.isfinite(beliefs).all() or (beliefs < 0).any() or not (beliefs.sum(axis=1) > 0).all():
         raise InputError("probabilities must be finite, none below 0, and not all 0 for an example")
-    logs = np.log(np.maximum(beliefs / beliefs.sum(axis=1, keepdims=True), 1e-12))
-    return logs, labels.astype(np.int64)
+    classes = np.unique(labels).astype(np.int64)
+    if len(classes) < 2:
+        classes = np.arange(beliefs.shape[1])
+    known = beliefs[:, classes]
+    known = np.where(known.sum(axis=1, keepdims=True) > 0, known, 1.0)
+    logs = np.log(np.maximum(known / known.sum(axis=1, keepdims=True), 1e-12))
+    return logs, np.searchsorted(classes, labels).astype(np.int64), classes
 
 
 def _best_other(logs: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -1,6 +1,5 @@
 """A study's folder: what it is a study of, whose turn it is, and the sources that were prepared in it."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -15,11 +14,11 @@ from bimodal import __version__
 from bimodal.data.manifest import FILE, Manifest
 from bimodal.data.prepare import prepare
 from bimodal.errors import InputError
-from bimodal.files import write_atomically
+from bimodal.files import LOCK, locked, write_atomically
 from bimodal.study.options import StudyOptions
 from bimodal.study.plan import DESCRIPTORS
 
-IDENTITY, LOCK = "study.yaml", ".lock"
+IDENTITY = "study.yaml"
 PREPARED = {"data": "prepared", "larger": "prepared-larger", "unaligned": "prepared-unaligned"}
 """Where sources are prepared that were given in place of data folders."""
 _MAY_COME_LATER = ("larger", "unaligned")
@@ -43,11 +42,7 @@ def alone(out: Path) -> Iterator[None]:
         if others:
             raise InputError(f"{out} is not empty and no earlier study; choose another --out")
     out.mkdir(parents=True, exist_ok=True)
-    with (out / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"another call of bimodal works on {out}; wait for it, or end it") from None
+    with locked(out):
         try:
             yield
         finally:

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from lightning_utilities.core.apply_func import apply_to_collection
 from numpy.typing import NDArray
-from scipy.special import softmax
 from torch import Tensor, distributed
 from torch.utils.data import DataLoader, DistributedSampler, RandomSampler, SequentialSampler, Subset
 
@@ -17,7 +16,8 @@ from bimodal.removal import RemovalSettings, RemovalStep, Remover
 
 _NO_CLASS_YET = np.iinfo(np.int64).max
 Losses = dict[str, NDArray[Any]]
-"""`index` (n,), `loss` (n,), `label` (n,); `logits` (n,C) where the step returns them."""
+"""`index` (n,), `loss` (n,), `label` (n,); `predicted` (n,) and `confidence` (n,) where the step returns logits, and these
+themselves, `logits` (n,C), where beliefs are kept."""
 
 
 class BimodalDistributionRemoval(pl.Callback):
@@ -36,6 +36,7 @@ class BimodalDistributionRemoval(pl.Callback):
         settings: rule, schedule and guards; the paper's by default.
         trace: keep the losses of every epoch in `remover.ledger.trace`.
         measure: returns the losses of the epoch instead of the training pass: a clean pass, for example.
+        beliefs: keep what the network said of each class, in `remover.ledger.beliefs`; always with the rule `two-modes`.
 
     Attributes:
         remover: losses, who is kept, and the steps so far.
@@ -55,10 +56,12 @@ class BimodalDistributionRemoval(pl.Callback):
         settings: RemovalSettings | None = None,
         trace: bool = False,
         measure: Callable[[NDArray[np.int64]], Losses] | None = None,
+        beliefs: bool = False,
     ) -> None:
         self.settings = settings or RemovalSettings()
         self.trace = trace
         self.measure = measure
+        self.beliefs = beliefs or self.settings.rule == "two-modes"
         self._remover: Remover | None = None
         self._saved: dict[str, Any] | None = None
         self._batches: list[dict[str, Tensor]] = []
@@ -101,7 +104,10 @@ class BimodalDistributionRemoval(pl.Callback):
                 f"'loss' and 'sample_loss' (one loss an example); missing: {error}"
             ) from error
         if "logits" in outputs:
-            seen["logits"] = outputs["logits"].detach().float()
+            logits = outputs["logits"].detach().float()
+            seen["confidence"], seen["predicted"] = logits.softmax(dim=1).max(dim=1)
+            if self.beliefs:
+                seen["logits"] = logits
         self._batches.append(seen)  # stays on its device: a copy now would make the device wait
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -120,13 +126,11 @@ class BimodalDistributionRemoval(pl.Callback):
     def _close_epoch(self, losses: Losses) -> RemovalStep | None:
         remover = self.remover
         remover.labels[losses["index"]] = losses["label"]
-        logits = losses.get("logits")
-        remover.update(losses["index"], losses["loss"], logits)
+        remover.update(losses["index"], losses["loss"], losses.get("logits") if self.beliefs else None)
         step = remover.end_epoch()
-        if step is not None and logits is not None:
+        if step is not None and "predicted" in losses:
             for i in np.flatnonzero(np.isin(losses["index"], step.rows)):
-                said = softmax(logits[i].astype(np.float64))
-                self.opinions[int(losses["index"][i])] = int(said.argmax()), float(said.max())
+                self.opinions[int(losses["index"][i])] = int(losses["predicted"][i]), float(losses["confidence"][i])
         return step
 
     def without_removed(self, loader: Any) -> Any:

@@ -117,7 +117,7 @@ def fit(
     hardware = hardware or Hardware()
     if settings.batch_size % (hardware.devices * hardware.num_nodes):
         raise InputError(f"--batch-size {settings.batch_size} cannot be shared equally by all devices; take a multiple")
-    _check_faces(manifest, settings)
+    check_faces(manifest, settings)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or matrix products on a GPU differ from run to run
     pl.seed_everything(settings.seed, verbose=False)
     model = _build_model(settings)
@@ -127,7 +127,7 @@ def fit(
     if is_first and not resume:
         begin_run(out, manifest, settings, model, overwrite)
     faces = FaceData(manifest, settings, _count_workers(hardware))
-    removal = BimodalDistributionRemoval(settings.removal)
+    removal = BimodalDistributionRemoval(settings.removal, beliefs=True)
     history = History(out, removal, tell)
     keeper = KeepState(out, settings.keep, identity_of(settings, manifest.fingerprint))
     module = EmotionModule(model, settings.lr, settings.schedule, settings.seed, settings.augment == "fast")
@@ -153,7 +153,8 @@ def fit(
     return Run.open(out)
 
 
-def _check_faces(manifest: Manifest, settings: TrainSettings) -> None:
+def check_faces(manifest: Manifest, settings: TrainSettings) -> None:
+    """Refuse faces that cannot be trained on with these settings."""
     rows = manifest.rows("train")
     classes = np.unique(manifest.labels[rows])
     if len(rows) < 2 or len(classes) < 2:
@@ -248,11 +249,14 @@ def _clean_pass(module: EmotionModule, faces: FaceData) -> Callable[[NDArray[np.
         module.train()
         labels = torch.from_numpy(faces.manifest.labels[rows])
         loss = cross_entropy(logits, labels, reduction="none")
+        confidence, predicted = logits.softmax(dim=1).max(dim=1)
         return {
             "index": rows,
             "label": labels.numpy(),
             "loss": loss.numpy(),
             "logits": logits.numpy(),
+            "predicted": predicted.numpy(),
+            "confidence": confidence.numpy(),
         }
 
     return measure

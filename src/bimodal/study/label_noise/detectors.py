@@ -112,9 +112,9 @@ def detect_cleanlab_both(evidence: Evidence) -> Found:
 
 
 def detect_random(evidence: Evidence) -> Found:
-    """As many as ours calls wrong, drawn at random."""
+    """As many as ours removes, drawn at random."""
     score = np.random.default_rng((evidence.seed, 2)).random(len(evidence.labels))
-    count = int(detect_two_modes(evidence).remove.sum())  # type: ignore[union-attr]
+    count = int(detect_for_removal(evidence).remove.sum())  # type: ignore[union-attr]
     remove = np.zeros(len(score), dtype=bool)
     remove[np.argsort(-score)[:count]] = True
     return Found(score, remove, _last_guess(evidence))

@@ -16,7 +16,7 @@ from bimodal.evaluate.statistics import Estimate, percentile_interval
 from bimodal.study.label_noise.cells import Cell
 from bimodal.study.label_noise.detectors import DETECTORS, Found
 from bimodal.study.label_noise.evidence import FOLDS, PLAIN, Evidence, read, read_evidence
-from bimodal.study.label_noise.measures import MEASURES, RESAMPLES, Resampled, draw_weights, kept_by_class, measure
+from bimodal.study.label_noise.measures import MEASURES, Resampled, draw_weights, kept_by_class, measure
 from bimodal.study.label_noise.samples import TRUTH, UNDECIDED, WRONG
 
 CLEANLAB = ("cleanlab", "cleanlab-both")
@@ -98,7 +98,7 @@ class Condition:
     def accuracy(self, training: str) -> Estimate | None:
         """Return the test accuracy of a training, with the interval over test faces and seeds."""
         runs = [result.correct[training] for result in self.results if training in result.correct]
-        return _mean([_resampled_share(run, seed) for seed, run in enumerate(runs)]) if runs else None
+        return _mean([_resampled_share(run) for run in runs]) if runs else None
 
     def against_plain(self, training: str) -> Comparison | None:
         """Compare the test accuracy of a training with that of the plain one, face by face and seed by seed."""
@@ -130,7 +130,8 @@ def load_cell(study: Path, cell: Cell) -> CellResult:
     rows = manifest.rows("train")
     truth = np.load(faces / TRUTH, allow_pickle=False)[rows]
     evidence = read_evidence(folder, manifest, cell.seed)
-    weights = draw_weights(len(rows), cell.seed)
+    same_faces = cell.faces in ("drawn", "photographs")  # whatever the seed
+    weights = draw_weights(len(rows), 0 if same_faces else cell.seed)
     found = {method: detect(evidence) for method, detect in DETECTORS.items() if _can(method, evidence)}
     tested = manifest.labels[manifest.rows("test")]
     correct, seen, seconds = {}, {}, {}
@@ -167,9 +168,8 @@ def _mean(parts: Sequence[Resampled]) -> Estimate | None:
     return percentile_interval(value, means)
 
 
-def _resampled_share(correct: NDArray[np.bool_], seed: int) -> Resampled:
-    random = np.random.default_rng((seed, 3))
-    draws = random.binomial(len(correct), correct.mean(), RESAMPLES) / len(correct)
+def _resampled_share(correct: NDArray[np.bool_]) -> Resampled:
+    draws = draw_weights(len(correct), 0) @ correct / len(correct)  # all seeds are tested on the same faces
     return Resampled(float(correct.mean()), draws)
 
 

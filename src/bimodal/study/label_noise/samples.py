@@ -97,7 +97,7 @@ def read_fer(manifest: Manifest) -> Fer:
 def write_fer_cell(fer: Fer, cell: Cell, folder: Path) -> None:
     """Write the data folder of a cell of FER2013; one that is there stays.
 
-    The test faces are those of PublicTest with a clean label; no training face has the same pixels, since `prepare`
+    The test faces are those of the test split with a clean label; no training face has the same pixels, since `prepare`
     left such copies out.
     """
     if (folder / TRUTH).is_file():
@@ -165,8 +165,17 @@ def write_photographs_cell(photographs: Manifest, second: dict[str, set[str]], f
 def read_second_opinions(file: Path) -> dict[str, set[str]]:
     """Read `annotations.csv` (`image,label,annotator`): the labels of each picture that was labelled several times."""
     table = read_table(file, ("image", "label"))
+    table["label"] = [_plainly(label) for label in table["label"]]
     several = table.groupby("image").filter(lambda rows: len(rows) > 1)
     return {str(image): set(rows["label"]) for image, rows in several.groupby("image")}
+
+
+def _plainly(label: str) -> str:
+    """Return our name of an emotion, or what else was said as it is."""
+    try:
+        return NAMES[code_of(label)]
+    except InputError:
+        return label
 
 
 def even_counts(available: NDArray[np.int64], total: int) -> NDArray[np.int64]:
@@ -192,7 +201,7 @@ def even_counts(available: NDArray[np.int64], total: int) -> NDArray[np.int64]:
 def _draw(
     pool: NDArray[np.int64], codes: NDArray[np.int64], counts: NDArray[np.int64], random: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Draw so many of each class; a smaller sample of the same seed is part of a larger one."""
+    """Draw so many of each class."""
     chosen = [random.permutation(pool[codes == code])[:count] for code, count in enumerate(counts)]
     return np.sort(np.concatenate(chosen))
 

@@ -1,5 +1,6 @@
 """The label-noise study from end to end: cells, trainings, tables and figures; what has ended stays."""
 
+import importlib.util
 import time
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -99,12 +100,14 @@ def study_label_noise(out: Path, options: NoiseOptions, watch: Watch | None = No
     """
     out, watch = Path(out).absolute(), watch or Watch()
     cells = options.cells
+    if importlib.util.find_spec("cleanlab") is None:
+        raise InputError("the study compares with cleanlab; install it with: pip install 'bimodal[cleanlab]'")
     with alone(out):
         _begin(out, options, command)
         _write_cells(out, cells, options, watch)
         failures = _run(out, cells, options, watch)
         watch.tell("measuring")
-        conditions = load(out, cells)
+        conditions = load(out, [*dict.fromkeys([*cells, *all_cells(options.seeds)])])  # also what earlier calls ran
         files = [*write_tables(conditions, out), *write_figures(conditions, out / "figures", out / "faces")]
     return NoiseStudy(conditions, files, failures)
 
