@@ -58,6 +58,16 @@ def test_the_studys_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert (tmp_path / "STUDY/report.html").is_file()
 
 
+def test_the_audits_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_data(tmp_path / "DATA", {"train": 28, "val": 7, "test": 7})
+    names: dict[str, object] = {}
+    for block in blocks(ROOT / "docs/audit.md", "python"):
+        exec(compile(block, "audit.md", "exec"), names)
+    assert (tmp_path / "AUDIT/suspects.html").is_file()
+    assert np.shape(names["wrong"]) == (500,)
+
+
 def test_the_readmes_five_lines_lead_from_a_folder_to_a_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Outcome]
 ) -> None:

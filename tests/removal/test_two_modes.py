@@ -10,6 +10,7 @@ from scipy.stats import binom, chi2
 from bimodal.errors import InputError
 from bimodal.removal import TwoModes, log_odds, two_modes
 from bimodal.removal.two_modes import (
+    MOST,
     RARE,
     RIGHT_AT_MOST,
     SHARES_OF_ERROR,
@@ -70,6 +71,8 @@ def check_shape(result: TwoModes, labels: np.ndarray) -> None:
     assert (result.suggested != labels).all()
     assert not result.remove[result.score < result.threshold].any()
     assert result.found == (result.share > 0) == np.isfinite(result.threshold)
+    assert result.share >= min(result.stray, MOST) or not result.found
+    assert not (result.remove & ~result.called).any()
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -89,21 +92,40 @@ def test_what_lies_where_the_network_agrees_does_not_count_as_wrong(seed: int) -
     assert result.share == pytest.approx(0.4, rel=0.3)
 
 
-def test_two_modes_that_can_be_seen_are_found() -> None:
-    beliefs = np.r_[np.tile([0.9, 0.05, 0.05], (280, 1)), np.tile([0.02, 0.96, 0.02], (20, 1))]
-    beliefs *= np.exp(np.random.default_rng(0).normal(0, 0.3, beliefs.shape))
-    result = two_modes(beliefs, np.zeros(300, dtype=int))
-    check_shape(result, np.zeros(300, dtype=int))
+def clusters(*kinds: tuple[list[float], int]) -> np.ndarray:
+    """Return beliefs of several kinds of examples, each so many times, with a little noise."""
+    beliefs = np.concatenate([np.tile(belief, (count, 1)) for belief, count in kinds])
+    return beliefs * np.exp(np.random.default_rng(0).normal(0, 0.2, beliefs.shape))
+
+
+def test_modes_that_can_be_seen_are_enough() -> None:
+    result = two_modes(clusters(([0.7, 0.15, 0.15], 850), ([0.3, 0.6, 0.1], 150)), np.zeros(1000, dtype=int))
+    assert min(result.p_contradicted, result.p_stray) > 0.9
     assert result.found
+    assert result.share == pytest.approx(0.15, abs=0.01)
+    assert result.called.nonzero()[0].tolist() == list(range(850, 1000))
+
+
+def test_two_modes_that_can_be_seen_are_cut_between() -> None:
+    result = two_modes(clusters(([0.9, 0.05, 0.05], 280), ([0.02, 0.96, 0.02], 20)), np.zeros(300, dtype=int))
+    check_shape(result, np.zeros(300, dtype=int))
     assert -2 < result.valley < 4
-    assert result.remove.nonzero()[0].tolist() == list(range(280, 300))
+    assert result.called.nonzero()[0].tolist() == list(range(280, 300))
 
 
 def test_two_modes_that_are_both_for_the_labels_are_no_finding() -> None:
-    beliefs = np.r_[np.tile([0.6, 0.2, 0.2], (150, 1)), np.tile([0.98, 0.01, 0.01], (150, 1))]
-    beliefs *= np.exp(np.random.default_rng(0).normal(0, 0.2, beliefs.shape))
-    result = two_modes(beliefs, np.zeros(300, dtype=int))
+    result = two_modes(clusters(([0.6, 0.2, 0.2], 150), ([0.98, 0.01, 0.01], 150)), np.zeros(300, dtype=int))
     assert (result.found, result.valley) == (False, np.inf)
+
+
+def test_a_mode_of_nearly_all_is_not_that_of_the_wrong() -> None:
+    result = two_modes(clusters(([0.8, 0.1, 0.1], 75), ([0.1, 0.8, 0.1], 225)), np.zeros(300, dtype=int))
+    assert result.valley == np.inf
+
+
+def test_no_estimate_claims_more_than_it_can_know() -> None:
+    true = np.arange(140) % 7
+    assert two_modes(np.eye(7)[true], (true + 1) % 7).share == MOST
 
 
 def test_scores_and_suggestions_say_what_they_promise() -> None:
@@ -151,6 +173,13 @@ def test_removed_is_what_is_wrong_rather_than_right_and_not_rare() -> None:
     assert rather[labels == 6].any()
     np.testing.assert_array_equal(result.remove, rather & (labels != 6))
     assert is_wrong[result.remove].mean() > is_wrong[result.called].mean()
+
+
+def test_who_is_only_rare_is_not_removed_either() -> None:
+    beliefs, labels, _ = simulate(1500, 0.3, 6, frequency=UNEVEN)
+    result = two_modes(beliefs, labels, rare_share=1)
+    assert ((result.probability >= 0.5) & ~result.called).any()
+    np.testing.assert_array_equal(result.remove, result.called & (result.probability >= 0.5))
 
 
 @pytest.mark.parametrize("rare_share", [0.0, 0.1, 0.5, 1.0])
@@ -326,7 +355,7 @@ def test_a_network_that_knows_nothing_accuses_nobody() -> None:
 
 
 def test_the_cut_says_the_same() -> None:
-    beliefs, labels, _ = simulate(900, 0.2, 0, frequency=UNEVEN)
+    beliefs, labels, _ = simulate(900, 0.3, 0, frequency=UNEVEN)
     result, cut = two_modes(beliefs, labels, 0.01, 0.2), cut_between_modes(beliefs, labels, 0.01, 0.2)
     rather = result.called & (result.probability >= 0.5)
     assert (cut.rule, cut.threshold) == ("two-modes", result.score[rather].min())
@@ -334,6 +363,9 @@ def test_the_cut_says_the_same() -> None:
     np.testing.assert_array_equal(cut.remove, result.remove)
     np.testing.assert_array_equal(cut.values, result.score)
     np.testing.assert_array_equal(cut.probabilities, result.probability)
+    clean = cut_between_modes(*simulate(300, 0, 0)[:2])
+    assert clean.threshold == np.inf
+    assert not clean.remove.any()
 
 
 @pytest.mark.parametrize(
