@@ -333,6 +333,21 @@ def test_labels_of_one_class() -> None:
     assert is_wrong[angry][result.remove].mean() > 0.7
 
 
+def test_a_class_that_no_label_says_is_no_alternative() -> None:
+    beliefs, labels, _ = simulate(900, 0.2, 0)
+    keep = np.flatnonzero(~np.isin(labels, [0, 4]))
+    others = np.array([1, 2, 3, 5, 6])
+    result = two_modes(beliefs[keep], labels[keep])
+    check_shape(result, labels[keep])
+    assert np.unique(result.suggested).tolist() == others.tolist()
+    without = two_modes(beliefs[keep][:, others], np.searchsorted(others, labels[keep]))
+    np.testing.assert_array_equal(result.called, without.called)
+    np.testing.assert_allclose(result.score, without.score, rtol=1e-9)
+    np.testing.assert_array_equal(result.suggested, others[without.suggested])
+    sure_of_none = np.array([[0.0, 0.0, 1.0], [0.9, 0.1, 0.0]])
+    assert two_modes(sure_of_none, [0, 1]).score[0] == 0, "all its belief is in a class that does not occur"
+
+
 def test_certain_beliefs() -> None:
     true = np.arange(140) % 7
     labels = np.where(np.arange(140) < 42, (true + 1) % 7, true)
