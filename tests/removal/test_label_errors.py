@@ -75,6 +75,14 @@ def test_losses_alone_are_cut_between_their_modes(wrong: float) -> None:
     ranked = find_label_errors(losses, np.zeros(600, dtype=int), return_indices_ranked_by="probability")
     assert ranked.dtype == np.int64
     assert ranked.tolist() == np.flatnonzero(mask)[np.argsort(-losses[mask])].tolist()
+    np.testing.assert_array_equal(find_label_errors(5 * losses, np.zeros(600, dtype=int)), mask)
+
+
+def test_losses_are_compared_by_their_ratio() -> None:
+    rng = np.random.default_rng(0)
+    is_wrong = np.arange(600) < 150
+    losses = np.exp(np.where(is_wrong, rng.normal(1, 1, 600), rng.normal(-5, 1, 600)))
+    assert (find_label_errors(losses, np.zeros(600, dtype=int)) == is_wrong).mean() > 0.98
 
 
 def test_losses_of_one_mode_seldom_accuse_anybody() -> None:
@@ -90,11 +98,13 @@ def test_losses_of_one_mode_seldom_accuse_anybody() -> None:
 def test_of_losses_by_epoch_the_mean_counts() -> None:
     losses, is_wrong = two_kinds(400, 0.2, 2)
     labels = np.zeros(400, dtype=int)
-    epochs = losses * np.array([0.5, 1.5, 1.0])[:, None]
-    epochs[0, :50], epochs[1, :50] = np.nan, losses[:50]  # the mean of the other two
+    epochs = losses * 3 * np.random.default_rng(0).dirichlet([1, 1, 1], 400).T
+    epochs[0, :50], epochs[1, :50], epochs[2, :50] = np.nan, 0.5 * losses[:50], 1.5 * losses[:50]
     expected = find_label_errors(losses, labels)
     assert (expected == is_wrong).mean() > 0.98
     np.testing.assert_array_equal(find_label_errors(epochs, labels), expected)
+    ranked = [find_label_errors(x, labels, return_indices_ranked_by="probability").tolist() for x in (epochs, losses)]
+    assert ranked[0] == ranked[1]
     ledger = LossLedger(400)
     for row in epochs:
         seen = np.flatnonzero(np.isfinite(row))
@@ -110,6 +120,8 @@ def test_unseen_losses_are_left_out() -> None:
     kept = np.flatnonzero(np.isfinite(gaps))
     mask = find_label_errors(gaps, np.zeros(503, dtype=int))
     assert mask.nonzero()[0].tolist() == kept[plain].tolist()
+    ranked = find_label_errors(gaps, np.zeros(503, dtype=int), return_indices_ranked_by="probability")
+    assert (np.diff(gaps[ranked]) <= 0).all()
     epochs = np.stack([gaps, gaps])
     np.testing.assert_array_equal(find_label_errors(epochs, np.zeros(503, dtype=int)), mask)
 

@@ -86,6 +86,22 @@ def test_clean_labels_are_left_alone(seed: int) -> None:
     assert 0 < result.probability.max() <= 0.05, "no more than the chance that the tests have overlooked something"
 
 
+@pytest.mark.parametrize(
+    ("size", "wrong", "f1"), [(5000, 0.05, 0.45), (900, 0.2, 0.65), (900, 0.4, 0.8)], ids=["5 %", "20 %", "40 %"]
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_wrong_labels_are_found_counted_and_named(size: int, wrong: float, f1: float, seed: int) -> None:
+    beliefs, labels, is_wrong = simulate(size, wrong, seed)
+    result = two_modes(beliefs, labels)
+    check_shape(result, labels)
+    assert result.found
+    assert result.share == pytest.approx(wrong, rel=0.35)
+    assert result.probability.sum() == pytest.approx(result.share * size, rel=1e-6)
+    hits = (result.called & is_wrong).sum()
+    assert 2 * hits / (result.called.sum() + is_wrong.sum()) > f1
+    assert result.probability[is_wrong].mean() > 2 * result.probability[~is_wrong].mean()
+
+
 @pytest.mark.parametrize("seed", [0, 1, 9])
 def test_what_lies_where_the_network_agrees_does_not_count_as_wrong(seed: int) -> None:
     result = two_modes(*simulate(900, 0.4, seed)[:2])
@@ -188,6 +204,8 @@ def test_a_rare_class_loses_no_more_than_its_share(rare_share: float) -> None:
     result, free = two_modes(beliefs, labels, rare_share=rare_share), two_modes(beliefs, labels, rare_share=1)
     rare = labels == 6
     assert result.remove[rare].sum() == min(int(rare_share * rare.sum()), free.remove[rare].sum())
+    spared = free.remove & rare & ~result.remove
+    assert result.score[spared].max(initial=-np.inf) <= result.score[result.remove & rare].min(initial=np.inf)
     np.testing.assert_array_equal(result.remove[~rare], free.remove[~rare])
     assert result.probability.tolist() == free.probability.tolist()
 
@@ -222,6 +240,7 @@ def test_the_test_of_contradicted_labels_is_binomial() -> None:
 @pytest.mark.parametrize("stray", [0.0, 0.03, 0.1])
 def test_the_test_of_stray_labels_is_a_likelihood_ratio(stray: float) -> None:
     beliefs, labels = calibrated(500, stray, 5)
+    beliefs = softmax(0.4 * np.log(beliefs), axis=1)  # a network says less than it knows
     shares = np.r_[0.0, STRAY_AT_MOST, np.arange(0.0, 0.6, 0.002)][:, None]
     loss = np.full(len(shares), np.inf)
     for temperature in np.geomspace(0.1, 3, 100):
@@ -254,6 +273,15 @@ def alarms_of_right_labels(size: int, counts: range) -> float:
         if two_modes(beliefs, np.zeros(size, dtype=int)).p_contradicted < 0.025:
             return float(binom.sf(count - 1, size, RIGHT_AT_MOST))
     return 0.0
+
+
+def test_false_alarms_are_no_more_than_stated_where_as_many_right_labels_are_contradicted_as_ever() -> None:
+    assert 0.015 < alarms_of_right_labels(400, range(75, 100)) <= 0.025
+
+
+def test_false_alarms_on_clean_labels_are_no_more_than_stated() -> None:
+    found = [two_modes(*simulate(600, 0, seed)[:2]).found for seed in range(40)]
+    assert sum(found) <= at_most(0.05, 40)
 
 
 def test_false_alarms_are_no_more_than_stated_where_as_many_labels_are_stray_as_in_clean_sets() -> None:

@@ -15,7 +15,7 @@ def valley(values: NDArray[np.floating], error: float = 0.05) -> float:
 
     Silverman, "Using kernel density estimates to investigate multimodality", 1981: the more a density must be smoothed
     until it has a single mode, the less it has one. How much is usual is found by a smoothed bootstrap from that single
-    mode. The test is conservative.
+    mode. The test is for bell-shaped modes; skewed or heavy-tailed values raise more false alarms than stated.
 
     Args:
         values: (N,), finite.
