@@ -37,6 +37,16 @@ def test_the_planted_wrong_labels_lead_the_list(audited: Audit) -> None:
     assert audited.suspects.modes.found
 
 
+def test_proposals_handed_in_as_they_are_remove_only_what_is_sure(audited: Audit) -> None:
+    proposals = pd.read_csv(audited.out / "proposals.csv")
+    assert proposals["image"].tolist() == audited.suspects.called["image"].tolist()
+    removed = proposals[proposals["decision"] == "remove"]
+    assert removed["image"].tolist() == audited.suspects.sure["image"].tolist()
+    assert set(proposals["decision"]) <= {"keep", "remove"}
+    assert (audited.suspects.sure["probability"] >= 0.5).all()
+    assert len(audited.suspects.sure)
+
+
 def test_a_copy_of_a_test_picture_is_flagged(audited: Audit) -> None:
     table = pd.read_csv(audited.out / "suspects.csv", keep_default_na=False).set_index("image")
     flags = table.loc["images/train-0100.png", "flags"].split(";")
@@ -150,9 +160,8 @@ def test_the_command_finds_and_then_cleans(
     done = cli("audit", data, "--out", out, "--decisions", out / "proposals.csv")
     assert done.returncode == 0, done.stderr
     assert "removed" in done.stdout
-    called = len(audited.suspects.called)
     table = pd.read_csv(out / "cleaned/manifest.csv", keep_default_na=False)
-    assert (table["split"] == "train").sum() == 210 - called
+    assert (table["split"] == "train").sum() == 210 - len(audited.suspects.sure)
     assert (
         cli("train", out / "cleaned", "--out", tmp_path / "run", "--preset", "small", "--epochs", "1").returncode == 0
     )

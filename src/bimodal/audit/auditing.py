@@ -115,11 +115,12 @@ def _audit(
         write_atomically(out / PROPOSALS, lambda file: proposals.to_csv(file, index=False))
     verdict = json.dumps(_verdict(suspects), indent=1, allow_nan=False)
     write_atomically(out / VERDICT, lambda file: file.write_text(verdict + "\n", encoding="utf-8"))
-    write_page(run, manifest, suspects, out / PAGE)
+    device = (hardware or Hardware()).device
+    write_page(run, manifest, suspects, out / PAGE, device)
     others = None
     if report_val_and_test:
         others = out / OTHER_SPLITS
-        report = _look_at_other_splits(run, manifest)
+        report = _look_at_other_splits(run, manifest, device)
         write_atomically(others, lambda file: report.to_csv(file, index=False))
     cleaned = None if decided is None else write_cleaned(manifest, decided, out / CLEANED)
     return Audit(out, suspects, out / PAGE, cleaned, others)
@@ -174,18 +175,20 @@ def _make_room(out: Path, overwrite: bool, needed: Sequence[Path | None]) -> Non
 
 
 def _propose(suspects: Suspects) -> pd.DataFrame:
-    """Return the decisions that the network would take: a file to edit and hand in."""
+    """Return the decisions that may be handed in as they are: only what is sure goes, the other suspects stay."""
     called = suspects.called
+    is_sure = called.index.isin(suspects.sure.index)
     return pd.DataFrame(
         {
             "image": called["image"],
-            "decision": "remove",
+            "decision": np.where(is_sure, "remove", "keep"),
             "label": called["suggested"],
             "by": "bimodal two-modes",
             "why": [
-                f"probably wrong ({probability:.2f}); looks {suggested} ({confidence:.2f})"
-                for probability, suggested, confidence in zip(
-                    called["probability"], called["suggested"], called["confidence"], strict=True
+                f"wrong with probability {probability:.2f}; looks {suggested} ({confidence:.2f})"
+                + ("" if sure else "; have a look")
+                for probability, suggested, confidence, sure in zip(
+                    called["probability"], called["suggested"], called["confidence"], is_sure, strict=True
                 )
             ],
         }
@@ -197,15 +200,15 @@ def _verdict(suspects: Suspects) -> dict[str, Any]:
     arrays = ("score", "probability", "called", "remove", "suggested", "confidence")
     numbers = {name: value for name, value in asdict(suspects.modes).items() if name not in arrays}
     numbers = {name: value if np.isfinite(value) else None for name, value in numbers.items()}
-    return {"faces": len(suspects.rows), "called_wrong": len(suspects.called), **numbers}
+    counts = {"faces": len(suspects.rows), "called_wrong": len(suspects.called), "sure": len(suspects.sure)}
+    return {**counts, **numbers}
 
 
-def _look_at_other_splits(run: Run, manifest: Manifest) -> pd.DataFrame:
+def _look_at_other_splits(run: Run, manifest: Manifest, device: torch.device) -> pd.DataFrame:
     """Return what the network says of faces that it has not seen, most doubtful first."""
     rows = np.concatenate([manifest.rows("val"), manifest.rows("test")])
     if not len(rows):
         raise InputError(f"{manifest.root} has no validation or test faces to report on")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     table = predict(load_model(run), manifest, rows, TrainSettings.from_dict(run.config), device)
     probabilities = table[PROBABILITIES].to_numpy(dtype=np.float64)
     labels = manifest.labels[rows]

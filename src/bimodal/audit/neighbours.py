@@ -16,11 +16,10 @@ _CHUNK = 256
 
 
 @torch.no_grad()
-def features_of(run: Run, manifest: Manifest, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+def features_of(run: Run, manifest: Manifest, rows: NDArray[np.int64], device: torch.device) -> NDArray[np.float32]:
     """Return the pooled features of some faces, (n,F), each of length 1."""
     settings = TrainSettings.from_dict(run.config)
     model = load_model(run)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device)
     faces = FaceDataset(manifest, decoded(manifest, settings.image_size), Plain())
     loader = plain_loader(faces, rows, 2 * settings.batch_size)

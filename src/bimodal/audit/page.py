@@ -8,28 +8,28 @@ from collections.abc import Hashable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from html import escape
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
 from bimodal.audit.neighbours import features_of, nearest
-from bimodal.audit.suspects import SUSPECT, Suspects
+from bimodal.audit.suspects import SURE, SUSPECT, Suspects
 from bimodal.data.manifest import Manifest
-from bimodal.data.pictures import THREADS, UnreadableError, decode, quiet_about_size
+from bimodal.data.pictures import THREADS, quiet_about_size
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.files import write_atomically
 from bimodal.removal import TwoModes
 from bimodal.report import page as run_page
 from bimodal.report import style
+from bimodal.report.gallery import thumbnail
 from bimodal.report.losses import Cut, histogram
 from bimodal.train.run import Run
 
@@ -40,6 +40,7 @@ SHOWN, DOUBTFUL, NEIGHBOURS = 40, 10, 3
 _TRUSTED = 0.2
 """A label is taken for right below this probability to be wrong."""
 _LARGE, _SMALL = 112, 64
+_CPU = torch.device("cpu")
 _TEMPLATES = Path(__file__).parent / "templates"
 _FLAGS = {
     "blank": "a picture of a single colour",
@@ -85,7 +86,7 @@ class Section:
     """Called wrong, but not on the page."""
 
 
-def write_page(run: Run, manifest: Manifest, suspects: Suspects, file: Path) -> None:
+def write_page(run: Run, manifest: Manifest, suspects: Suspects, file: Path, device: torch.device = _CPU) -> None:
     """Write the page; it asks for nothing from elsewhere, and pictures that cannot be read leave a gap.
 
     Args:
@@ -93,15 +94,16 @@ def write_page(run: Run, manifest: Manifest, suspects: Suspects, file: Path) -> 
         manifest: of its faces.
         suspects: from `list_suspects`.
         file: the page, in the audit's folder.
+        device: where to look for neighbours.
 
     Raises:
         OSError: it cannot be written.
     """
-    text = render(run, manifest, suspects, file.parent)
-    write_atomically(file, lambda part: part.write_bytes(text.encode()))
+    text = render(run, manifest, suspects, file.parent, device)
+    write_atomically(file, lambda part: part.write_bytes(text.encode(errors="replace")))
 
 
-def render(run: Run, manifest: Manifest, suspects: Suspects, out: Path) -> str:
+def render(run: Run, manifest: Manifest, suspects: Suspects, out: Path, device: torch.device = _CPU) -> str:
     """Make the page of an audit in the folder `out`."""
     environment = Environment(
         loader=FileSystemLoader([_TEMPLATES, Path(run_page.__file__).parent / "templates"]),
@@ -113,7 +115,7 @@ def render(run: Run, manifest: Manifest, suspects: Suspects, out: Path) -> str:
     environment.filters["sure"] = _sure
     script = (_TEMPLATES / "audit.js").read_text(encoding="utf-8")
     modes = suspects.modes
-    sections, why_alone = _sections(run, manifest, suspects)
+    sections, why_alone = _sections(run, manifest, suspects, device)
     caption = _caption(modes)
     picture = style.svg(_histogram(modes))
     return environment.get_template("audit.html.j2").render(
@@ -127,6 +129,8 @@ def render(run: Run, manifest: Manifest, suspects: Suspects, out: Path) -> str:
         tests=_tests(modes),
         expected=_share(float(modes.probability[modes.called].mean())) if modes.called.any() else "",
         found=modes.found,
+        sure=len(suspects.sure),
+        is_small=run.config.get("preset") == "small" and not run.config.get("pretrained"),
         figure=Markup(style.inline(picture, "scores", escape(caption))),  # ours, and escaped
         caption=caption,
         sections=sections,
@@ -138,12 +142,12 @@ def render(run: Run, manifest: Manifest, suspects: Suspects, out: Path) -> str:
     )
 
 
-def _sections(run: Run, manifest: Manifest, suspects: Suspects) -> tuple[list[Section], str]:
+def _sections(run: Run, manifest: Manifest, suspects: Suspects, device: torch.device) -> tuple[list[Section], str]:
     """Return the sections in the order of the labels; and why no face has neighbours, or nothing."""
     listed = suspects.called if suspects.modes.found else suspects.table
     limit = SHOWN if suspects.modes.found else DOUBTFUL
     shown = listed.groupby("label", sort=False).head(limit)
-    alike, why_alone = _alike(run, manifest, suspects, shown)
+    alike, why_alone = _alike(run, manifest, suspects, shown, device)
     pictures = _pictures(manifest, shown.index.to_numpy(), _LARGE)
     near = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *alike.values()]))
     small = _pictures(manifest, near, _SMALL)
@@ -170,7 +174,7 @@ def _card(
     alike: dict[tuple[int, str], NDArray[np.int64]],
 ) -> Card:
     label, suggested = str(record["label"]), str(record["suggested"])
-    flags = [flag for flag in str(record["flags"]).split(";") if flag not in ("", SUSPECT)]
+    flags = [flag for flag in str(record["flags"]).split(";") if flag not in ("", SUSPECT, SURE)]
     return Card(
         str(record["image"]),
         pictures.get(row),
@@ -198,12 +202,14 @@ def _most_frequent(suggestions: Iterable[str]) -> str:
 
 
 def _alike(
-    run: Run, manifest: Manifest, suspects: Suspects, shown: pd.DataFrame
+    run: Run, manifest: Manifest, suspects: Suspects, shown: pd.DataFrame, device: torch.device
 ) -> tuple[dict[tuple[int, str], NDArray[np.int64]], str]:
     """Return, by row and label, the rows of the nearest well-labelled faces; or why there are none."""
     try:
         features = (
-            features_of(run, manifest, suspects.rows) if len(shown) else np.zeros((len(suspects.rows), 1), np.float32)
+            features_of(run, manifest, suspects.rows, device)
+            if len(shown)
+            else np.zeros((len(suspects.rows), 1), np.float32)
         )
     except (InputError, OSError) as error:  # pictures were lost since the training; the list still holds
         return {}, str(error)
@@ -232,13 +238,7 @@ def _pictures(manifest: Manifest, rows: NDArray[np.int64], side: int) -> dict[in
     """Return square JPEG pictures as data URIs, by row; what cannot be read is left out."""
 
     def shrink(row: int) -> str | None:
-        try:
-            picture = Image.fromarray(decode(manifest.path(row)))
-        except UnreadableError:
-            return None
-        buffer = BytesIO()
-        ImageOps.fit(picture, (side, side)).save(buffer, "JPEG", quality=80)
-        return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+        return thumbnail(manifest.root, str(manifest.table["image"].iat[row]), side)
 
     with quiet_about_size(), ThreadPoolExecutor(THREADS) as pool:
         small = list(pool.map(shrink, rows.tolist()))
@@ -261,7 +261,7 @@ def _tests(modes: TwoModes) -> tuple[str, ...]:
     """Say in a sentence or two each what the three tests found."""
     seen = np.isfinite(modes.valley)
     return (
-        f"The network contradicts {_share(modes.contradicted)} of the labels; of right labels it contradicts 13 to 18 %. "
+        f"The network contradicts {_share(modes.contradicted)} of the labels; of right labels it contradicts 12 to 18 %. "
         f"The chance of so many, were all right: {_chance(modes.p_contradicted)}.",
         f"{_share(modes.stray)} of the labels seem to have nothing to do with their faces; in a clean set up to 1 % do. "
         f"The chance of so many in a clean set: {_chance(modes.p_stray)}.",

@@ -16,7 +16,8 @@ from bimodal.removal.two_modes import RARE
 from bimodal.train.run import Run
 
 COLUMNS = ("image", "label", "rank", "probability", "loss", "suggested", "confidence", "flags")
-SUSPECT = "suspect"
+SUSPECT, SURE = "suspect", "sure"
+"""Flags of what is called wrong, and of what of it may be removed without a look."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,15 @@ class Suspects:
     @property
     def called(self) -> pd.DataFrame:
         """The faces whose labels are called wrong, worst first."""
-        return self.table[[SUSPECT in flags.split(";") for flags in self.table["flags"]]]
+        return self._flagged(SUSPECT)
+
+    @property
+    def sure(self) -> pd.DataFrame:
+        """Those of them that may be removed without a look: wrong rather than right, and of no rare emotion."""
+        return self._flagged(SURE)
+
+    def _flagged(self, flag: str) -> pd.DataFrame:
+        return self.table[[flag in flags.split(";") for flags in self.table["flags"]]]
 
 
 def list_suspects(run: Run, manifest: Manifest) -> Suspects:
@@ -65,7 +74,7 @@ def list_suspects(run: Run, manifest: Manifest) -> Suspects:
             "loss": losses["mean"].astype(np.float64).round(4),
             "suggested": names[modes.suggested],
             "confidence": modes.confidence.round(4),
-            "flags": _flags(manifest, rows, modes.called),
+            "flags": _flags(manifest, rows, modes),
         },
         index=rows,
     )
@@ -74,17 +83,18 @@ def list_suspects(run: Run, manifest: Manifest) -> Suspects:
     return Suspects(table, modes, rows)
 
 
-def _flags(manifest: Manifest, rows: NDArray[np.int64], called: NDArray[np.bool_]) -> list[str]:
+def _flags(manifest: Manifest, rows: NDArray[np.int64], modes: TwoModes) -> list[str]:
     """Return what else is to be known of each face, joined by `;`."""
     copies = _copies(pixel_hashes(manifest), manifest.table["flag"].to_numpy() == "blank")
     sizes = np.bincount(manifest.labels[rows], minlength=len(NAMES))
     is_rare = (sizes > 0) & (sizes < RARE * sizes[sizes > 0].mean())
     splits, own = manifest.table["split"].to_numpy(), manifest.table["flag"].to_numpy()
     flags = []
-    for row, is_called in zip(rows.tolist(), called.tolist(), strict=True):
+    for row, is_called, is_sure in zip(rows.tolist(), modes.called.tolist(), modes.remove.tolist(), strict=True):
         twins = [twin for twin in copies.get(row, ()) if twin != row]
         found = [
             (SUSPECT, is_called),
+            (SURE, is_sure),
             (str(own[row]), bool(own[row])),
             ("duplicate", bool(twins)),
             ("two-labels", any(manifest.labels[twin] != manifest.labels[row] for twin in twins)),

@@ -115,6 +115,8 @@ def label_quality(ledger: LossLedger, labels: ArrayLike) -> NDArray[np.float64]:
 def _seen(given: LossLedger | ArrayLike, labels: NDArray[np.generic]) -> NDArray[np.bool_]:
     """Return which examples were ever in training."""
     losses = given.mean if isinstance(given, LossLedger) else _mean_losses(given)
+    if isinstance(given, LossLedger) and given.beliefs is not None:
+        losses = losses + 0 * given.beliefs.sum(axis=1)  # who was seen only before logits came was not judged
     if labels.ndim != 1 or labels.shape != losses.shape:
         raise InputError(f"expected a label for each of {losses.size} examples, got labels of shape {labels.shape}")
     seen = np.isfinite(losses)

@@ -42,11 +42,11 @@ class TwoModes:
         share: the estimated share of wrong labels; 0 where there is no second mode.
         score: (N,), log odds of the best other class against the label; above 0 the network leans to the other.
         probability: (N,), 0 to 1, that the label is wrong; by `share` of 0, the chance that the tests overlooked it.
-        threshold: the score from which labels are called wrong; infinity if none is.
+        threshold: the score from which labels are called wrong, but for those that are merely rare; infinity if none is.
         called: (N,) bool, those called wrong, for somebody to look at: as many as give the highest expected F1.
         remove: (N,) bool, those of them that may go without a look: wrong rather than right, and of no rare class.
         suggested: (N,), the class that the network would give instead: its best other than the label.
-        confidence: (N,), the network's probability of that class.
+        confidence: (N,), the network's probability of that class, among those that occur in the labels.
         contradicted: the share of labels with a score above `CONTRADICTED`.
         p_contradicted: chance of so many, were at most `RIGHT_AT_MOST` of the right ones contradicted.
         stray: the share of labels that have nothing to do with their pictures.

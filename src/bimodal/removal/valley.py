@@ -6,7 +6,8 @@ from scipy.ndimage import gaussian_filter1d
 
 from bimodal.errors import InputError
 
-_GRID, _DRAWS, _STEPS, _SEED = 512, 200, 20, 0
+_GRID, _STEPS, _SEED = 512, 20, 0
+_DRAWS, _MOST_DRAWS = 200, 5000
 _ROUNDING = 1e-9
 
 
@@ -42,10 +43,11 @@ def valley(values: NDArray[np.floating], error: float = 0.05) -> float:
     random = np.random.default_rng(_SEED)
     shrink = 1 / np.sqrt(1 + (critical / deviation) ** 2)  # so that the draws have the variance of the numbers
     wider = 0
-    for _ in range(_DRAWS):
+    draws = min(max(_DRAWS, int(2 / error)), _MOST_DRAWS)  # enough to tell chances as small as `error`
+    for _ in range(draws):
         drawn = random.choice(numbers, numbers.size) + critical * random.normal(size=numbers.size)
         wider += _modes(*_histogram(numbers.mean() + shrink * (drawn - numbers.mean())), critical) > 1
-    if (wider + 1) / (_DRAWS + 1) >= error:
+    if (wider + 1) / (draws + 1) >= error:
         return float("inf")
     counts, centres = _histogram(numbers)
     density = _smooth(counts, centres, 0.98 * critical)  # just less than what makes them one
@@ -53,9 +55,7 @@ def valley(values: NDArray[np.floating], error: float = 0.05) -> float:
     if len(peaks) < 2:  # on the edge of rounding
         return float("inf")
     low, high = sorted(peaks[np.argsort(density[peaks])[-2:]])
-    density = _smooth(
-        counts, centres, 0.5 * critical
-    )  # so much smoothed, the valley lies at the foot of the lesser mode
+    density = _smooth(counts, centres, 0.5 * critical)  # smoothed as before, it lies at the foot of the lesser mode
     return float(centres[low + int(density[low : high + 1].argmin())])
 
 
@@ -76,7 +76,8 @@ def _histogram(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
 
 
 def _smooth(counts: NDArray[np.float64], centres: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    return np.asarray(gaussian_filter1d(counts, max(width / (centres[1] - centres[0]), 1e-3), truncate=6))
+    sigma = max(width / (centres[1] - centres[0]), 1e-3)
+    return np.asarray(gaussian_filter1d(counts, sigma, mode="constant", truncate=6))  # beyond the grid there is nothing
 
 
 def _modes(counts: NDArray[np.float64], centres: NDArray[np.float64], width: float) -> int:
@@ -84,7 +85,8 @@ def _modes(counts: NDArray[np.float64], centres: NDArray[np.float64], width: flo
 
 
 def _peaks(density: NDArray[np.float64]) -> NDArray[np.intp]:
-    tiny = 1e-9 * density.max()
-    rising = np.diff(np.r_[0.0, density]) > tiny
-    falling = np.diff(np.r_[density, 0.0]) < -tiny
-    return np.flatnonzero(rising & falling)
+    """Return where the density falls after it has risen; a flat top counts once."""
+    steps = np.diff(np.r_[0.0, density, 0.0])
+    places = np.flatnonzero(np.abs(steps) > 1e-9 * density.max())
+    turns = (steps[places[:-1]] > 0) & (steps[places[1:]] < 0)
+    return np.asarray(places[1:][turns] - 1)

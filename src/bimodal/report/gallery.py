@@ -124,15 +124,12 @@ def against_truth(condition: Condition) -> Truth | None:
 
 def thumbnails(run: Run, images: Sequence[str]) -> dict[str, str]:
     """Return small JPEG pictures as data URIs, by image; what is missing or cannot be read is left out."""
-    pictures = {}
-    for image in images:
-        data = _thumbnail(run.data, image)
-        if data is not None:
-            pictures[image] = f"data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')}"
-    return pictures
+    made = {image: thumbnail(run.data, image, _SIDE) for image in images}
+    return {image: picture for image, picture in made.items() if picture is not None}
 
 
-def _thumbnail(root: Path, image: str) -> bytes | None:
+def thumbnail(root: Path, image: str, side: int) -> str | None:
+    """Return a square JPEG picture as a data URI; None for what is missing, cannot be read, or lies outside of `root`."""
     if leaves_folder(image):  # the table is not to be trusted
         return None
     try:
@@ -140,5 +137,5 @@ def _thumbnail(root: Path, image: str) -> bytes | None:
     except UnreadableError:
         return None
     buffer = BytesIO()
-    ImageOps.fit(picture, (_SIDE, _SIDE)).save(buffer, "JPEG", quality=80)
-    return buffer.getvalue()
+    ImageOps.fit(picture, (side, side)).save(buffer, "JPEG", quality=80)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -121,6 +121,26 @@ def run_jobs(jobs: Sequence[Job], pool: Pool) -> Iterator[Outcome]:
             yield outcome
 
 
+def run_watched(jobs: Sequence[Job], address: str | None, watch: Watch) -> dict[str, str]:
+    """Run jobs where there is room, tell how it goes, and return why some failed, by their names.
+
+    Args:
+        jobs: what to run; nothing is started for none.
+        address: see `open_pool`.
+        watch: who hears how it goes.
+    """
+    failures: dict[str, str] = {}
+    if not jobs:
+        return failures
+    with open_pool(address) as pool:
+        watch.tell(f"{sum(job.is_run for job in jobs)} runs to do, {pool.description}")
+        for outcome in run_jobs(jobs, pool):
+            watch.ended(outcome)
+            if outcome.error is not None:
+                failures[outcome.job.name] = outcome.error
+    return failures
+
+
 @contextmanager
 def open_pool(address: str | None = None) -> Iterator[Pool]:
     """Give Ray's machines, if Ray is installed, else one process beside this one.

@@ -14,7 +14,7 @@ from bimodal.data.manifest import FILE, SPLITS, Manifest
 from bimodal.data.views import write_view
 from bimodal.files import write_atomically
 from bimodal.study.comparisons import Comparisons, compare_rows
-from bimodal.study.executor import Watch, open_pool, run_jobs
+from bimodal.study.executor import Watch, run_watched
 from bimodal.study.folder import PREPARED, alone, begin, origin_of, read_or_prepare
 from bimodal.study.load import load_rows
 from bimodal.study.options import StudyOptions
@@ -103,9 +103,6 @@ def _run(out: Path, plan: Sequence[Cell], options: StudyOptions, watch: Watch) -
     todo = jobs(out, plan, options)
     runs = sum(job.is_run for job in todo)
     watch.begin(len(plan), len(plan) - runs)
-    failures: dict[str, str] = {}
-    if not todo:
-        return failures
     views = {
         (job.arguments["settings"].image_size, (job.arguments["data"] / ".cache").resolve()): job.arguments["data"]
         for job in todo
@@ -113,13 +110,7 @@ def _run(out: Path, plan: Sequence[Cell], options: StudyOptions, watch: Watch) -
     }
     for (size, _), view in views.items():
         decoded(Manifest.read(view), size)  # here, rather than at the same time in several runs
-    with open_pool(options.address) as pool:
-        watch.tell(f"{runs} runs to do, {pool.description}")
-        for outcome in run_jobs(todo, pool):
-            watch.ended(outcome)
-            if outcome.error is not None:
-                failures[outcome.job.name] = outcome.error
-    return failures
+    return run_watched(todo, options.address, watch)
 
 
 def _write_larger(out: Path, larger: Manifest, name: str, own: Sequence[Manifest], quick: bool, watch: Watch) -> str:

@@ -66,6 +66,11 @@ class Hardware:
             raise InputError("--num-nodes must be at least 1, --workers from 0 to 256")
 
     @property
+    def device(self) -> torch.device:
+        """Where one process computes."""
+        return torch.device("cuda" if self.uses_cuda else "cpu")
+
+    @property
     def uses_cuda(self) -> bool:
         return self.accelerator != "cpu" and torch.cuda.is_available()
 

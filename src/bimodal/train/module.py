@@ -58,7 +58,8 @@ class EmotionModule(pl.LightningModule):
         return logits
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        # Dropout, and augmentation here, depend on (seed, step, process) alone: a resumed run draws what an uninterrupted one would.
+        # Dropout, and augmentation here, depend on (seed, step, process) alone: a resumed run draws what one would that was
+        # never interrupted.
         seed = np.random.SeedSequence((self.seed, self.global_step, self.global_rank)).generate_state(1)[0]
         torch.manual_seed(int(seed))
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from bimodal.errors import InputError
+from bimodal.study import executor
 from bimodal.study.executor import Job, perform
 from bimodal.study.executor import Outcome as Ended
 from bimodal.study.label_noise import plan, studying
@@ -53,7 +54,7 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, No
         patch.setattr(studying, "VAL", 7)
         patch.setattr(studying, "DRAWN_TEST", 14)
         patch.setattr(studying, "all_cells", lambda *_: [CELL])
-        patch.setattr(studying, "open_pool", pool_here)
+        patch.setattr(executor, "open_pool", pool_here)
         patch.setattr(plan, "settings_of", lambda *cell: replace(settings_of(*cell), epochs=EPOCHS, batch_size=16))
         patch.setattr(plan, "RULES", ("two-modes", "wang"))
         patch.setattr(
@@ -105,6 +106,7 @@ def test_the_tables_hold_every_method_with_intervals(studied: tuple[Path, NoiseS
     assert costs["cleanlab"] == pytest.approx(4)
     assert costs["two-modes"] == 1
     assert costs["margins"] == 2
+    assert (pd.read_csv(out / "costs.csv")["seconds"] > 0).all()
     text = (out / "tables.md").read_text()
     assert "| **two-modes** |" in text
     assert "without-two-modes-removal" in text
@@ -123,7 +125,7 @@ def test_what_has_ended_is_not_done_again(studied: tuple[Path, NoiseStudy], monk
     def never(address: str | None = None) -> None:
         raise AssertionError("a training was started")
 
-    monkeypatch.setattr(studying, "open_pool", never)
+    monkeypatch.setattr(executor, "open_pool", never)
     begun: list[tuple[int, int]] = []
     watch = studying.Watch(tell=lambda line: None, begin=lambda total, done: begun.append((total, done)))
     study_label_noise(out, NoiseOptions(), watch)

@@ -17,7 +17,7 @@ from bimodal.study.label_noise.cells import Cell
 from bimodal.study.label_noise.detectors import DETECTORS, Found
 from bimodal.study.label_noise.evidence import FOLDS, PLAIN, Evidence, read, read_evidence
 from bimodal.study.label_noise.measures import MEASURES, Resampled, draw_weights, kept_by_class, measure
-from bimodal.study.label_noise.samples import TRUTH, UNDECIDED, WRONG
+from bimodal.study.label_noise.samples import TRUTH
 
 CLEANLAB = ("cleanlab", "cleanlab-both")
 _RULES = ("wang-repeated", "slade-gedeon")
@@ -46,22 +46,24 @@ class CellResult:
     seen: dict[str, int]
     seconds: dict[str, float]
 
-    @property
-    def wrong_share(self) -> float:
-        """The share of wrong labels among those that are decided."""
-        return float((self.truth == WRONG).sum() / max((self.truth != UNDECIDED).sum(), 1))
-
     def kept(self, method: str) -> NDArray[np.float64]:
         """The share of each emotion's right labels that a method keeps, (7,)."""
         return kept_by_class(self.found[method], self.truth, self.labels, len(NAMES))
 
     def cost(self, method: str) -> float | None:
         """How many times the plain training's faces a method is trained on; None where that is not known yet."""
-        trainings = {"margins": ["plain", "threshold"]} | {key: [f"fold-{k}" for k in range(FOLDS)] for key in CLEANLAB}
-        own = trainings.get(method, [f"rule-{method}" if method in _RULES else "plain"])
-        if any(training not in self.seen for training in own):
-            return None
-        return sum(self.seen[training] for training in own) / self.seen["plain"]
+        own = self._trainings_of(method)
+        return None if own is None else sum(self.seen[training] for training in own) / self.seen["plain"]
+
+    def seconds_of(self, method: str) -> float | None:
+        """How long its trainings took, beside whatever else ran; None where that is not known yet."""
+        own = self._trainings_of(method)
+        return None if own is None else sum(self.seconds[training] for training in own)
+
+    def _trainings_of(self, method: str) -> list[str] | None:
+        several = {"margins": ["plain", "threshold"]} | {key: [f"fold-{k}" for k in range(FOLDS)] for key in CLEANLAB}
+        own = several.get(method, [f"rule-{method}" if method in _RULES else "plain"])
+        return own if all(training in self.seen for training in own) else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from bimodal.data.manifest import FILE, Manifest
 from bimodal.data.prepare import prepare
 from bimodal.errors import InputError
 from bimodal.files import write_atomically
-from bimodal.study.executor import Watch, open_pool, run_jobs
+from bimodal.study.executor import Watch, run_watched
 from bimodal.study.folder import IDENTITY, alone
 from bimodal.study.label_noise.cells import SMALL, Cell, all_cells
 from bimodal.study.label_noise.figures import write_figures
@@ -171,13 +171,4 @@ def _run(out: Path, cells: list[Cell], options: NoiseOptions, watch: Watch) -> d
     todo = jobs(out, cells)
     everything = len(jobs(out / "nowhere", cells))
     watch.begin(everything, everything - len(todo))
-    failures: dict[str, str] = {}
-    if not todo:
-        return failures
-    with open_pool(options.address) as pool:
-        watch.tell(f"{len(todo)} trainings to do, {pool.description}")
-        for outcome in run_jobs(todo, pool):
-            watch.ended(outcome)
-            if outcome.error is not None:
-                failures[outcome.job.name] = outcome.error
-    return failures
+    return run_watched(todo, options.address, watch)

@@ -13,7 +13,7 @@ from bimodal.files import write_atomically
 from bimodal.study.label_noise.measures import MEASURES
 from bimodal.study.label_noise.results import CLEANLAB, Condition, measured
 
-OURS, PEER = "two-modes", "cleanlab"
+OURS, REMOVED, PEER = "two-modes", "two-modes-removal", "cleanlab"
 _NAMES = {
     "two-modes": "**two-modes**",
     "two-modes-removal": "two-modes, removed without a look",
@@ -83,7 +83,7 @@ def differences_table(conditions: Sequence[Condition]) -> pd.DataFrame:
 
 
 def accuracies_table(conditions: Sequence[Condition]) -> pd.DataFrame:
-    """Return the test accuracy of every training, and its difference to training on everything."""
+    """Return the test accuracy of every training, and its difference to training on everything; p is not adjusted."""
     rows = []
     for condition in conditions:
         for training in condition.trainings:
@@ -91,34 +91,27 @@ def accuracies_table(conditions: Sequence[Condition]) -> pd.DataFrame:
             if own is None or against is None:
                 continue
             gain = against.difference
-            rows.append(
-                (
-                    condition.name,
-                    training,
-                    against.seeds,
-                    own.value,
-                    own.low,
-                    own.high,
-                    gain.value,
-                    gain.low,
-                    gain.high,
-                    against.p,
-                )
-            )
+            numbers = (own.value, own.low, own.high, gain.value, gain.low, gain.high, against.p)
+            rows.append((condition.name, training, against.seeds, *numbers))
     columns = ["condition", "training", "seeds", "accuracy", "low", "high", "difference", "from", "to", "p"]
     return pd.DataFrame(rows, columns=columns).round(5)
 
 
 def costs_table(conditions: Sequence[Condition]) -> pd.DataFrame:
-    """Return what each method costs: training examples seen, as a multiple of one training and of cleanlab's five."""
+    """Return what each method costs: examples seen, as a multiple of one training and of cleanlab's five, and seconds.
+
+    The seconds are those of the trainings as they ran, beside others on the same machine: compare them within a row of
+    conditions at most.
+    """
     rows = []
     for condition in conditions:
         for method in condition.methods:
-            known = [result.cost(method) for result in condition.results if method in result.measures]
-            costs = [cost for cost in known if cost is not None]
+            ended = [result for result in condition.results if method in result.measures]
+            costs = [cost for result in ended if (cost := result.cost(method)) is not None]
+            seconds = [own for result in ended if (own := result.seconds_of(method)) is not None]
             if costs:
-                rows.append((condition.name, method, float(np.mean(costs))))
-    table = pd.DataFrame(rows, columns=["condition", "method", "trainings"])
+                rows.append((condition.name, method, float(np.mean(costs)), float(np.mean(seconds))))
+    table = pd.DataFrame(rows, columns=["condition", "method", "trainings", "seconds"])
     peer = table[table["method"] == PEER].set_index("condition")["trainings"]
     table["of_cleanlab"] = table["trainings"] / table["condition"].map(peer)
     return table.round(4)
@@ -183,26 +176,37 @@ def _groups(conditions: Sequence[Condition]) -> list[tuple[str, list[Condition]]
 def _against_peer(conditions: Sequence[Condition]) -> str:
     """Say condition by condition how ours fares against cleanlab, on the seeds that both have."""
     lines = [
-        "| condition | seeds | average precision | of cleanlab | difference | F1 | of cleanlab | difference | cost |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| condition | seeds | average precision | of cleanlab | difference | F1, called wrong | F1, removed | of cleanlab | "
+        "difference of the called | cost |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for condition in conditions:
         if PEER not in condition.methods or not (condition.cell.noise or condition.cell.pattern == "own"):
             continue
         both = Condition(condition.name, tuple(r for r in condition.results if PEER in r.measures))
-        cells = [f"{condition.cell.faces} {_short(condition)}", str(len(both.results))]
-        for name in ("average_precision", "f1"):
-            own, peer, gain = (both.estimate(OURS, name), both.estimate(PEER, name), both.difference(OURS, PEER, name))
-            known = own is not None and peer is not None and gain is not None
-            cells += [f"{own.value:.3f}", f"{peer.value:.3f}", _signed(gain)] if known else ["", "", ""]  # type: ignore[union-attr, arg-type]
         costs = [(r.cost(OURS), r.cost(PEER)) for r in both.results]
-        cells.append(f"{np.mean([own / peer for own, peer in costs if own and peer]):.2f}")
+        cells = [
+            f"{condition.cell.faces} {_short(condition)}",
+            str(len(both.results)),
+            _value(both.estimate(OURS, "average_precision")),
+            _value(both.estimate(PEER, "average_precision")),
+            _signed(both.difference(OURS, PEER, "average_precision")),
+            _value(both.estimate(OURS, "f1")),
+            _value(both.estimate(REMOVED, "f1")),
+            _value(both.estimate(PEER, "f1")),
+            _signed(both.difference(OURS, PEER, "f1")),
+            f"{np.mean([own / peer for own, peer in costs if own and peer]):.2f}",
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _signed(gain: Estimate) -> str:
-    return f"{gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
+def _value(own: Estimate | None) -> str:
+    return "" if own is None else f"{own.value:.3f}"
+
+
+def _signed(gain: Estimate | None) -> str:
+    return "" if gain is None else f"{gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
 
 
 def _matrix(conditions: Sequence[Condition], name: str) -> str:
@@ -221,21 +225,13 @@ def _accuracies(conditions: Sequence[Condition]) -> str:
         "| condition | training | seeds | accuracy, % | difference to all faces, points | p |",
         "|---|---|---:|---:|---:|---:|",
     ]
-    for condition in conditions:
-        for training in condition.trainings:
-            own, against = condition.accuracy(training), condition.against_plain(training)
-            if own is None or against is None:
-                continue
-            gain = against.difference
-            told = (
-                ""
-                if training == "plain"
-                else f"{100 * gain.value:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
-            )
-            p = "" if training == "plain" else f"{against.p:.3f}"
-            lines.append(
-                f"| {_short(condition)} | {training} | {against.seeds} | {100 * own.value:.1f} | {told} | {p} |"
-            )
+    names = {condition.name: f"{condition.cell.faces} {_short(condition)}" for condition in conditions}
+    for row in accuracies_table(conditions).to_dict("records"):
+        gain, low, high = (100 * row[key] for key in ("difference", "from", "to"))
+        told = "" if row["training"] == "plain" else f"{gain:+.1f} ({low:+.1f} to {high:+.1f})"
+        p = "" if row["training"] == "plain" else f"{row['p']:.3f}"
+        start = f"| {names[row['condition']]} | {row['training']} | {row['seeds']}"
+        lines.append(f"{start} | {100 * row['accuracy']:.1f} | {told} | {p} |")
     return "\n".join(lines)
 
 
