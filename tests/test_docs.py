@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import bimodal
+from bimodal.train.fitting import fit
+from bimodal.train.settings import TrainSettings
 from tests.conftest import ROOT, Outcome, write_data
 
 MODULES = sorted(
@@ -66,6 +68,18 @@ def test_the_audits_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         exec(compile(block, "audit.md", "exec"), names)
     assert (tmp_path / "AUDIT/suspects.html").is_file()
     assert np.shape(names["wrong"]) == (500,)
+
+
+def test_the_predictions_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = write_data(tmp_path / "DATA", {"train": 28, "val": 7, "test": 7})
+    small = {"epochs": 1, "removal": "none", "image_size": 32, "batch_size": 14}
+    fit(data, tmp_path / "RUN", TrainSettings.preset("small", small), tell=lambda _: None)
+    (data / "images/test-0000.png").rename(tmp_path / "photo.png")
+    names: dict[str, object] = {}
+    for block in blocks(ROOT / "docs/predict.md", "python"):
+        exec(compile(block, "predict.md", "exec"), names)
+    assert np.shape(names["probabilities"]) == (2, 7)
 
 
 def test_the_readmes_five_lines_lead_from_a_folder_to_a_report(

@@ -4,15 +4,20 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bimodal.inference.api import predict
+    from bimodal.inference.load import load
     from bimodal.removal import find_label_errors
 
-__all__ = ["__version__", "find_label_errors"]
+__all__ = ["__version__", "find_label_errors", "load", "predict"]
 __version__ = version("bimodal")
 
 
-def __getattr__(name: str) -> Any:  # loaded when first asked for: numpy and scipy take a moment
-    if name == "find_label_errors":
-        from bimodal.removal import find_label_errors
+_HOMES = {"find_label_errors": "removal", "load": "inference.load", "predict": "inference.api"}
 
-        return find_label_errors
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:  # loaded when first asked for: each brings libraries of its own
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -173,7 +173,7 @@ BAD_OPTIONS = [
     (["--lr", "0"], ["--lr must be a number from"]),
     (["--removal", "wong"], ["--removal must be one of"]),
     (["--removal-k", "-1"], ["--removal-k must be a number"]),
-    (["--backbone", "resnet5"], ["--backbone must be a model of timm", "resnet50"]),
+    (["--backbone", "resnet5"], ["--backbone must be bimodal/face-s or a model of timm", "resnet50"]),
     (["--preset", "big"], ["--preset must be one of paper, small"]),
     (["--config", "none.yaml"], ["--config must be a YAML file"]),
     (["--weights", "none.pth"], ["none.pth"]),

@@ -4,7 +4,21 @@ import sys
 
 import typer
 
-from bimodal.cli import audit, compare, demo, draw, evaluate, prepare, report, reproduce, study, train
+from bimodal.cli import (
+    audit,
+    compare,
+    demo,
+    draw,
+    evaluate,
+    export,
+    predict,
+    prepare,
+    pretrain,
+    report,
+    reproduce,
+    study,
+    train,
+)
 from bimodal.errors import InputError
 
 app = typer.Typer(
@@ -22,7 +36,11 @@ _commands = (
     evaluate.evaluate,
     compare.compare,
     report.report,
+    predict.predict,
+    export.export,
+    export.publish,
     reproduce.reproduce,
+    pretrain.pretrain,
 )
 for _command in _commands:
     app.command()(_command)

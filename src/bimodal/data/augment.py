@@ -10,9 +10,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or it asks the network
 
 import albumentations as A
 
-# ImageNet's, by which the pretrained backbones were trained; in units of 0 to 1.
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+from bimodal.model_info import MEAN, STD
 
 
 class Transform(Protocol):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from bimodal.data.augment import STD
+from bimodal.model_info import STD
 
 TURN, SCALE, SHIFT, BRIGHTNESS = math.radians(15), 0.1, 0.0625, 0.2
 """The strengths of `PaperAugmentation`, of what it has in common with this one."""

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from bimodal.data.manifest import Manifest
-from bimodal.data.pictures import THREADS, UnreadableError, decode
+from bimodal.data.pictures import THREADS, UnreadableError, decode, resize
 from bimodal.errors import InputError
 from bimodal.files import write_atomically
 
@@ -63,13 +62,6 @@ def _decode_into(file: Path, manifest: Manifest, size: int, progress: Callable[[
             if progress is not None:
                 progress(done)
     target.flush()
-
-
-def resize(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Resize to (size, size, 3): by area when shrinking, which does not alias, else bilinearly."""
-    shrink = picture.shape[0] > size or picture.shape[1] > size
-    result = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
-    return np.asarray(result, dtype=np.uint8)
 
 
 def _writable(folder: Path) -> Path:

@@ -11,7 +11,6 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-import pooch
 from numpy.typing import NDArray
 
 from bimodal.errors import InputError
@@ -114,24 +113,30 @@ def similarity(points: NDArray[np.float64], onto: NDArray[np.float64]) -> NDArra
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
-def align(image: NDArray[np.uint8], landmarks: NDArray[np.float64], size: int = 224) -> NDArray[np.uint8]:
+def align(
+    image: NDArray[np.uint8],
+    landmarks: NDArray[np.float64],
+    size: int = 224,
+    template: NDArray[np.float64] = TEMPLATE,
+) -> NDArray[np.uint8]:
     """Cut out a face, upright and in the middle.
 
     Args:
         image: uint8 (H, W, 3), RGB.
         landmarks: float64 (5, 2), see `Face`.
         size: side of the square, in pixels.
+        template: float64 (5, 2), where the landmarks go, in parts of the side.
 
     Returns:
         uint8 (size, size, 3); black beyond the picture's edge, as in SFEW.
     """
-    matrix = similarity(landmarks, TEMPLATE * size)
+    matrix = similarity(landmarks, template * size)
     scale = float(np.hypot(*matrix[:, 0]))
     if scale < 0.5:  # a warp looks at four pixels only: shrink first, or fine patterns flicker
         shorter = tuple(max(1, round(side * scale)) for side in image.shape[1::-1])
         ratio = np.array(shorter) / image.shape[1::-1]
         image = cv2.resize(image, shorter, interpolation=cv2.INTER_AREA)
-        matrix = similarity(landmarks * ratio, TEMPLATE * size)
+        matrix = similarity(landmarks * ratio, template * size)
     warped: NDArray[np.uint8] = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR)
     return warped
 
@@ -159,6 +164,8 @@ def detector_file(given: Path | None = None) -> Path:
     """
     if given is not None:
         return given
+    import pooch  # takes a moment, and most calls have their file
+
     try:
         return Path(
             pooch.retrieve(

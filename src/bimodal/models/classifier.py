@@ -10,14 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from bimodal.errors import InputError
+from bimodal.models.face_net import FaceNet
 from bimodal.models.head import build_head
+from bimodal.packaged import FACE, FAMILY
 
 
 class EmotionClassifier(nn.Module):
     """Pictures to seven logits: `backbone` (pooled features) and `head`, apart so that each can be called alone.
 
     Args:
-        name: a timm model name, `resnet50.tv_in1k` in the paper. The weights are random: `weights.load_into`
+        name: a timm model name, `resnet50.tv_in1k` in the paper, or `bimodal/face-s`, our own. The weights are random: `weights.load_into`
             brings pretrained ones.
         hidden, dropout_features, dropout_hidden: see `build_head`.
         image_size: side of the square pictures, in pixels.
@@ -50,10 +52,16 @@ class EmotionClassifier(nn.Module):
 
 
 def _build_backbone(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Module:
+    if name.startswith(FAMILY):
+        if name != FACE or options:
+            raise InputError(
+                f"--backbone: of bimodal's own there is {FACE}, without options; got {name!r} {options or ''}"
+            )
+        return FaceNet()
     if not timm.is_model(name):
         near = get_close_matches(name.split(".")[0], timm.list_models(), n=4)
         hint = f"; near it: {', '.join(near)}" if near else ""
-        raise InputError(f"--backbone must be a model of timm, got {name!r}{hint}")
+        raise InputError(f"--backbone must be {FACE} or a model of timm, got {name!r}{hint}")
     architecture = name.split(".")[0]
     backbone: nn.Module
     try:  # transformers are built for one size; most others take any and know no img_size

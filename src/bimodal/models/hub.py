@@ -29,6 +29,7 @@ from huggingface_hub.file_download import HfFileMetadata
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from bimodal.errors import InputError
+from bimodal.packaged import FAMILY, WEIGHTS, packaged_file
 
 LARGEST = 8 * 2**30
 """Bytes above which weights are refused; timm's backbones for one machine stay far below."""
@@ -66,7 +67,8 @@ def fetch(name: str, timeout: float = 10) -> Path:
     of the file is compared at each call with the one that the hub states (which names the file in the cache).
 
     Args:
-        name: a timm name with or without tag, `resnet50.tv_in1k`, or `hf-hub:owner/model[@revision]`.
+        name: a timm name with or without tag, `resnet50.tv_in1k`, or `hf-hub:owner/model[@revision]`; or
+            `bimodal/face-s`, which lies in the package.
         timeout: seconds to wait for one answer of the hub; without any, this gives up after 1.5 times as long.
 
     Raises:
@@ -74,6 +76,8 @@ def fetch(name: str, timeout: float = 10) -> Path:
             the download breaks off; when the file is not the one that the hub states (it is removed).
         OSError: when the cache cannot be written (disk full, no permission).
     """
+    if name.startswith(FAMILY):
+        return packaged_file(name, WEIGHTS)
     file = _locate(name)
     try:
         stated = _within(1.5 * timeout, lambda: _ask(file, timeout))

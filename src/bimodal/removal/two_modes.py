@@ -6,10 +6,8 @@ Theory, sources and what was measured: docs/removal.md, docs/results/label-noise
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its parts are loaded when first used: together they take half a second
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq, minimize_scalar
-from scipy.special import expit, log_softmax
-from scipy.stats import binom, chi2
 
 from bimodal.errors import InputError
 from bimodal.removal.rules import Cut
@@ -103,7 +101,7 @@ def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_s
     suggested, confidence = _best_other(logs, labels)
     suggested = classes[suggested]
     contradicted = float((score > CONTRADICTED).mean())
-    p_contradicted = float(binom.sf(round(contradicted * count) - 1, count, RIGHT_AT_MOST))
+    p_contradicted = float(scipy.stats.binom.sf(round(contradicted * count) - 1, count, RIGHT_AT_MOST))
     stray, p_stray = _stray(logs, labels)
     levels = [error * part for part in SHARES_OF_ERROR]
     bottom = _visible_valley(score, levels[2])
@@ -201,7 +199,7 @@ def _stray(logs: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float,
     rows, classes = np.arange(len(labels)), logs.shape[1]
 
     def likelihoods(temperature: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        q = np.exp(log_softmax(logs / np.exp(temperature), axis=1)[rows, labels])
+        q = np.exp(scipy.special.log_softmax(logs / np.exp(temperature), axis=1)[rows, labels])
         return q, (1 - q) / (classes - 1)
 
     def loss(temperature: float, share: float | None) -> float:
@@ -210,12 +208,12 @@ def _stray(logs: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float,
         return -float(np.log((1 - share) * q + share * stray + 1e-300).sum())
 
     bounds = (np.log(0.1), np.log(3.0))
-    free = minimize_scalar(loss, args=(None,), bounds=bounds, method="bounded")
+    free = scipy.optimize.minimize_scalar(loss, args=(None,), bounds=bounds, method="bounded")
     share = _mixing(*likelihoods(free.x))
     if share <= STRAY_AT_MOST:
         return share, 1.0
-    clean = minimize_scalar(loss, args=(STRAY_AT_MOST,), bounds=bounds, method="bounded")
-    return share, 0.5 * float(chi2.sf(max(2 * (clean.fun - free.fun), 0.0), df=1))
+    clean = scipy.optimize.minimize_scalar(loss, args=(STRAY_AT_MOST,), bounds=bounds, method="bounded")
+    return share, 0.5 * float(scipy.stats.chi2.sf(max(2 * (clean.fun - free.fun), 0.0), df=1))
 
 
 def _mixing(q: NDArray[np.float64], stray: NDArray[np.float64]) -> float:
@@ -227,7 +225,7 @@ def _mixing(q: NDArray[np.float64], stray: NDArray[np.float64]) -> float:
 
     if slope(0.0) <= 0:
         return 0.0
-    return MOST if slope(MOST) >= 0 else float(brentq(slope, 0.0, MOST, xtol=1e-6))
+    return MOST if slope(MOST) >= 0 else float(scipy.optimize.brentq(slope, 0.0, MOST, xtol=1e-6))
 
 
 def _visible_valley(score: NDArray[np.float64], error: float) -> float:
@@ -248,8 +246,10 @@ def _curve(score: NDArray[np.float64], share: float, contradicted: float, beyond
     above = min(max(above, 0.3 * share), 0.95 * share, 0.95 * contradicted)
 
     def at(slope: float) -> NDArray[np.float64]:
-        middle = brentq(lambda middle: float(expit(slope * (score - middle)).mean()) - share, -500.0, 500.0)
-        return np.asarray(expit(slope * (score - middle)))
+        middle = scipy.optimize.brentq(
+            lambda middle: float(scipy.special.expit(slope * (score - middle)).mean()) - share, -500.0, 500.0
+        )
+        return np.asarray(scipy.special.expit(slope * (score - middle)))
 
     def excess(log_slope: float) -> float:
         return float(at(np.exp(log_slope))[score > CONTRADICTED].sum()) / len(score) - above
@@ -259,7 +259,7 @@ def _curve(score: NDArray[np.float64], share: float, contradicted: float, beyond
         return at(np.exp(low))
     if excess(high) <= 0:
         return at(np.exp(high))
-    return at(np.exp(brentq(excess, low, high)))
+    return at(np.exp(scipy.optimize.brentq(excess, low, high)))
 
 
 def _best_count(descending: NDArray[np.float64], wrong: float) -> int:

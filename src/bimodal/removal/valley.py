@@ -1,8 +1,8 @@
 """Two modes that can be seen: Silverman's test for more than one mode, and the valley between the two."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from bimodal.errors import InputError
 
@@ -77,7 +77,9 @@ def _histogram(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
 
 def _smooth(counts: NDArray[np.float64], centres: NDArray[np.float64], width: float) -> NDArray[np.float64]:
     sigma = max(width / (centres[1] - centres[0]), 1e-3)
-    return np.asarray(gaussian_filter1d(counts, sigma, mode="constant", truncate=6))  # beyond the grid there is nothing
+    return np.asarray(
+        scipy.ndimage.gaussian_filter1d(counts, sigma, mode="constant", truncate=6)
+    )  # beyond the grid there is nothing
 
 
 def _modes(counts: NDArray[np.float64], centres: NDArray[np.float64], width: float) -> int:

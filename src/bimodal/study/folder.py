@@ -1,17 +1,16 @@
 """A study's folder: what it is a study of, whose turn it is, and the sources that were prepared in it."""
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from bimodal import __version__
 from bimodal.data.manifest import FILE, Manifest
+from bimodal.data.origin import origin_of
 from bimodal.data.prepare import prepare
 from bimodal.errors import InputError
 from bimodal.files import LOCK, locked, write_atomically
@@ -74,15 +73,6 @@ def read_or_prepare(given: Path, place: Path, tell: Callable[[str], None]) -> Ma
     elif origin_of(place).get("source") != str(given):
         raise InputError(f"{place} was prepared from {origin_of(place).get('source')}; choose another --out")
     return Manifest.read(place)
-
-
-def origin_of(data: Path) -> dict[str, Any]:
-    """Return what `prepare` noted of a data folder's source; nothing where it did not make it."""
-    try:
-        content = json.loads((data / "source.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def begin(

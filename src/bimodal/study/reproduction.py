@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from bimodal.classical.features import read_features
 from bimodal.data.cache import decoded
 from bimodal.data.manifest import FILE, SPLITS, Manifest
+from bimodal.data.origin import origin_of
 from bimodal.data.views import write_view
 from bimodal.files import write_atomically
 from bimodal.study.comparisons import Comparisons, compare_rows
 from bimodal.study.executor import Watch, run_watched
-from bimodal.study.folder import PREPARED, alone, begin, origin_of, read_or_prepare
+from bimodal.study.folder import PREPARED, alone, begin, read_or_prepare
 from bimodal.study.load import load_rows
 from bimodal.study.options import StudyOptions
 from bimodal.study.other_sets import counterparts, larger_table

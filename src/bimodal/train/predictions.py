@@ -7,7 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bimodal.data.manifest import Manifest
-from bimodal.emotions import NAMES
+from bimodal.emotions import CODES, NAMES
+from bimodal.evaluate.calibration import fit_temperature
 from bimodal.files import write_atomically
 from bimodal.train.run import PROBABILITIES
 
@@ -36,3 +37,13 @@ def predictions_table(manifest: Manifest, rows: NDArray[np.int64], probabilities
 def write_predictions(path: Path, table: pd.DataFrame) -> None:
     """Write a table of predictions, with nine decimals."""
     write_atomically(path, lambda file: table.to_csv(file, index=False, float_format="%.9f"))
+
+
+def fitted_temperature(table: pd.DataFrame) -> float:
+    """Return the temperature that a table of predictions on validation asks for, see `fit_temperature`.
+
+    Args:
+        table: as `predictions_table` returns it; of `Run.predictions`, too.
+    """
+    logs = np.log(np.maximum(table[PROBABILITIES].to_numpy(dtype=np.float64), 1e-9))
+    return fit_temperature(logs, np.array([CODES[label] for label in table["label"]], dtype=np.int64))

@@ -19,14 +19,17 @@ import yaml
 
 from bimodal import __version__
 from bimodal.data.manifest import Manifest
+from bimodal.data.origin import was_aligned
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.files import may_replace, write_atomically
+from bimodal.model_info import FILE as INFO
+from bimodal.model_info import ModelInfo
 from bimodal.models import EmotionClassifier, describe
 from bimodal.removal import Remover
 from bimodal.train.callback import BimodalDistributionRemoval
 from bimodal.train.predict import load_model, predict
-from bimodal.train.predictions import write_predictions
+from bimodal.train.predictions import fitted_temperature, write_predictions
 from bimodal.train.run import FINISHED, Run
 from bimodal.train.settings import TrainSettings
 from bimodal.train.state import BEST
@@ -43,6 +46,7 @@ _OURS = [
     "removed.csv",
     "model.safetensors",
     "best.safetensors",
+    "model.json",
     "last.ckpt",
     "predictions_*.csv",
     "README.md",
@@ -110,7 +114,16 @@ def finish_run(
     write_atomically(out / "removed.csv", lambda file: removed.to_csv(file, index=False))
     _write_text(out / "README.md", _model_card(out, manifest, settings, removed, epoch))
     model = load_model(Run.open(out), BEST)
-    write_predictions(out / "predictions_val.csv", predict(model, manifest, manifest.rows("val"), settings, device))
+    predictions = predict(model, manifest, manifest.rows("val"), settings, device)
+    write_predictions(out / "predictions_val.csv", predictions)
+    info = ModelInfo(
+        name=out.resolve().name,
+        image_size=settings.image_size,
+        aligned=was_aligned(manifest.root),
+        temperature=fitted_temperature(predictions),
+        version=__version__,
+    )
+    _write_text(out / INFO, info.to_json())
     (out / BEST).replace(out / FINISHED)
 
 

@@ -1,0 +1,81 @@
+"""An ONNX file with weights and activations of eight bits, and what that costs."""
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bimodal.export.onnx import INPUT, describe, need
+from bimodal.files import write_atomically
+from bimodal.inference.network import Network
+from bimodal.inference.onnx_network import load_onnx
+from bimodal.model_info import ModelInfo
+
+_BATCH = 32
+
+
+def write_int8(single: Path, out: Path, info: ModelInfo, faces: NDArray[np.uint8]) -> None:
+    """Quantise an ONNX file of `write_onnx`: weights by channel, activations by their range on some faces.
+
+    Args:
+        single: the file in single precision.
+        out: the file to write.
+        info: goes into the file.
+        faces: uint8 (n,S,S,3), from training: the ranges of the activations are measured on them.
+
+    Raises:
+        InputError: the extra `export` is not installed.
+    """
+    need("onnx")
+    import onnx
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    network = load_onnx(single)
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        ready, quantised = Path(folder) / "ready.onnx", Path(folder) / "int8.onnx"
+        quant_pre_process(str(single), str(ready), skip_symbolic_shape=True)
+        quantize_static(
+            str(ready),
+            str(quantised),
+            _Reader(network, faces),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.Entropy if len(faces) >= 100 else CalibrationMethod.MinMax,
+        )
+        proto = onnx.load(quantised)
+    describe(proto, info)
+    content = proto.SerializeToString()
+    write_atomically(out, lambda part: part.write_bytes(content))
+
+
+class _Reader:
+    """Hands batches of faces to the quantisation, in the way that it wants them."""
+
+    def __init__(self, network: Network, faces: NDArray[np.uint8]) -> None:
+        starts = range(0, len(faces), _BATCH)
+        self._batches = iter({INPUT: network.normalise(faces[start : start + _BATCH])} for start in starts)
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        return next(self._batches, None)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[Any]:
+    """Keep the quantisation's advice for itself."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+            yield
+    finally:
+        root.setLevel(level)

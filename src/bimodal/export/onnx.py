@@ -1,0 +1,178 @@
+"""A PyTorch network to an ONNX file that says itself how it is fed, checked against the original on the way."""
+
+import contextlib
+import importlib.util
+import io
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from bimodal.errors import InputError
+from bimodal.files import write_atomically
+from bimodal.inference.network import Network
+from bimodal.inference.onnx_network import KEY, load_onnx
+from bimodal.model_info import ModelInfo
+
+MOST_APART = 1e-3
+"""By so much may logits differ from PyTorch's; an export that differs more is refused."""
+INPUT, OUTPUT = "images", "logits"
+_HOW = (
+    "images: float32 (N,3,S,S), red, green, blue of a face cut out and resized to S x S: (pixel / 255 - mean) / std. "
+    "logits: float32 (N,K); probabilities are softmax(logits / temperature). All numbers stand under the key bimodal."
+)
+_HALF_FROM = 1024  # numbers; smaller tensors are kept whole, they weigh nothing
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far an exported network is from its original.
+
+    Attributes:
+        logits: largest difference of a logit.
+        probabilities: largest difference of a probability.
+        faces: on how many faces it was measured.
+    """
+
+    logits: float
+    probabilities: float
+    faces: int
+
+
+def write_onnx(model: nn.Module, info: ModelInfo, out: Path, faces: NDArray[np.uint8], half: bool = False) -> Parity:
+    """Write a network as ONNX, if it gives the same as PyTorch.
+
+    Args:
+        model: normalised pictures (N,3,S,S) to logits (N,K), on the CPU.
+        info: goes into the file.
+        out: the file.
+        faces: uint8 (n,S,S,3), to compare on.
+        half: store large weights in half precision, which halves the file; it computes in single precision all the same.
+
+    Raises:
+        InputError: the network cannot be exported, or the file's logits differ by more than `MOST_APART` from PyTorch's.
+    """
+    proto = to_onnx(model, info, half)
+    result: list[Parity] = []
+
+    def write(part: Path) -> None:
+        part.write_bytes(proto.SerializeToString())
+        result.append(compare(model, load_onnx(part), faces))
+        if not result[0].logits <= MOST_APART:
+            raise InputError(
+                f"the exported network differs from the original by up to {result[0].logits:.2g} in its logits, more than "
+                f"{MOST_APART:g}; nothing was written"
+            )
+
+    write_atomically(out, write)
+    return result[0]
+
+
+def to_onnx(model: nn.Module, info: ModelInfo, half: bool = False) -> Any:
+    """Return a network as an ONNX model (`onnx.ModelProto`) with any number of rows, `info` in its metadata.
+
+    Raises:
+        InputError: an operation of it has no ONNX form, or the exporter is not installed.
+    """
+    need("onnx", "onnxscript")
+    model = model.eval()
+    example = torch.zeros(2, 3, info.image_size, info.image_size)
+    try:
+        with warnings.catch_warnings(), _quiet():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                _Named(model).eval(),
+                (example,),
+                dynamo=True,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
+                verbose=False,
+            )
+    except Exception as error:  # the exporter's own kinds
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"this network cannot be exported to ONNX: {reason}") from error
+    assert program is not None
+    proto = program.model_proto
+    if half:
+        _halve(proto)
+    describe(proto, info)
+    return proto
+
+
+def describe(proto: Any, info: ModelInfo) -> None:
+    """Put into a model's metadata how it is fed and read."""
+    del proto.metadata_props[:]
+    for key, value in {KEY: info.to_json(), "how": _HOW, "temperature": repr(info.temperature)}.items():
+        entry = proto.metadata_props.add()
+        entry.key, entry.value = key, value
+    proto.producer_name, proto.producer_version = "bimodal", info.version
+    proto.doc_string = f"{info.name}: faces to emotions ({', '.join(info.emotions)})"
+
+
+def compare(model: nn.Module, network: Network, faces: NDArray[np.uint8]) -> Parity:
+    """Return how far an exported network is from PyTorch's on the same faces, uint8 (n,S,S,3)."""
+    inputs = network.normalise(faces)
+    with torch.inference_mode():
+        original = model.eval()(torch.from_numpy(inputs)).float().numpy()
+    other = Network(network.info, lambda _: original)
+    apart = np.abs(network.forward(inputs) - original).max(initial=0)
+    probabilities = np.abs(network.probabilities(faces) - other.probabilities(faces)).max(initial=0)
+    return Parity(float(apart), float(probabilities), len(faces))
+
+
+def need(*packages: str) -> None:
+    """Raise an `InputError` if a package of the extra `export` is missing."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(f"export needs {' and '.join(missing)}; install it with: pip install 'bimodal[export]'")
+
+
+class _Named(nn.Module):
+    """Gives the input the name that the file has."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: torch.Tensor) -> Any:
+        return self.model(images)
+
+
+def _halve(proto: Any) -> None:
+    """Store large weights in half precision, each with a cast before its use, which the runtime folds on loading."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for tensor in proto.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < _HALF_FROM:
+            continue
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
+        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+    nodes = list(proto.graph.node)
+    del proto.graph.node[:]
+    proto.graph.node.extend([*casts, *nodes])
+    kept = [value for value in proto.graph.value_info if value.name not in {cast.output[0] for cast in casts}]
+    del proto.graph.value_info[:]
+    proto.graph.value_info.extend(kept)
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    """Keep what the exporter says for itself: it reports each step, to the terminal and to the log."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)

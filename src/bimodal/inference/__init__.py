@@ -1,0 +1,1 @@
+"""Faces in, emotions out: pictures and video to probabilities. With an ONNX model no training engine is loaded."""

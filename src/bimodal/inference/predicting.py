@@ -1,0 +1,190 @@
+"""`bimodal predict` from end to end: inputs to rows, and to annotated pictures, video and timelines if asked."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bimodal.data.pictures import quiet_about_size
+from bimodal.errors import InputError
+from bimodal.inference.inputs import Shot, find_files, is_video_name, shown
+from bimodal.inference.network import Network
+from bimodal.inference.pipeline import Look, Seen, look_at
+from bimodal.inference.rows import columns_of, rows_of
+from bimodal.inference.table_file import TableFile
+
+MARK = "drawn-by-bimodal.txt"
+_DRAWING_BATCH = 8  # pictures that wait in memory to be drawn into
+
+
+@dataclass
+class Tally:
+    """What was seen, counted.
+
+    Attributes:
+        pictures: shots looked at, frames of videos included.
+        faces: found.
+        without: shots that show no face.
+        unreadable: shots that could not be read.
+        skipped: files that an interrupted call had finished.
+        problems: the first few reasons, as `name: reason`.
+        emotions: how often each came out.
+    """
+
+    pictures: int = 0
+    faces: int = 0
+    without: int = 0
+    unreadable: int = 0
+    skipped: int = 0
+    problems: list[str] = field(default_factory=list)
+    emotions: Counter[str] = field(default_factory=Counter)
+
+    def add(self, seen: Seen, emotions: Sequence[str]) -> None:
+        """Count a shot."""
+        self.pictures += seen.readable
+        self.faces += len(seen.faces)
+        self.unreadable += not seen.readable
+        self.without += seen.readable and not seen.faces
+        if not seen.readable and len(self.problems) < 5:
+            self.problems.append(f"{seen.shot.file}: {seen.problem}")
+        self.emotions.update(emotions[int(face.probabilities.argmax())] for face in seen.faces)
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where predictions go.
+
+    Attributes:
+        table: `.csv` or `.jsonl`; None: nowhere, the caller takes the rows.
+        draw: folder for annotated pictures and videos.
+        resume, overwrite: see `TableFile`.
+
+    Raises:
+        InputError: they exclude each other.
+    """
+
+    table: Path | None = None
+    draw: Path | None = None
+    resume: bool = False
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.resume and self.overwrite:
+            raise InputError("--resume and --overwrite exclude each other: go on with the file, or replace it")
+        if self.resume and self.table is None:
+            raise InputError("--resume goes on with a file of predictions; say which with --out")
+
+
+def predict_files(
+    inputs: Sequence[str],
+    network: Network,
+    look: Look,
+    output: Output | None = None,
+    *,
+    camera: int | None = None,
+    every: int = 1,
+    take: Callable[[Seen, list[dict[str, Any]]], None] = lambda seen, rows: None,
+) -> Tally:
+    """Look at files, videos or a camera, and write what is seen.
+
+    Args:
+        inputs: files, folders and patterns, see `find_files`.
+        network: from `load`.
+        look: how.
+        output: files to write; None: none.
+        camera: number of a camera to look through, in place of inputs, until Ctrl-C.
+        every: of a video's frames, every so many-th.
+        take: is handed each shot and its rows.
+
+    Raises:
+        InputError: an input, the detector or an output cannot be used.
+        OSError: an output cannot be written.
+    """
+    output = output or Output()
+    if every < 1:
+        raise InputError(f"--every must be 1 or more, got {every}")
+    emotions, tally = network.info.emotions, Tally()
+    with ExitStack() as stack:
+        stack.enter_context(quiet_about_size())
+        artist = None
+        if output.draw is not None:
+            from bimodal.inference.artist import Artist
+
+            artist = stack.enter_context(Artist(_begin_drawing(output), emotions, every))
+            look = _keeping(look)
+        table = None
+        if output.table is not None:
+            identity = _identity(network, look, every)
+            table = stack.enter_context(
+                TableFile(output.table, columns_of(emotions), identity, output.resume, output.overwrite)
+            )
+        done = table.done if table else frozenset()
+        shots = _camera(camera) if camera is not None else _shots(inputs, every, done, artist, tally)
+        try:
+            for seen in look_at(shots, network, look):
+                rows = list(rows_of(seen, emotions))
+                tally.add(seen, emotions)
+                if table:
+                    table.write(rows)
+                if artist:
+                    artist.draw(seen)
+                take(seen, rows)
+        except KeyboardInterrupt:
+            if camera is None:
+                raise
+        if artist:
+            artist.finish()
+        if table:
+            table.finish()
+    return tally
+
+
+def _shots(inputs: Sequence[str], every: int, done: frozenset[str], artist: Any, tally: Tally) -> Iterator[Shot]:
+    from bimodal.inference.video import video_shots
+
+    for path in find_files(inputs):
+        name = shown(path)
+        if artist:
+            artist.expect(path)
+        if name in done:
+            tally.skipped += 1
+        elif is_video_name(path):
+            yield from video_shots(path, every)
+        else:
+            yield Shot(name, path)
+
+
+def _camera(number: int) -> Iterator[Shot]:
+    from bimodal.inference.video import camera_shots
+
+    return camera_shots(number)
+
+
+def _keeping(look: Look) -> Look:
+    return replace(look, keep_pixels=True, batch_size=min(look.batch_size, _DRAWING_BATCH))
+
+
+def _identity(network: Network, look: Look, every: int) -> dict[str, Any]:
+    return {
+        "model": network.info.to_json(),
+        "detect": look.detector is not None or look.finder is not None,
+        "largest": look.largest,
+        "flip": look.flip,
+        "every": every,
+    }
+
+
+def _begin_drawing(output: Output) -> Path:
+    """Make the folder to draw into, or see that it is ours."""
+    folder = output.draw
+    assert folder is not None
+    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
+        if not (output.resume or output.overwrite):
+            raise InputError(f"{folder} exists; choose another --draw, or add to it with --overwrite")
+        if not (folder / MARK).is_file():
+            raise InputError(f"--draw {folder} holds files that bimodal did not draw; choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).write_text("Pictures and videos in this folder were drawn by bimodal predict.\n", encoding="utf-8")
+    return folder

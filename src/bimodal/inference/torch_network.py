@@ -1,0 +1,64 @@
+"""A run or a published folder, run by PyTorch: the only file of this room that loads it."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bimodal import __version__
+from bimodal.data.origin import was_aligned
+from bimodal.errors import InputError
+from bimodal.inference.network import Network
+from bimodal.model_info import FILE, ModelInfo
+from bimodal.train.predict import load_model
+from bimodal.train.predictions import fitted_temperature
+from bimodal.train.run import Run
+from bimodal.train.settings import TrainSettings
+
+
+def load_run(folder: Path, device: str = "auto") -> Network:
+    """Load the network of a run folder, or of a folder that `bimodal publish` wrote.
+
+    Args:
+        folder: with `config.yaml`, `model.safetensors` and `model.json`; older runs have no `model.json`, theirs is
+            made from the rest.
+        device: `auto`, `cpu` or `cuda`.
+
+    Raises:
+        InputError: it is no such folder, unfinished, damaged, or written by a newer bimodal.
+    """
+    run = Run.open(folder)
+    info = info_of(run)
+    where = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
+    model = load_model(run).to(where)
+    last = list(model.head.children())[-1]
+    classes = last.out_features
+    if classes != len(info.emotions):
+        raise InputError(f"{folder / FILE} names {len(info.emotions)} emotions for a network of {classes}")
+
+    @torch.inference_mode()
+    def forward(faces: NDArray[np.float32]) -> NDArray[np.float32]:
+        images = torch.from_numpy(faces).to(where, memory_format=torch.channels_last)
+        return np.asarray(model(images).float().cpu().numpy())
+
+    return Network(info, forward)
+
+
+def info_of(run: Run) -> ModelInfo:
+    """Return how a run's network is fed and read; of a run that has no `model.json` yet, made from the rest.
+
+    Raises:
+        InputError: the description is damaged, or newer than this program.
+    """
+    if (run.path / FILE).exists():
+        return ModelInfo.read(run.path / FILE)
+    settings = TrainSettings.from_dict(run.config)
+    has_val = (run.path / "predictions_val.csv").is_file()
+    return ModelInfo(
+        name=run.name,
+        image_size=settings.image_size,
+        aligned=was_aligned(run.data),
+        temperature=fitted_temperature(run.predictions("val")) if has_val else 1.0,
+        version=__version__,
+    )

@@ -1,0 +1,90 @@
+"""The network that comes with bimodal: a residual network for small grey faces, pretrained by `bimodal pretrain`."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, relu
+
+from bimodal.model_info import MEAN, STD
+
+SIZE = 48
+"""Pixels a side of the faces that it was trained on; larger pictures are brought to it inside the network."""
+_LUMA = (0.299, 0.587, 0.114)
+_GREY_MEAN, _GREY_STD = 0.508, 0.255  # of FER2013's faces
+_MAX_RATIO = 4 / 3  # nearer sizes are taken as they are: the pooling does not mind
+
+
+class ToGrey(nn.Module):
+    """Pictures normalised as all our networks want them, (B,3,S,S), to normalised grey ones, (B,1,S,S)."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        luma, mean, std = torch.tensor(_LUMA), torch.tensor(MEAN), torch.tensor(STD)
+        self.register_buffer("weight", (luma * std / _GREY_STD).reshape(1, 3, 1, 1), persistent=False)
+        self.register_buffer("bias", ((luma @ mean - _GREY_MEAN) / _GREY_STD).reshape(1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:  # (B,3,S,S) -> (B,1,S,S)
+        return nn.functional.conv2d(images, self.weight, self.bias)
+
+    @staticmethod
+    def normalise(grey: Tensor) -> Tensor:
+        """Return grey pictures of 0 to 1 as `forward` gives them of coloured ones."""
+        return (grey - _GREY_MEAN) / _GREY_STD
+
+
+class Block(nn.Module):
+    """Two convolutions beside a shortcut (He et al. 2016); a shortcut that shrinks averages first (He et al. 2019)."""
+
+    def __init__(self, width_in: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(width_in, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width))
+        norm = nn.BatchNorm2d(width)
+        self.second = nn.Sequential(nn.Conv2d(width, width, 3, 1, 1, bias=False), norm)
+        self.shortcut = nn.Sequential()
+        if stride > 1 or width_in != width:
+            pool = nn.AvgPool2d(stride, ceil_mode=True) if stride > 1 else nn.Identity()
+            self.shortcut = nn.Sequential(pool, nn.Conv2d(width_in, width, 1, bias=False), nn.BatchNorm2d(width))
+        nn.init.zeros_(norm.weight)  # each block starts as its shortcut
+
+    def forward(self, x: Tensor) -> Tensor:  # (B,width_in,H,W) -> (B,width,H/stride,W/stride)
+        return relu(self.second(relu(self.first(x))) + self.shortcut(x))
+
+
+class FaceNet(nn.Module):
+    """Faces to pooled features: grey at once, three stages of two blocks, 2.8 million weights.
+
+    Args:
+        stem: channels of the first convolution, which halves the picture.
+        widths: channels of each stage; all but the first halve once more.
+        depth: blocks a stage.
+
+    >>> FaceNet()(torch.zeros(2, 3, 48, 48)).shape
+    torch.Size([2, 256])
+    """
+
+    def __init__(self, stem: int = 32, widths: tuple[int, ...] = (64, 128, 256), depth: int = 2) -> None:
+        super().__init__()
+        self.grey = ToGrey()
+        self.stem = nn.Sequential(nn.Conv2d(1, stem, 3, 2, 1, bias=False), nn.BatchNorm2d(stem), nn.ReLU())
+        stages, width_in = [], stem
+        for place, width in enumerate(widths):
+            strides = [1 if place == 0 else 2] + [1] * (depth - 1)
+            stages.append(
+                nn.Sequential(*(Block(width_in if k == 0 else width, width, s) for k, s in enumerate(strides)))
+            )
+            width_in = width
+        self.stages = nn.Sequential(*stages)
+        self.num_features = width_in
+
+    def forward(self, images: Tensor) -> Tensor:  # (B,3,S,S), normalised -> (B,F)
+        side = int(images.shape[-1])
+        if side > _MAX_RATIO * SIZE:
+            images = interpolate(images, (SIZE, SIZE), mode="bilinear", antialias=True, align_corners=False)
+        return self.features(self.grey(images))
+
+    def features(self, grey: Tensor) -> Tensor:
+        """Return pooled features, (B,F), of normalised grey pictures, (B,1,S,S)."""
+        features: Tensor = self.stages(self.stem(grey)).mean(dim=(2, 3))
+        return features

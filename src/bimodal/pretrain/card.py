@@ -1,0 +1,102 @@
+"""The model card of the packaged network, with the figures of the run that made it."""
+
+from collections.abc import Mapping
+
+from bimodal import __version__
+from bimodal.emotions import NAMES
+from bimodal.evaluate.metrics import Measures
+from bimodal.evaluate.statistics import Estimate
+from bimodal.models.face_net import SIZE
+from bimodal.packaged import FACE, ONNX, WEIGHTS
+from bimodal.pretrain.recipe import EMOTIONS, Recipe
+
+
+def model_card(
+    measures: Mapping[str, Measures], counts: Mapping[str, int], recipe: Recipe, temperature: float, size: int
+) -> str:
+    """Return the card as Markdown.
+
+    Args:
+        measures: on the test faces: `votes`, `own`, and the same with mirrored faces averaged, `votes_flip`, `own_flip`.
+        counts: faces by split.
+        recipe: of the training.
+        temperature: of the votes' head.
+        size: of the weights, in bytes.
+    """
+    votes, own = measures["votes"], measures["own"]
+    return f"""# {FACE}
+
+A small network for faces of {SIZE} pixels, pretrained on FER2013 by `bimodal pretrain` (bimodal {__version__}), from random weights.
+One backbone carries two heads:
+
+- `votes`: what ten taggers would say (FERPlus; {", ".join(EMOTIONS)}). `bimodal predict` uses it.
+- `own`: FER2013's own labels ({", ".join(NAMES)}), on which the literature reports. They disagree with the
+  taggers on a third of the faces.
+
+`{WEIGHTS}` ({size / 1e6:.2f} MB, half precision) is what `--backbone {FACE}` starts from; `{ONNX}` is the same with the votes' head.
+`SHA256SUMS` has their checksums, `log.csv` the course of the training, `measures.json` the figures below and the
+confusions, `config.yaml` the recipe. To make them again:
+
+    bimodal prepare fer2013.csv fer2013 --votes fer2013new.csv
+    bimodal pretrain fer2013 --out face-s
+
+## Accuracy
+
+On {counts["test"]:,} faces of PublicTest of which no identical copy is in training, looked at once, after all choices. Training:
+{counts["train"]:,} faces of FER2013's Training; {counts["val"]:,} more of it served for choices and for the temperature.
+
+| head | measured on | faces | accuracy, % (95 %) | with mirrored faces averaged |
+|---|---|---:|---:|---:|
+| votes | one of eight emotions has more than half of the votes | {votes.n:,} | {_percent(votes.accuracy)} | {_percent(measures["votes_flip"].accuracy)} |
+| own | FER2013's own labels, all faces | {own.n:,} | {_percent(own.accuracy)} | {_percent(measures["own_flip"].accuracy)} |
+
+By emotion, head of the votes:
+
+| emotion | faces | recall | precision |
+|---|---:|---:|---:|
+{_classes(votes, EMOTIONS)}
+
+Probabilities are calibrated with a temperature of {temperature:.2f}: expected calibration error {votes.calibration_error.value:.3f}
+({votes.calibration_error.low:.3f} to {votes.calibration_error.high:.3f}).
+
+## What it must not be used for
+
+A face does not prove a feeling. The network says what ten people would have called a picture, no more: not what somebody
+feels, thinks or intends. Do not use it to judge, hire, police, teach or treat people, nor to watch them at work; in the European
+Union some of these are forbidden.
+
+## Limits
+
+- The faces were found by a web search for words of emotion in 2013: posed, pressed, mostly young, mostly light-skinned,
+  Western; how it does on other faces has not been measured. Expect it to do worse.
+- Rare emotions (disgust, contempt, fear) have few faces, see the table; what it says of them is least to be trusted.
+- It knows faces seen from the front, in a square of {SIZE} pixels; small, blurred, covered or turned faces are read worse.
+- Two people who look at a face disagree often; so do the taggers. Probabilities are of their votes.
+
+## Data, and doubts about them
+
+FER2013 (Goodfellow et al., 2013) has pictures that a search engine found, without a clear licence, and without the consent
+of those who are shown; it is used for research. None of its pictures is in this package. FERPlus's votes (Barsoum et al.,
+2016) are under MIT. Whether weights inherit the terms of the pictures is not settled: judge for yourself before you sell what is
+built on them.
+
+## Recipe
+
+{recipe.epochs} epochs, batches of {recipe.batch_size}, AdamW (learning rate {recipe.lr:g} at the highest, weight decay {recipe.weight_decay:g}), faces of
+{recipe.first_size} to {recipe.last_size} pixels in training and {SIZE} in use, running average of the weights ({recipe.average:g} a step), loss: {1 - recipe.own_share:g} of the votes'
+cross entropy and {recipe.own_share:g} of that of the own labels (smoothed by {recipe.smoothing:g}), seed {recipe.seed}.
+"""
+
+
+def _percent(estimate: Estimate) -> str:
+    return f"{100 * estimate.value:.1f} ({100 * estimate.low:.1f} to {100 * estimate.high:.1f})"
+
+
+def _classes(measures: Measures, names: tuple[str, ...]) -> str:
+    def share(estimate: Estimate | None) -> str:
+        return "" if estimate is None else f"{100 * estimate.value:.0f} %"
+
+    return "\n".join(
+        f"| {names[one.code]} | {one.support:,} | {share(one.recall)} | {share(one.precision)} |"
+        for one in measures.classes
+    )

@@ -1,0 +1,57 @@
+"""The numbers of the pretraining."""
+
+from dataclasses import dataclass
+
+from bimodal.checks import check_range, option
+from bimodal.emotions import NAMES
+
+EMOTIONS = (*NAMES, "contempt")
+"""What FERPlus's taggers could choose; FER2013 knows the first seven."""
+TEMPLATE = ((0.32, 0.378), (0.68, 0.378), (0.5, 0.588), (0.352, 0.747), (0.648, 0.747))
+"""Where FER2013's faces have eyes, nose and corners of the mouth on average, in parts of the side: measured with YuNet on
+1,347 of its training faces, and made symmetric."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to pretrain; the defaults made the packaged network.
+
+    Raises:
+        InputError: a number is out of its range.
+    """
+
+    epochs: int = option(40, "passes over the training faces")
+    batch_size: int = option(128, "faces a step")
+    lr: float = option(3e-3, "highest learning rate of AdamW")
+    weight_decay: float = option(0.05, "of AdamW, on matrices and filters")
+    first_size: int = option(32, "pixels a side of the augmented faces at the beginning; they grow with the epochs")
+    last_size: int = option(
+        44, "pixels a side at the end; it is used at 48, since what is cut out looks larger in training"
+    )
+    own_share: float = option(0.35, "of the loss, what FER2013's own labels have; the rest is the votes'")
+    smoothing: float = option(0.1, "label smoothing of FER2013's own labels, of which a third are disputed")
+    dropout: float = option(0.2, "of the pooled features")
+    average: float = option(0.998, "share of the old in the running average of the weights, by step")
+    seed: int = option(0, "of weights, order and augmentation")
+
+    def __post_init__(self) -> None:
+        check_range("epochs", self.epochs, 1, 10_000, whole=True)
+        check_range("batch_size", self.batch_size, 2, 8192, whole=True)
+        check_range("lr", self.lr, 1e-9, 10)
+        check_range("weight_decay", self.weight_decay, 0, 10)
+        check_range("first_size", self.first_size, 24, 64, whole=True)
+        check_range("last_size", self.last_size, self.first_size, 64, whole=True)
+        check_range("own_share", self.own_share, 0, 1)
+        check_range("smoothing", self.smoothing, 0, 0.9)
+        check_range("dropout", self.dropout, 0, 0.9)
+        check_range("average", self.average, 0, 0.99999)
+        check_range("seed", self.seed, 0, 2**31 - 1, whole=True)
+
+    def size(self, epoch: int) -> int:
+        """Return the side of the augmented faces in an epoch (from 0), a multiple of 4.
+
+        >>> [Recipe(epochs=5).size(epoch) for epoch in range(5)]
+        [32, 36, 40, 44, 44]
+        """
+        share = min(1.0, epoch / max(1, 0.75 * (self.epochs - 1)))
+        return 4 * round((self.first_size + share * (self.last_size - self.first_size)) / 4)

@@ -1,0 +1,190 @@
+"""Export and publication of a run: the same answers elsewhere, nothing of the faces goes with it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import bimodal as package
+from bimodal.data.cache import decoded
+from bimodal.data.manifest import Manifest
+from bimodal.errors import InputError
+from bimodal.export.onnx import compare, to_onnx, write_onnx
+from bimodal.inference.hub import fetch_published
+from bimodal.inference.onnx_network import load_onnx
+from bimodal.model_info import FILE, ModelInfo
+from bimodal.packaged import FACE
+from bimodal.train.fitting import fit
+from bimodal.train.settings import TrainSettings
+from tests.conftest import Outcome, fails_with_one_line, write_data
+
+EPOCHS = {
+    "epochs": 3,
+    "removal": "none",
+    "seed": 1,
+    "pretrained": False,
+    "image_size": 32,
+    "batch_size": 16,
+    "lr": 0.003,
+}
+
+
+@pytest.fixture(scope="module")
+def run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    fit(tiny_data, out, TrainSettings.preset("small", EPOCHS), tell=lambda _: None)
+    return out
+
+
+def faces_of(data: Path, split: str = "val") -> np.ndarray:  # type: ignore[type-arg]
+    manifest = Manifest.read(data)
+    return np.asarray(decoded(manifest, 32)[manifest.rows(split)])
+
+
+def test_a_run_describes_itself_and_is_calibrated(run: Path, tiny_data: Path) -> None:
+    info = ModelInfo.read(run / FILE)
+    assert (info.image_size, info.aligned) == (32, False)
+    assert info.temperature != 1
+    network = package.load(run)
+    assert network.info == info
+    assert np.allclose(network.probabilities(faces_of(tiny_data)).sum(axis=1), 1)
+    (run / FILE).rename(run / "away")
+    try:
+        assert package.load(run).info.temperature == pytest.approx(info.temperature, rel=1e-3), (
+            "runs of before have none"
+        )
+    finally:
+        (run / "away").rename(run / FILE)
+
+
+def test_onnx_says_the_same(run: Path, tiny_data: Path, cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    out = tmp_path / "new/model.onnx"
+    result = cli("export", run, "--out", out)
+    assert result.returncode == 0, result.stderr
+    assert "largest difference from PyTorch on 21 faces" in result.stdout
+    faces = faces_of(tiny_data)
+    ours, theirs = package.load(run).probabilities(faces), package.load(out).probabilities(faces)
+    assert np.abs(ours - theirs).max() < 1e-5
+    assert package.load(out).info == package.load(run).info
+    fails_with_one_line(cli("export", run, "--out", out), "exists")
+    assert cli("export", run, "--out", out, "--overwrite").returncode == 0
+    fails_with_one_line(cli("export", run, "--out", tmp_path / "model.pb"), "must end in .onnx")
+    fails_with_one_line(cli("export", run, "--format", "tflite"), "--format must be onnx")
+    fails_with_one_line(cli("export", tmp_path), "expected a run folder")
+
+
+def test_int8_says_what_it_costs(run: Path, tiny_data: Path, cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    single, small = tmp_path / "single.onnx", tmp_path / "small.onnx"
+    assert cli("export", run, "--out", single).returncode == 0
+    result = cli("export", run, "--int8", "--out", small)
+    assert result.returncode == 0, result.stderr
+    assert "eight bits change the accuracy on 21 validation faces by" in result.stdout
+    assert small.stat().st_size < 0.5 * single.stat().st_size
+    faces = faces_of(tiny_data)
+    apart = np.abs(package.load(small).probabilities(faces) - package.load(single).probabilities(faces))
+    assert 0 < apart.mean() < 0.1
+
+
+def test_an_export_that_differs_is_refused_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
+    proto = to_onnx(model, ModelInfo("a", ("x", "y"), 32))
+    other = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
+    monkeypatch.setattr("bimodal.export.onnx.to_onnx", lambda *_: proto)
+    faces = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    with pytest.raises(InputError, match="differs from the original"):
+        write_onnx(other, ModelInfo("a", ("x", "y"), 32), tmp_path / "a.onnx", faces)
+    assert list(tmp_path.iterdir()) == []
+    assert write_onnx(model, ModelInfo("a", ("x", "y"), 32), tmp_path / "a.onnx", faces).logits < 1e-4
+
+
+def test_half_precision_weights_halve_the_file(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = (
+        nn.Sequential(nn.Conv2d(3, 64, 8, 8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 2))
+        .half()
+        .float()
+    )
+    info = ModelInfo("a", ("x", "y"), 32)
+    faces = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    write_onnx(model, info, tmp_path / "single.onnx", faces)
+    parity = write_onnx(model, info, tmp_path / "half.onnx", faces, half=True)
+    assert parity.logits < 1e-4, "weights that are half-precision numbers already lose nothing"
+    assert (tmp_path / "half.onnx").stat().st_size < 0.6 * (tmp_path / "single.onnx").stat().st_size
+    assert compare(model, load_onnx(tmp_path / "half.onnx"), faces).probabilities < 1e-5
+
+
+def test_a_published_folder_is_read_back_and_tells_nothing_of_the_faces(
+    run: Path, tiny_data: Path, cli: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    out = tmp_path / "published"
+    result = cli("publish", run, "--out", out)
+    assert result.returncode == 0, result.stderr
+    assert sorted(path.name for path in out.iterdir()) == [
+        "README.md",
+        "config.yaml",
+        "model.json",
+        "model.safetensors",
+    ]
+    for path in out.iterdir():
+        content = path.read_bytes()
+        assert str(tiny_data).encode() not in content
+        assert b"images/" not in content
+    card = (out / "README.md").read_text()
+    assert card.startswith("---\nlibrary_name: bimodal")
+    assert "does not prove a feeling" in " ".join(card.split())
+    faces = faces_of(tiny_data)
+    assert np.array_equal(package.load(out).probabilities(faces), package.load(run).probabilities(faces))
+    fails_with_one_line(cli("publish", run, "--out", out), "exists")
+    assert cli("publish", run, "--out", out, "--overwrite").returncode == 0
+    (out / "letter").touch()
+    fails_with_one_line(cli("publish", run, "--out", out, "--overwrite"), "letter")
+    fails_with_one_line(cli("publish", run), "say which folder")
+
+
+def test_damaged_and_newer_folders_are_one_line(run: Path, cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    out = tmp_path / "published"
+    assert cli("publish", run, "--out", out).returncode == 0
+    weights = (out / "model.safetensors").read_bytes()
+    (out / "model.safetensors").write_bytes(weights[:1000])
+    fails_with_one_line(cli("predict", run, "--model", out, "--no-detect"), "damaged or of another network")
+    (out / "model.safetensors").write_bytes(weights)
+    text = (out / FILE).read_text()
+    (out / FILE).write_text(text.replace('"format": 1', '"format": 7'))
+    fails_with_one_line(cli("predict", run, "--model", out, "--no-detect"), "newer bimodal")
+    (out / FILE).write_text(text.replace('"surprise"', '"surprise", "contempt"'))
+    fails_with_one_line(cli("predict", run, "--model", out, "--no-detect"), "8 emotions for a network of 7")
+
+
+def test_without_the_hub_a_repository_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("bimodal.inference.hub._TIMEOUT_S", 1)
+    with pytest.raises(InputError, match="owner/name"):
+        fetch_published("nobody-at-all/nothing")
+
+
+def test_the_face_network_learns_and_is_exported(tmp_path: Path, cli: Callable[..., Outcome]) -> None:
+    data = write_data(tmp_path / "data", {"train": 70, "val": 14, "test": 14})
+    options = [
+        "--backbone",
+        FACE,
+        "--no-pretrained",
+        "--image-size",
+        32,
+        "--hidden",
+        16,
+        "--batch-size",
+        16,
+        "--lr",
+        0.003,
+    ]
+    out = tmp_path / "run"
+    result = cli("train", data, "--out", out, "--epochs", 2, "--removal", "none", *options)
+    assert result.returncode == 0, result.stderr
+    assert cli("export", out).returncode == 0
+    faces = faces_of(data)
+    apart = package.load(out).probabilities(faces) - package.load(out / "model.onnx").probabilities(faces)
+    assert np.abs(apart).max() < 1e-5
+    fails_with_one_line(cli("train", data, "--out", tmp_path / "b", "--backbone", "bimodal/face-xl"), FACE, "face-xl")

@@ -1,0 +1,159 @@
+"""From pictures to emotions: order, batches, boxes, and pictures of every kind."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bimodal.errors import InputError
+from bimodal.inference.inputs import Shot, find_files
+from bimodal.inference.network import Network
+from bimodal.inference.onnx_network import load_onnx
+from bimodal.inference.pipeline import NO_FACE, Look, Seen, look_at
+from bimodal.inference.rows import columns_of, rows_of
+from tests.inference.conftest import EMOTIONS, SIZE, LightFinder, scene
+
+
+@pytest.fixture(scope="module")
+def network(onnx_file: Path) -> Network:
+    return load_onnx(onnx_file, threads=1)
+
+
+def look(network: Network, *pictures: object, **options: object) -> list[Seen]:
+    shots = [Shot(str(k), picture) for k, picture in enumerate(pictures)]  # type: ignore[arg-type]
+    return list(look_at(shots, network, Look(finder=LightFinder, **options)))  # type: ignore[arg-type]
+
+
+def test_all_faces_the_largest_first_with_their_boxes(network: Network) -> None:
+    (seen,) = look(network, scene((5, 5, 30), (60, 10, 70)))
+    assert [face.box for face in seen.faces] == [(60, 10, 70, 70), (5, 5, 30, 30)]
+    assert all(face.score == 0.9 and face.probabilities.sum() == pytest.approx(1) for face in seen.faces)
+    (largest,) = look(network, scene((5, 5, 30), (60, 10, 70)), largest=True)
+    assert [face.box for face in largest.faces] == [(60, 10, 70, 70)]
+    (nothing,) = look(network, scene())
+    assert (nothing.faces, nothing.problem, nothing.readable) == ((), NO_FACE, True)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+def test_neither_batches_nor_threads_change_what_is_seen(network: Network, batch_size: int) -> None:
+    pictures = [scene(*[(4 + 50 * k, 8, 20 + 6 * k) for k in range(n % 4)], seed=n) for n in range(23)]
+    alone = [look(network, picture, threads=1)[0] for picture in pictures]
+    together = look(network, *pictures, batch_size=batch_size, threads=4)
+    assert [seen.shot.file for seen in together] == [str(k) for k in range(23)]
+    for one, other in zip(alone, together, strict=True):
+        assert [face.box for face in one.faces] == [face.box for face in other.faces]
+        for face, same in zip(one.faces, other.faces, strict=True):
+            assert np.abs(face.probabilities - same.probabilities).max() < 1e-5
+
+
+def test_mirrored_faces_are_averaged(network: Network) -> None:
+    faces = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
+    plain, mirrored = network.probabilities(faces), network.probabilities(faces[:, :, ::-1])
+    assert np.allclose(network.probabilities(faces, flip=True), (plain + mirrored) / 2, atol=1e-6)
+    assert not np.allclose(plain, mirrored, atol=1e-3)
+
+
+def test_the_temperature_softens(network: Network) -> None:
+    faces = np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 3), dtype=np.uint8)
+    softer = Network(network.info.with_temperature(6.0), network.forward)
+    assert (softer.probabilities(faces).max(axis=1) < network.probabilities(faces).max(axis=1)).all()
+    assert (softer.probabilities(faces).argmax(axis=1) == network.probabilities(faces).argmax(axis=1)).all()
+
+
+def test_without_detection_each_picture_is_a_face(network: Network) -> None:
+    picture = scene((0, 0, 100), size=(100, 100))
+    (seen,) = look_at([Shot("a", picture)], network, Look())
+    assert seen.faces[0].box is None
+    assert seen.faces[0].score is None
+    assert np.allclose(seen.faces[0].probabilities, network.probabilities(picture[None])[0])
+
+
+def save(folder: Path, name: str, image: Image.Image, **options: object) -> Path:
+    image.save(folder / name, **options)
+    return folder / name
+
+
+def test_pictures_of_every_kind(tmp_path: Path, network: Network) -> None:
+    """Those that can be read give what their RGB form gives; of the others each is a row with its reason."""
+    rgb = Image.fromarray(scene((0, 0, 96), size=(96, 96), seed=3))
+    grey = rgb.convert("L")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    frames = [rgb.convert("P"), grey.convert("P")]
+    transparent = rgb.convert("P")
+    transparent.info["transparency"] = 0
+    readable = {
+        "rgb.png": save(tmp_path, "rgb.png", rgb),
+        "deep.png": save(tmp_path, "deep.png", Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)),
+        "cmyk.jpg": save(tmp_path, "cmyk.jpg", rgb.convert("CMYK"), quality=98),
+        "palette.png": save(tmp_path, "palette.png", transparent),
+        "moves.gif": save(tmp_path, "moves.gif", frames[0], save_all=True, append_images=frames[1:]),
+        "turned.jpg": save(tmp_path, "turned.jpg", rgb.rotate(90), exif=exif, quality=98, subsampling=0),
+    }
+    (tmp_path / "text.jpg").write_text("a letter")
+    (tmp_path / "empty.png").touch()
+    whole = (tmp_path / "rgb.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    Image.new("1", (33_000, 2)).save(tmp_path / "huge.png")
+    bad = {name: tmp_path / name for name in ("text.jpg", "empty.png", "cut.png", "huge.png", "gone.png")}
+    shots = [Shot(name, path) for name, path in (readable | bad).items()]
+    seen = {one.shot.file: one for one in look_at(shots, network, Look(batch_size=2))}
+    for name in readable:
+        assert seen[name].readable, seen[name].problem
+    straight, turned = (seen[name].faces[0].probabilities for name in ("rgb.png", "turned.jpg"))
+    assert np.abs(straight - turned).max() < 0.1, "EXIF's rotation was not honoured"
+    for name in bad:
+        assert (seen[name].readable, seen[name].faces) == (False, ())
+        assert seen[name].problem.startswith("unreadable: ")
+    assert "no such file" in seen["gone.png"].problem
+    assert "too large" in seen["huge.png"].problem
+
+
+def test_a_large_jpeg_is_decoded_small_and_its_boxes_are_in_its_own_pixels(tmp_path: Path, network: Network) -> None:
+    picture = np.zeros((3000, 4000, 3), dtype=np.uint8)
+    picture[400:1600, 800:2000] = 200
+    Image.fromarray(picture).save(tmp_path / "large.jpg", quality=95)
+    sizes = []
+
+    class Noting(LightFinder):
+        def detect(self, image: np.ndarray) -> list:  # type: ignore[type-arg]
+            sizes.append(image.shape)
+            return super().detect(image)
+
+    (seen,) = look_at([Shot("large", tmp_path / "large.jpg")], network, Look(finder=Noting))
+    assert sizes == [(1500, 2000, 3)]
+    assert seen.faces[0].box == pytest.approx((800, 400, 1200, 1200), abs=20)
+
+
+def test_rows_say_all(network: Network) -> None:
+    seen, nothing = look(network, scene((5, 5, 30), (60, 10, 70)), scene())
+    first, second = rows_of(seen, EMOTIONS)
+    assert list(first) == list(columns_of(EMOTIONS))
+    assert (first["x"], first["y"], first["width"], first["height"]) == (60, 10, 70, 70)
+    assert first["emotion"] == max(EMOTIONS, key=lambda name: first[f"p_{name}"])
+    assert sum(second[f"p_{name}"] for name in EMOTIONS) == pytest.approx(1, abs=1e-5)
+    (row,) = rows_of(nothing, EMOTIONS)
+    assert (row["emotion"], row["note"]) == (None, NO_FACE)
+
+
+def test_files_folders_and_patterns_each_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("b/2.png", "b/1.JPG", "b/c/3.webp", "b/notes.txt", "b/.hidden/4.png", "a.mp4", "b/d\ne.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    found = [str(path) for path in find_files(["b", "a.mp4", "b/*.png", "b/notes.txt"])]
+    assert found == ["b/1.JPG", "b/2.png", "b/c/3.webp", "b/d\ne.png", "a.mp4", "b/notes.txt"]
+    (tmp_path / "empty").mkdir()
+    for given, words in (
+        (["empty"], "holds no pictures"),
+        (["x.png"], "there is no"),
+        (["x*.png"], "holds no pictures"),
+    ):
+        with pytest.raises(InputError, match=words):
+            list(find_files(given))
+
+
+def test_an_unusable_batch_size_is_refused() -> None:
+    with pytest.raises(InputError, match="--batch-size"):
+        Look(batch_size=0)

@@ -1,0 +1,242 @@
+"""`bimodal predict` and `bimodal.predict` as users meet them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import bimodal as package
+from bimodal.errors import InputError
+from bimodal.packaged import HOME, ONNX
+from tests.conftest import SHARED, Outcome, bimodal, fails_with_one_line
+from tests.inference.conftest import EMOTIONS, scene
+
+YUNET = SHARED / "models" / "face_detection_yunet_2023mar.onnx"
+PHOTOGRAPHS = SHARED / "data" / "faces"
+
+
+@pytest.fixture
+def crops(tmp_path: Path) -> Path:
+    folder = tmp_path / "crops"
+    folder.mkdir()
+    for number in range(5):
+        Image.fromarray(scene((0, 0, 40), size=(40, 40), seed=number)).save(folder / f"{number}.png")
+    (folder / "broken.png").write_text("no picture")
+    return folder
+
+
+def test_a_folder_to_a_table(crops: Path, onnx_file: Path, cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    out = tmp_path / "new/faces.csv"
+    result = cli("predict", crops, "--model", onnx_file, "--no-detect", "--out", out)
+    assert result.returncode == 0, result.stderr
+    assert "5 faces in 5 pictures; 1 that could not be read" in result.stdout
+    table = pd.read_csv(out)
+    assert len(table) == 6
+    assert table["file"].str.endswith("broken.png").tolist() == [False] * 5 + [True]
+    assert table["note"].iloc[5] == "unreadable: not a picture that we can read"
+    assert np.allclose(table.iloc[:5][[f"p_{name}" for name in EMOTIONS]].sum(axis=1), 1, atol=1e-5)
+    fails_with_one_line(
+        cli("predict", crops, "--model", onnx_file, "--no-detect", "--out", out), "exists", "--overwrite"
+    )
+    lines = tmp_path / "faces.jsonl"
+    assert cli("predict", crops, "--model", onnx_file, "--no-detect", "--out", lines, "--batch-size", 1).returncode == 0
+    rows = [json.loads(line) for line in lines.read_text().splitlines()]
+    for name in EMOTIONS:
+        assert [row[f"p_{name}"] for row in rows[:5]] == pytest.approx(table[f"p_{name}"][:5].tolist(), abs=1e-5)
+
+
+def test_the_terminal_shows_a_table(crops: Path, onnx_file: Path, cli: Callable[..., Outcome]) -> None:
+    result = cli("predict", crops, "--model", onnx_file, "--no-detect")
+    assert result.returncode == 0
+    assert "0.png" in result.stdout
+    assert "unreadable" in result.stdout
+    assert "could not be read" in result.stderr
+
+
+def test_an_interrupted_folder_is_taken_up(
+    crops: Path, onnx_file: Path, cli: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    command = ("predict", crops, "--model", onnx_file, "--no-detect", "--out")
+    assert cli(*command, tmp_path / "whole.csv").returncode == 0
+    whole = (tmp_path / "whole.csv").read_bytes()
+    out = tmp_path / "out.csv"
+    assert cli(*command, out).returncode == 0
+    lines = out.read_bytes().splitlines(keepends=True)
+    identity = _identity_of(out, command, cli)
+    out.unlink()
+    out.with_name("out.csv.part").write_bytes(b"".join(lines[:4]))
+    out.with_name("out.csv.part.json").write_text(identity)
+    result = cli(*command, out, "--resume")
+    assert result.returncode == 0, result.stderr
+    assert "2 files were done before" in result.stdout
+    assert out.read_bytes() == whole
+
+
+def _identity_of(out: Path, command: tuple[object, ...], cli: Callable[..., Outcome]) -> str:
+    """Return what an interrupted call leaves beside its rows: that of one which ends for want of an input."""
+    other = out.with_name("other.csv")
+    assert cli(*command, other, "--no-detect", "missing.png").returncode == 2
+    return other.with_name("other.csv.part.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ["expected pictures"]),
+        (["gone.png"], ["there is no gone.png"]),
+        (["{crops}", "--camera", "0"], ["--camera takes the place"]),
+        (["{crops}", "--out", "faces.txt"], ["must end in .csv or .jsonl"]),
+        (["{crops}", "--resume"], ["say which with --out"]),
+        (["{crops}", "--out", "a.csv", "--resume", "--overwrite"], ["exclude each other"]),
+        (["{crops}", "--batch-size", "0"], ["--batch-size must be from 1"]),
+        (["{crops}", "--every", "0"], ["--every must be 1 or more"]),
+        (["{crops}/broken.png"], ["none of these could be read", "not a picture"]),
+        (["--camera", "97"], ["no camera 97"]),
+    ],
+)
+def test_what_a_user_gets_wrong_is_one_line(
+    crops: Path, onnx_file: Path, cli: Callable[..., Outcome], arguments: list[str], words: list[str]
+) -> None:
+    given = [argument.format(crops=crops) for argument in arguments]
+    result = cli("predict", "--model", onnx_file, "--no-detect", *given)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    last = result.stderr.strip().splitlines()[-1]
+    for word in words:
+        assert word in last
+
+
+def test_models_that_cannot_be_used_are_one_line(
+    crops: Path, onnx_file: Path, cli: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    import onnx
+
+    (tmp_path / "text.onnx").write_text("no model")
+    content = onnx_file.read_bytes()
+    (tmp_path / "cut.onnx").write_bytes(content[: len(content) // 2])
+    foreign = onnx.load(onnx_file)
+    del foreign.metadata_props[:]
+    onnx.save(foreign, tmp_path / "foreign.onnx")
+    newer = onnx.load(onnx_file)
+    for entry in newer.metadata_props:
+        if entry.key == "bimodal":
+            entry.value = entry.value.replace('"format": 1', '"format": 2')
+    onnx.save(newer, tmp_path / "newer.onnx")
+    other = onnx.load(onnx_file)
+    for entry in other.metadata_props:
+        if entry.key == "bimodal":
+            entry.value = entry.value.replace('"image_size": 32', '"image_size": 64')
+    onnx.save(other, tmp_path / "other.onnx")
+    (tmp_path / "notes.txt").write_text("a")
+    (tmp_path / "folder").mkdir()
+    for name, word in (
+        ("gone.onnx", "no model at"),
+        ("text.onnx", "damaged, or no ONNX"),
+        ("cut.onnx", "damaged, or no ONNX"),
+        ("foreign.onnx", "not made by bimodal export"),
+        ("newer.onnx", "newer bimodal"),
+        ("other.onnx", "should take faces"),
+        ("notes.txt", "is no model"),
+        ("folder", "expected a run folder"),
+        ("gone", "no model at"),
+    ):
+        fails_with_one_line(cli("predict", crops, "--no-detect", "--model", tmp_path / name), word)
+
+
+def test_weights_outside_of_the_file_are_not_read(onnx_file: Path, tmp_path: Path) -> None:
+    import onnx
+
+    model = onnx.load(onnx_file)
+    (tmp_path / "inside").mkdir()
+    onnx.save(model, tmp_path / "inside/a.onnx", save_as_external_data=True, location="weights", size_threshold=0)
+    with pytest.raises(InputError, match="damaged"):
+        package.load(tmp_path / "inside/a.onnx")
+
+
+def test_neither_torch_nor_albumentations_is_loaded(crops: Path, onnx_file: Path) -> None:
+    code = (
+        "import sys; from bimodal.cli.main import run; sys.argv = ['bimodal', *sys.argv[1:]]\n"
+        "try: run()\nexcept SystemExit as stop: assert not stop.code, stop.code\n"
+        "slow = {'torch', 'albumentations', 'lightning', 'timm', 'pandas', 'matplotlib', 'sklearn', 'scipy.stats', 'onnx', 'pooch'}\n"
+        "print(sorted(slow & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, "predict", str(crops / "0.png"), "--model", str(onnx_file), "--no-detect"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_from_python(crops: Path, onnx_file: Path) -> None:
+    network = package.load(onnx_file)
+    table = package.predict(
+        [crops, scene((0, 0, 40), size=(40, 40)), np.zeros((30, 30), np.uint8)], network, detect=False
+    )
+    assert len(table) == 8
+    assert table["emotion"].notna().sum() == 7
+    alone = package.predict(crops / "0.png", onnx_file, detect=False)
+    assert alone["emotion"][0] == table["emotion"][0]
+    for bad, word in (
+        (3, "expected paths or arrays"),
+        (np.zeros((2, 2, 4), np.uint8), "expected a picture"),
+        (crops / "no", "there is no"),
+    ):
+        with pytest.raises(InputError, match=word):
+            package.predict([bad], network, detect=False)  # type: ignore[list-item]
+
+
+@pytest.mark.skipif(not (YUNET.is_file() and PHOTOGRAPHS.is_dir()), reason=f"needs {YUNET} and {PHOTOGRAPHS}")
+def test_faces_are_found_in_photographs(onnx_file: Path, cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    files = sorted((PHOTOGRAPHS / "happy").glob("*.jpg"))[:8]
+    mosaic = np.concatenate(
+        [np.asarray(Image.open(file).convert("RGB").resize((256, 256))) for file in files[:3]], axis=1
+    )
+    Image.fromarray(mosaic).save(tmp_path / "three.png")
+    out, drawn = tmp_path / "faces.csv", tmp_path / "drawn"
+    result = cli(
+        "predict",
+        tmp_path / "three.png",
+        *files,
+        "--model",
+        onnx_file,
+        "--detector",
+        YUNET,
+        "--out",
+        out,
+        "--draw",
+        drawn,
+    )
+    assert result.returncode == 0, result.stderr
+    table = pd.read_csv(out)
+    assert (table["file"] == str(tmp_path / "three.png")).sum() == 3
+    assert table["detection_score"].min() > 0.6
+    assert len(list(drawn.glob("*.jpg"))) == 9
+    assert not (drawn / MARKED).samefile(out)
+    fails_with_one_line(
+        cli("predict", files[0], "--model", onnx_file, "--detector", YUNET, "--draw", drawn), "exists", "choose another"
+    )
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/letter").touch()
+    fails_with_one_line(
+        cli("predict", files[0], "--model", onnx_file, "--detector", YUNET, "--draw", tmp_path / "mine", "--overwrite"),
+        "did not draw",
+    )
+
+
+MARKED = "drawn-by-bimodal.txt"
+
+
+@pytest.mark.skipif((HOME / ONNX).is_file(), reason="the packaged network is there")
+def test_without_the_packaged_network_one_line_says_so(crops: Path) -> None:
+    fails_with_one_line(bimodal("predict", crops, "--no-detect"), ONNX, "bimodal pretrain")

@@ -1,0 +1,94 @@
+"""The file of predictions: whole or not there, taken up where it broke off, nobody's file lost."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from bimodal.errors import InputError
+from bimodal.inference.table_file import TableFile
+
+COLUMNS = ("file", "emotion", "note")
+IDENTITY = {"model": "a"}
+
+
+def row(name: str, emotion: str = "sad") -> dict[str, str | None]:
+    return {"file": name, "emotion": emotion, "note": None}
+
+
+def write(out: Path, names: list[str], finish: bool = True, **options: bool) -> frozenset[str]:
+    with TableFile(out, COLUMNS, IDENTITY, **options) as table:
+        for name in names:
+            if name not in table.done:
+                table.write([row(name), row(name, "happy")])
+        if finish:
+            table.finish()
+        return table.done
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.parametrize("cut", [0, 1, 17, 40])
+def test_an_interrupted_file_is_taken_up(tmp_path: Path, ending: str, cut: int) -> None:
+    names = [f"pictures/{k},'\"é.png" for k in range(6)]
+    whole, out = tmp_path / f"whole.{ending}", tmp_path / f"out.{ending}"
+    write(whole, names)
+    write(out, names[:4], finish=False)
+    part = out.with_name(f"{out.name}.part")
+    content = part.read_bytes()
+    part.write_bytes(content[: len(content) - cut])
+    assert not out.exists()
+    done = write(out, names, resume=True)
+    assert out.read_bytes() == whole.read_bytes()
+    assert names[0] in done
+    assert names[3] not in done, "whether the last was whole is not known"
+    assert [path.name for path in tmp_path.iterdir() if "part" in path.name] == []
+
+
+def test_what_is_there_is_kept(tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    out.write_text("dear")
+    with pytest.raises(InputError, match="exists"):
+        write(out, ["a"])
+    with pytest.raises(InputError, match="exists"):
+        write(out, ["a"], resume=True)
+    assert out.read_text() == "dear"
+    write(out, ["a"], overwrite=True)
+    assert out.read_text().startswith("file,emotion,note\na,sad,\n")
+    other = tmp_path / "other.csv"
+    write(other, ["a"], finish=False)
+    with pytest.raises(InputError, match="interrupted call"):
+        write(other, ["a"])
+    with pytest.raises(InputError, match="of another model"), TableFile(other, COLUMNS, {"model": "b"}, resume=True):
+        pass
+    (tmp_path / "other.csv.part").write_text("something else\n")
+    with pytest.raises(InputError, match="damaged"):
+        write(other, ["a"], resume=True)
+    for bad, words in (("out.txt", "must end in"), (".", "must end in")):
+        with pytest.raises(InputError, match=words):
+            write(tmp_path / bad, ["a"])
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(InputError, match="is a folder"):
+        write(tmp_path / "folder.csv", ["a"])
+
+
+def test_two_calls_do_not_write_the_same_file(tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    with TableFile(out, COLUMNS, IDENTITY) as first:
+        first.write([row("a")])
+        for options in ({"overwrite": True}, {"resume": True}):
+            with pytest.raises(InputError, match="another call"):
+                write(out, ["b"], **options)
+        first.finish()
+    assert "a,sad" in out.read_text()
+
+
+def test_values_are_read_back(tmp_path: Path) -> None:
+    values = {"file": 'a,"b', "emotion": "sad", "note": None}
+    for name in ("a.csv", "a.jsonl"):
+        with TableFile(tmp_path / name, COLUMNS, IDENTITY) as table:
+            table.write([values])
+            table.finish()
+    with (tmp_path / "a.csv").open(newline="") as file:
+        assert next(csv.DictReader(file)) == {**values, "note": ""}
+    assert json.loads((tmp_path / "a.jsonl").read_text()) == values
