@@ -10,7 +10,21 @@ import pytest
 from bimodal.cli.main import app
 from tests.conftest import Outcome, fails_with_one_line
 
-COMMANDS = ("demo", "draw", "prepare", "audit", "train", "evaluate", "compare", "report", "reproduce")
+COMMANDS = (
+    "demo",
+    "draw",
+    "prepare",
+    "audit",
+    "train",
+    "evaluate",
+    "compare",
+    "report",
+    "predict",
+    "export",
+    "publish",
+    "reproduce",
+    "pretrain",
+)
 
 
 def test_help_lists_every_command_and_each_explains_itself(cli: Callable[..., Outcome]) -> None:

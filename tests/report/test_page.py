@@ -96,7 +96,7 @@ def test_a_run_without_removal(tmp_path: Path) -> None:
 
 def test_a_removal_that_removed_nothing(tmp_path: Path) -> None:
     page = _check(_build(write_run(tmp_path, "w", rule="wang", removed=0)))
-    assert "no loss lay above its threshold" in page.text
+    assert "found nobody to remove" in page.text
     assert "every training face stayed to the end" in page.text
 
 

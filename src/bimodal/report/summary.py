@@ -51,7 +51,7 @@ def _thrown_out(condition: Condition, named: bool) -> str:
     counts = [len(run.removed) for run in condition.runs]
     if not any(counts):
         return (
-            f"{start}{'none' if named else 'None'}. The rule never came due, or no loss lay above its threshold;"
+            f"{start}{'none' if named else 'None'}. The rule never came due, or found nobody to remove;"
             f" all {faces:,} training faces stayed."
         )
     epochs = sorted({epoch for run in condition.runs for epoch in removal_epochs(run)})

@@ -64,6 +64,5 @@ def test_kept_is_of_right_labels_by_class() -> None:
     labels = np.array([0, 0, 0, 1, 1, 2])
     truth = np.array([0, 0, 1, 0, -1, 1], dtype=np.int8)
     remove = np.array([True, False, False, False, True, True])
-    kept = kept_by_class(Found(None, remove, labels), truth, labels, 4)
-    assert kept[:2].tolist() == [0.5, 1.0]
-    assert np.isnan(kept[2:]).all()
+    kept, counts = kept_by_class(Found(None, remove, labels), truth, labels, 4)
+    assert (kept.tolist(), counts.tolist()) == ([1, 1, 0, 0], [2, 1, 0, 0])

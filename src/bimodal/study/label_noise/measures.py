@@ -49,14 +49,11 @@ def measure(found: Found, truth: NDArray[np.int8], weights: NDArray[np.int64]) -
 
 def kept_by_class(
     found: Found, truth: NDArray[np.int8], labels: NDArray[np.int64], classes: int
-) -> NDArray[np.float64]:
-    """Return the share of each class's right labels that would be kept, (classes,); NaN for a class without any."""
-    if found.remove is None:
-        return np.full(classes, np.nan)
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return how many of each class's right labels would be kept, and how many there are, (classes,) each."""
     right = truth == RIGHT
-    counts = np.bincount(labels[right], minlength=classes)
-    kept = np.bincount(labels[right & ~found.remove], minlength=classes)
-    return np.where(counts > 0, kept / np.maximum(counts, 1), np.nan)
+    stays = right if found.remove is None else right & ~found.remove
+    return np.bincount(labels[stays], minlength=classes), np.bincount(labels[right], minlength=classes)
 
 
 def _measure(

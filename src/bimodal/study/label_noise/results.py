@@ -46,8 +46,8 @@ class CellResult:
     seen: dict[str, int]
     seconds: dict[str, float]
 
-    def kept(self, method: str) -> NDArray[np.float64]:
-        """The share of each emotion's right labels that a method keeps, (7,)."""
+    def kept(self, method: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """How many of each emotion's right labels a method keeps, and how many there are, (7,) each."""
         return kept_by_class(self.found[method], self.truth, self.labels, len(NAMES))
 
     def cost(self, method: str) -> float | None:
