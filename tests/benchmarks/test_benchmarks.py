@@ -13,6 +13,7 @@ ROWS = {
     "training_speed": ["plain loop", "bimodal train", "plain loop, bimodal train; no augmentation, no dropout"],
     "ledger_speed": ["bimodal", "pandas", "dict"],
     "descriptors": ["LPQ, bimodal", "LPQ, a window at a time", "PHOG, bimodal", "PHOG, an edge pixel at a time"],
+    "onnx_speed": ["PyTorch, batch 1", "ONNX Runtime, batch 1", "ONNX Runtime, batch 64"],
     "startup": ["python -c pass", "bimodal --help"],
 }
 OPTIONS = {"removal_cost": ["--steps", "2"], "training_speed": ["--ways", "plain", "bimodal"]}
