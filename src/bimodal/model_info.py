@@ -4,9 +4,8 @@ Pure: whoever predicts with an ONNX file reads this and loads no training engine
 """
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +21,7 @@ FORMAT = 1
 """Of the file; a reader refuses what is newer."""
 TEMPERATURES = (0.05, 20.0)
 _MAX_BYTES = 2**16
-_MAX_EMOTIONS = 64
+_MAX_EMOTIONS, _MAX_NAME, _LARGEST = 64, 200, 1e4
 
 
 @dataclass(frozen=True)
@@ -62,25 +61,21 @@ class ModelInfo:
     def __post_init__(self) -> None:
         numbers = [*self.mean, *self.std, *(value for point in self.template for value in point)]
         sound = (
-            isinstance(self.name, str)
+            _is_name(self.name)
             and 2 <= len(self.emotions) <= _MAX_EMOTIONS
-            and all(isinstance(name, str) and name for name in self.emotions)
+            and all(_is_name(name) for name in self.emotions)
             and len(set(self.emotions)) == len(self.emotions)
             and isinstance(self.image_size, int)
             and 16 <= self.image_size <= 1024
             and len(self.mean) == len(self.std) == 3
             and [len(point) for point in self.template] in ([], [2] * 5)
-            and all(isinstance(number, int | float) and math.isfinite(number) for number in numbers)
-            and all(value > 0 for value in self.std)
+            and all(isinstance(number, int | float) and abs(number) <= _LARGEST for number in numbers)
+            and all(value >= 1 / _LARGEST for value in self.std)
             and isinstance(self.temperature, int | float)
             and TEMPERATURES[0] <= self.temperature <= TEMPERATURES[1]
         )
         if not sound:
             raise InputError(f"the description of a network has a value that cannot be: {self}")
-
-    def with_temperature(self, temperature: float) -> Self:
-        """Return the same with another temperature."""
-        return replace(self, temperature=temperature)
 
     def to_json(self) -> str:
         """Return it as JSON; `from_json` is the way back."""
@@ -97,9 +92,11 @@ class ModelInfo:
         Raises:
             InputError: it is something else, or newer than this program.
         """
+        if len(text) > _MAX_BYTES:
+            raise InputError(f"{where}: the description of the network is larger than {_MAX_BYTES >> 10} KiB")
         try:
             values = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{where}: the description of the network is no JSON: {error}") from error
         if not isinstance(values, Mapping) or not isinstance(values.get("format"), int):
             raise InputError(f"{where}: this is not the description of a network that bimodal wrote")
@@ -127,6 +124,11 @@ class ModelInfo:
             return cls.from_json(file.read_text(encoding="utf-8"), file)
         except UnicodeDecodeError as error:
             raise InputError(f"{file} is not text: {error}") from error
+
+
+def _is_name(value: Any) -> bool:
+    """Whether it is a text that any terminal and any file takes."""
+    return isinstance(value, str) and 0 < len(value) <= _MAX_NAME and value.isprintable()
 
 
 def _tuples(value: Any) -> Any:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch import nn
 
 import bimodal as package
@@ -142,6 +143,12 @@ def test_a_published_folder_is_read_back_and_tells_nothing_of_the_faces(
     (out / "letter").touch()
     fails_with_one_line(cli("publish", run, "--out", out, "--overwrite"), "letter")
     fails_with_one_line(cli("publish", run), "say which folder")
+    assert cli("export", out, "--out", tmp_path / "model.onnx").returncode == 0
+    fails_with_one_line(cli("export", out, "--int8", "--out", tmp_path / "small.onnx"), "--data")
+    (tmp_path / "git/.git").mkdir(parents=True)
+    for name in ("model.json", "model.safetensors", "config.yaml"):
+        (tmp_path / "git" / name).write_bytes((out / name).read_bytes())
+    fails_with_one_line(cli("publish", run, "--out", tmp_path / "git", "--overwrite"), ".git")
 
 
 def test_damaged_and_newer_folders_are_one_line(run: Path, cli: Callable[..., Outcome], tmp_path: Path) -> None:
@@ -156,6 +163,26 @@ def test_damaged_and_newer_folders_are_one_line(run: Path, cli: Callable[..., Ou
     fails_with_one_line(cli("predict", run, "--model", out, "--no-detect"), "newer bimodal")
     (out / FILE).write_text(text.replace('"surprise"', '"surprise", "contempt"'))
     fails_with_one_line(cli("predict", run, "--model", out, "--no-detect"), "8 emotions for a network of 7")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"checkpoint_path": "/etc/passwd"},
+        {"stem_width": -1},
+        {"stem_width": 10**9},
+        {"act_layer": [[1]]},
+        {"pretrained_cfg": 1},
+    ],
+)
+def test_options_of_a_published_network_shape_it_and_nothing_else(
+    run: Path, cli: Callable[..., Outcome], tmp_path: Path, options: dict[str, object]
+) -> None:
+    out = tmp_path / "published"
+    assert cli("publish", run, "--out", out).returncode == 0
+    config = yaml.safe_load((out / "config.yaml").read_text())
+    (out / "config.yaml").write_text(yaml.safe_dump({**config, "backbone_options": options}))
+    fails_with_one_line(cli("predict", run, "--model", out, "--no-detect"), "backbone-options")
 
 
 def test_without_the_hub_a_repository_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """From pictures to emotions: order, batches, boxes, and pictures of every kind."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bimodal.errors import InputError
-from bimodal.inference.inputs import Shot, find_files
+from bimodal.inference.inputs import DRAWN, Shot, find_files, shown
 from bimodal.inference.network import Network
 from bimodal.inference.onnx_network import load_onnx
 from bimodal.inference.pipeline import NO_FACE, Look, Seen, look_at
@@ -56,7 +57,7 @@ def test_mirrored_faces_are_averaged(network: Network) -> None:
 
 def test_the_temperature_softens(network: Network) -> None:
     faces = np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 3), dtype=np.uint8)
-    softer = Network(network.info.with_temperature(6.0), network.forward)
+    softer = Network(replace(network.info, temperature=6.0), network.forward)
     assert (softer.probabilities(faces).max(axis=1) < network.probabilities(faces).max(axis=1)).all()
     assert (softer.probabilities(faces).argmax(axis=1) == network.probabilities(faces).argmax(axis=1)).all()
 
@@ -144,6 +145,16 @@ def test_files_folders_and_patterns_each_once(tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     found = [str(path) for path in find_files(["b", "a.mp4", "b/*.png", "b/notes.txt"])]
     assert found == ["b/1.JPG", "b/2.png", "b/c/3.webp", "b/d\ne.png", "a.mp4", "b/notes.txt"]
+    (tmp_path / "b/drawn").mkdir()
+    (tmp_path / "b/drawn/9.png").touch()
+    (tmp_path / f"b/drawn/{DRAWN}").touch()
+    assert not [path for path in find_files(["b"]) if path.name == "9.png"], "our own drawings are no input"
+    deep = tmp_path / "deep"
+    for _ in range(60):
+        deep = deep / "d"
+    deep.mkdir(parents=True)
+    (deep / "1.png").touch()
+    assert list(find_files(["deep"])) == [deep.relative_to(tmp_path) / "1.png"]
     (tmp_path / "empty").mkdir()
     for given, words in (
         (["empty"], "holds no pictures"),
@@ -157,3 +168,15 @@ def test_files_folders_and_patterns_each_once(tmp_path: Path, monkeypatch: pytes
 def test_an_unusable_batch_size_is_refused() -> None:
     with pytest.raises(InputError, match="--batch-size"):
         Look(batch_size=0)
+
+
+def test_names_cannot_command_a_terminal() -> None:
+    assert shown("\x1b]0;owned\x07\n.png") == r"\x1b]0;owned\x07\n.png"
+    assert shown("Ümit 1.png") == "Ümit 1.png"
+    assert shown("\udcff.png") == r"\udcff.png"
+
+
+def test_frames_do_not_wait_with_their_batch(network: Network) -> None:
+    (seen,) = look(network, scene((5, 5, 30)))
+    assert seen.shot.source is None
+    assert seen.pixels is None

@@ -14,7 +14,7 @@ from bimodal.inference.onnx_network import load_onnx
 from bimodal.inference.pipeline import Look, Seen, SeenFace
 from bimodal.inference.predicting import Output, predict_files
 from bimodal.inference.timeline import BINS, Timeline
-from bimodal.inference.video import camera_shots, frame_count, frames_a_second, video_shots
+from bimodal.inference.video import VideoWriter, camera_shots, frame_count, frames_a_second, video_shots
 from tests.inference.conftest import EMOTIONS, LightFinder
 
 
@@ -50,6 +50,22 @@ def test_a_picture_sequence_or_an_address_is_no_video(tmp_path: Path) -> None:
     for name in ("img_%02d.mp4", "http:/127.0.0.1/a.mp4"):
         (shot,) = video_shots(tmp_path / name)
         assert shot.problem == "no such file"
+
+
+def test_a_list_of_other_files_is_no_video(write_video: Callable[..., Path], tmp_path: Path) -> None:
+    real = write_video()
+    for number, text in enumerate((f"ffconcat version 1.0\nfile {real.name}\n", f"#EXTM3U\n{real.name}\n")):
+        (tmp_path / f"{number}.mp4").write_text(text)
+        (shot,) = video_shots(tmp_path / f"{number}.mp4")
+        assert "list of other files" in shot.problem
+
+
+@pytest.mark.parametrize("rate", [239.683, 119.881, 66.6667, 0.00025, 29.97])
+def test_any_frame_rate_can_be_drawn(tmp_path: Path, rate: float) -> None:
+    with VideoWriter(tmp_path / "a.mp4", rate) as writer:
+        for _ in range(3):
+            writer.write(np.zeros((1, 64, 3), np.uint8))
+    assert len(list(video_shots(tmp_path / "a.mp4"))) == 3
 
 
 def test_no_camera_is_one_line() -> None:

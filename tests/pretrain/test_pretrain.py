@@ -108,6 +108,10 @@ def test_a_resumed_pretraining_ends_the_same(
     pretraining.pretrain(fer, out, None, accelerator="cpu", resume=True, tell=told.append)
     assert told[0].startswith("epoch 3"), "finished epochs are not trained again"
     assert (out / WEIGHTS).read_bytes() == (made / WEIGHTS).read_bytes()
+    (out / "SHA256SUMS").unlink()
+    (out / WEIGHTS).unlink()  # as if it had been interrupted after the last epoch
+    pretraining.pretrain(fer, out, None, accelerator="cpu", resume=True, tell=told.append)
+    assert (out / WEIGHTS).read_bytes() == (made / WEIGHTS).read_bytes()
     pretraining.pretrain(fer, out, None, accelerator="cpu", resume=True, tell=told.append)
     assert told[-1].endswith("is finished already")
 
@@ -119,6 +123,7 @@ def test_what_cannot_be_used_is_one_line(
     fails_with_one_line(cli("pretrain", fer, "--out", made), "exists", "--resume")
     fails_with_one_line(cli("pretrain", fer, "--out", tmp_path / "a", "--resume"), "no pretraining to resume")
     fails_with_one_line(cli("pretrain", fer, "--out", made, "--resume", "--epochs", 9), "another recipe")
+    assert cli("pretrain", fer, "--out", made, "--resume", "--epochs", 3).returncode == 0
     fails_with_one_line(cli("pretrain", fer, "--out", tmp_path / "a", "--lr", 0), "--lr must be")
     fails_with_one_line(cli("pretrain", fer, "--out", tmp_path / "a", "--accelerator", "tpu"), "--accelerator")
     assert not (tmp_path / "a").exists()

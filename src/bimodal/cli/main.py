@@ -63,5 +63,6 @@ def run() -> None:
 
 
 def _fail(message: str) -> int:
-    print(f"bimodal: {' '.join(message.split())}", file=sys.stderr)
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(message.split()))
+    print(f"bimodal: {line}", file=sys.stderr)  # a file's name may hold commands for the terminal
     return 2

@@ -79,6 +79,7 @@ def predict(
         largest=largest,
         flip=flip,
         batch_size=1 if camera is not None else batch_size,
+        threads=1 if camera is not None else None,
     )
     if detect and not network.info.aligned:
         _say(
@@ -87,7 +88,7 @@ def predict(
         )
     shown = _Shown(network.info.emotions, live=camera is not None)
     try:
-        with _Progress(inputs or [], quiet=camera is not None) as progress:
+        with _Progress(inputs or [], every, quiet=camera is not None) as progress:
 
             def take(seen: "Seen", rows: list[dict[str, Any]]) -> None:
                 progress.advance(seen)
@@ -97,14 +98,14 @@ def predict(
             tally = predict_files(inputs or [], network, look, output, camera=camera, every=every, take=take)
     except KeyboardInterrupt:
         if out is not None:
-            again = shlex.join([*(sys.argv[1:]), *([] if resume else ["--resume"])])
+            again = shlex.join(
+                [*(word for word in sys.argv[1:] if word not in ("--overwrite", "--resume")), "--resume"]
+            )
             _say(f"\ninterrupted; go on with: bimodal {again}")
         raise
     if out is None:
         shown.end()
     _summarise(tally, out, draw)
-    if tally.unreadable and not tally.pictures and not tally.skipped:
-        raise InputError("none of these could be read: " + "; ".join(tally.problems))
 
 
 def _say(text: str) -> None:
@@ -138,8 +139,8 @@ def _summarise(tally: "Tally", out: Path | None, draw: Path | None) -> None:
 class _Progress:
     """A bar on the terminal: its end is known where all inputs are files."""
 
-    def __init__(self, inputs: list[str], quiet: bool) -> None:
-        self._inputs = inputs
+    def __init__(self, inputs: list[str], every: int, quiet: bool) -> None:
+        self._inputs, self._every = inputs, every
         self._bar: Any = None
         self._quiet = quiet or not sys.stderr.isatty()
 
@@ -172,7 +173,7 @@ class _Progress:
             return len(self._inputs)
         from bimodal.inference.video import frame_count
 
-        return len(self._inputs) - len(videos) + sum(map(frame_count, videos)) or None
+        return len(self._inputs) - len(videos) + sum(-(-frame_count(video) // self._every) for video in videos) or None
 
 
 class _Shown:

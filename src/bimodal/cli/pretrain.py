@@ -1,6 +1,7 @@
 """`bimodal pretrain`."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,9 +31,13 @@ def pretrain(
     from rich.markup import escape
 
     given = {key: value for key, value in values.items() if value is not None}
-    recipe = Recipe(**given) if given or not resume else None
+    recipe = Recipe(**given)
 
     from bimodal.pretrain.pretraining import pretrain as run
+    from bimodal.pretrain.pretraining import read_recipe
+
+    if resume:  # only what is said anew could differ
+        recipe = replace(read_recipe(out)[0], **given)
 
     console = Console(highlight=False, soft_wrap=True)
     quoted = f"{shlex.quote(str(data))} --out {shlex.quote(str(out))}"

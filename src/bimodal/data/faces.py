@@ -66,7 +66,8 @@ class Detector:
             raise InputError(f"no face detector at {model}; expected YuNet's ONNX file, see --detector")
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # OpenCV 5 warns of each YuNet
         try:
-            self._net = cv2.FaceDetectorYN.create(str(model), "", (_MAX_SIDE, _MAX_SIDE), threshold)
+            self._net = cv2.FaceDetectorYN.create(str(model), "", (_MIN_SIDE, _MIN_SIDE), threshold)
+            self._net.detect(np.zeros((_MIN_SIDE, _MIN_SIDE, 3), np.uint8))  # another ONNX file is found out only now
         except cv2.error as error:
             raise InputError(f"{model} is not a YuNet face detector (ONNX)") from error
         finally:

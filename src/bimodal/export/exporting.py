@@ -1,5 +1,6 @@
 """`bimodal export`: a run in, an ONNX file out, with what it costs."""
 
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bimodal.data.cache import decoded
 from bimodal.data.manifest import Manifest
+from bimodal.data.pictures import UnreadableError, decode, resize
 from bimodal.errors import InputError
 from bimodal.evaluate.conclusion import Comparison, compare
 from bimodal.export.int8 import write_int8
 from bimodal.export.onnx import Parity, write_onnx
+from bimodal.files import write_atomically
 from bimodal.inference.onnx_network import load_onnx
 from bimodal.inference.torch_network import info_of
 from bimodal.train.predict import load_model
@@ -62,36 +64,47 @@ def export_run(
     run = Run.open(folder)
     info = info_of(run)
     model = load_model(run)
-    place = data or run.data
-    manifest = Manifest.read(place) if place.is_dir() else None
+    manifest = _faces_of(run, data)
     if int8 and manifest is None:
-        raise InputError(
-            f"int8 is fitted on the run's training faces, and {place} is gone; say where it is with --data"
-        )
+        raise InputError("int8 is fitted on the run's training faces, and they are gone; say where with --data")
+    known = (run.path / "environment.json").is_file()  # a published folder does not tell
+    if int8 and manifest is not None and known and not run.was_trained_on(manifest.fingerprint):
+        raise InputError(f"{manifest.root} does not hold the very faces and labels that {folder} was trained on")
     out.parent.mkdir(parents=True, exist_ok=True)
+    size = info.image_size
     if manifest is None:
-        size = info.image_size
         noise = np.random.default_rng(0).integers(0, 256, (_COMPARED, size, size, 3), dtype=np.uint8)
         return _exported(out, write_onnx(model, info, out, noise))
-    train, val = (
-        _some(manifest, split, info.image_size, limit) for split, limit in (("train", _CALIBRATED), ("val", None))
-    )
     if not int8:
-        return _exported(out, write_onnx(model, info, out, val[0][:_COMPARED]))
+        return _exported(out, write_onnx(model, info, out, _some(manifest, "val", size, _COMPARED)[0]))
+    faces, labels = _some(manifest, "val", size)
     with tempfile.TemporaryDirectory() as work:
-        single = Path(work) / "single.onnx"
-        parity = write_onnx(model, info, single, val[0][:_COMPARED])
-        write_int8(single, out, info, train[0])
-        right = [_right(file, *val) for file in (single, out)]
+        single, small = Path(work) / "single.onnx", Path(work) / "small.onnx"
+        parity = write_onnx(model, info, single, faces[:_COMPARED])
+        write_int8(single, small, info, _some(manifest, "train", size, _CALIBRATED)[0])
+        right = [_right(file, faces, labels) for file in (single, small)]
+        write_atomically(out, lambda part: shutil.copyfile(small, part))
     return _exported(out, parity, compare(right[0], right[1]))
 
 
-def _some(manifest: Manifest, split: str, size: int, limit: int | None) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _faces_of(run: Run, data: Path | None) -> Manifest | None:
+    """Return the faces of a run, if they are there; a published one does not say where its faces are."""
+    place = data or (run.data if run.config["data"] else None)
+    return Manifest.read(place) if place is not None and (data is not None or place.is_dir()) else None
+
+
+def _some(
+    manifest: Manifest, split: str, size: int, limit: int | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return faces of a split, (n,S,S,3), evenly over its rows, and their labels."""
     rows = manifest.rows(split)
     if limit is not None and len(rows) > limit:
         rows = rows[np.linspace(0, len(rows) - 1, limit).astype(np.int64)]
-    return np.asarray(decoded(manifest, size)[rows]), manifest.labels[rows]
+    try:
+        faces = [resize(decode(manifest.path(row)), size) for row in rows]
+    except UnreadableError as error:
+        raise InputError(f"a face in {manifest.root} cannot be read ({error}); prepare it anew") from error
+    return np.stack(faces), manifest.labels[rows]
 
 
 def _right(file: Path, faces: NDArray[np.uint8], labels: NDArray[np.int64]) -> NDArray[np.bool_]:

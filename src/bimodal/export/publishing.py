@@ -34,7 +34,7 @@ def publish(folder: Path, out: Path, overwrite: bool = False) -> Path:
     config = {key: value for key, value in run.config.items() if key not in ("weights", "data")}
     config |= {"data": "", "weights": None}
     card = run.path / "README.md"
-    with staged_folder(out, overwrite, ours=(*PUBLISHED, ".*"), marks=(FILE, FINISHED)) as stage:
+    with staged_folder(out, overwrite, ours=PUBLISHED, marks=(FILE, FINISHED)) as stage:
         shutil.copyfile(run.path / FINISHED, stage / FINISHED)
         (stage / FILE).write_text(info_of(run).to_json(), encoding="utf-8")
         (stage / "config.yaml").write_text(

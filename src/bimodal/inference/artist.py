@@ -1,5 +1,6 @@
 """The folder of annotated pictures and videos, and a timeline for each video."""
 
+import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Self
 
 from bimodal.data.naming import Names
 from bimodal.inference.drawing import annotate, write_picture
-from bimodal.inference.inputs import is_video_name, shown
+from bimodal.inference.inputs import DRAWN, is_video_name, shown
 from bimodal.inference.pipeline import Seen
 from bimodal.inference.timeline import Timeline
 from bimodal.inference.video import VideoWriter, frames_a_second
@@ -31,11 +32,12 @@ class Artist:
         self._places: dict[str, tuple[Path, str]] = {}  # of files that are expected and not drawn yet
         self._video: _Video | None = None
 
-    def expect(self, path: Path) -> None:
+    def expect(self, path: Path, is_done: bool = False) -> None:
         """Give a file its name in the folder; asked for all files in their order, so that a later call gives the same."""
         video = is_video_name(path)
         given = self._names.give("", path.name if not video else f"{path.name}.png", ".png")
-        self._places[shown(path)] = path, given.removeprefix("/").removesuffix(".png")
+        if not is_done:
+            self._places[shown(path)] = path, given.removeprefix("/").removesuffix(".png")
 
     def draw(self, seen: Seen) -> None:
         """Draw a picture, or a frame of a video.
@@ -49,7 +51,7 @@ class Artist:
         if seen.shot.frame is None:
             expected = self._places.pop(name, None)
             if seen.pixels is not None and expected is not None:
-                write_picture(self._folder / f"{expected[1]}.jpg", annotate(seen.pixels, seen, self._emotions))
+                write_picture(self._folder / f"{expected[1]}.jpg", annotate(seen, self._emotions))
             return
         if seen.pixels is None:
             return
@@ -66,9 +68,12 @@ class Artist:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._video is not None:
             self._video.give_up()
+        if kind is not None and os.listdir(self._folder) == [DRAWN]:  # nothing was drawn
+            (self._folder / DRAWN).unlink()
+            self._folder.rmdir()
 
     def _end_video(self) -> None:
         if self._video is not None:
@@ -88,8 +93,7 @@ class _Video:
         self._timeline = Timeline(emotions)
 
     def add(self, seen: Seen) -> None:
-        assert seen.pixels is not None
-        self._writer.write(annotate(seen.pixels, seen, self._emotions))
+        self._writer.write(annotate(seen, self._emotions))
         self._timeline.add(seen)
 
     def finish(self) -> None:

@@ -34,22 +34,23 @@ def emotion_colour(emotions: Sequence[str], place: int) -> str:
     return _COLOURS.get(emotions[place], _OTHERS[place % len(_OTHERS)])
 
 
-def annotate(pixels: NDArray[np.uint8], seen: Seen, emotions: Sequence[str]) -> NDArray[np.uint8]:
-    """Return the picture with a box round each face, its emotion and the probability.
+def annotate(seen: Seen, emotions: Sequence[str]) -> NDArray[np.uint8]:
+    """Return the picture, at the size that was looked at, with a box round each face, its emotion and the probability.
 
     Args:
-        pixels: uint8 (H,W,3), RGB.
-        seen: of this picture.
+        seen: with its pixels.
         emotions: K names.
     """
-    image = Image.fromarray(pixels)
+    assert seen.pixels is not None
+    image = Image.fromarray(seen.pixels)
     draw = ImageDraw.Draw(image)
     width, height = image.size
     line = max(2, round(max(width, height) / 400))
     for face in reversed(seen.faces):  # the largest last, on top
         best = int(face.probabilities.argmax())
         colour = emotion_colour(emotions, best)
-        left, top, wide, high = face.box or (0.0, 0.0, float(width), float(height))
+        whole = (0.0, 0.0, float(width), float(height))
+        left, top, wide, high = whole if face.box is None else (value / seen.scale for value in face.box)
         box = (max(left, 0), max(top, 0), min(left + wide, width - 1), min(top + high, height - 1))
         if box[2] <= box[0] or box[3] <= box[1]:
             continue
@@ -67,7 +68,6 @@ def annotate(pixels: NDArray[np.uint8], seen: Seen, emotions: Sequence[str]) -> 
 
 def write_picture(file: Path, pixels: NDArray[np.uint8]) -> None:
     """Write a picture as JPEG, wholly or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(file, lambda part: Image.fromarray(pixels).save(part, "JPEG", quality=_QUALITY))
 
 

@@ -1,5 +1,6 @@
 """A network that somebody published on the hub, fetched once."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
@@ -26,8 +27,10 @@ def fetch_published(repository: str) -> Path:
     try:
         try:
             stated = HfApi().model_info(name, revision=revision or None, files_metadata=True, timeout=_TIMEOUT_S)
-        except Exception:  # no network: the cache may have it
-            return Path(snapshot_download(name, revision=revision or None, local_files_only=True))
+        except Exception as error:  # no network: the cache may have it
+            with suppress(Exception):
+                return Path(snapshot_download(name, revision=revision or None, local_files_only=True))
+            raise error
         sizes = {file.rfilename: file.size or 0 for file in stated.siblings or []}
         missing = [file for file in PUBLISHED[:3] if file not in sizes]
         if missing:

@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bimodal.data.naming import printable
 from bimodal.data.pictures import is_picture_name
 from bimodal.errors import InputError
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv", ".mts"}
 )
+
+DRAWN = "drawn-by-bimodal.txt"
+"""Marks a folder of annotated copies."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +40,12 @@ class Shot:
 
 
 def shown(name: str | Path) -> str:
-    """Return a name as the table says it: in one line, whatever it holds.
+    """Return a name as the table and the terminal say it: in one line, what cannot be printed spelled out.
 
     >>> shown("a\nb.png")
     'a\\\\nb.png'
     """
-    return printable(str(name)).replace("\n", "\\n").replace("\r", "\\r")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(name))
 
 
 def is_video_name(name: str | Path) -> bool:
@@ -75,7 +77,14 @@ def find_files(inputs: Sequence[str]) -> Iterator[Path]:
                 seen.add(key)
                 yield path
         if not found:
-            raise InputError(f"{printable(given)} holds no pictures and no videos")
+            raise InputError(f"{shown(given)} holds no pictures and no videos")
+
+
+def check_inputs(inputs: Sequence[str]) -> None:
+    """Raise an `InputError` if one of what was given is not there, before hours of work on the others."""
+    for given in inputs:
+        if not os.path.lexists(given) and not glob.has_magic(given):
+            raise InputError(f"there is no {shown(given)}; expected pictures, folders, patterns or videos")
 
 
 def _expand(given: str) -> Iterator[Path]:
@@ -90,17 +99,28 @@ def _expand(given: str) -> Iterator[Path]:
                 continue
             yield Path(match)
     else:
-        raise InputError(f"there is no {printable(given)}; expected pictures, folders, patterns or videos")
+        check_inputs([given])
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Yield what is below a folder, without listing all of it first."""
-    with os.scandir(folder) as entries:
-        listed = sorted(entries, key=lambda entry: entry.name)
-    for entry in listed:
-        if entry.name.startswith("."):
+    """Yield what is below a folder, without listing all folders first; one that cannot be listed is yielded itself."""
+    stack = [folder]
+    while stack:
+        path = stack.pop()
+        if not path.is_dir() or path.is_symlink():
+            yield path
             continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path))
-        elif is_picture_name(entry.name) or is_video_name(entry.name):
-            yield Path(entry.path)
+        try:
+            with os.scandir(path) as entries:
+                listed = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        except OSError:
+            yield path
+            continue
+        if (DRAWN, False) in listed:  # our own drawings are no input
+            continue
+        wanted = [
+            path / name
+            for name, is_folder in listed
+            if not name.startswith(".") and (is_folder or is_picture_name(name) or is_video_name(name))
+        ]
+        stack.extend(reversed(wanted))

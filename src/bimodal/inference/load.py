@@ -35,7 +35,12 @@ def load(model: str | Path | None = None) -> Network:
         return load_onnx(packaged_file(name, ONNX))
     if path.exists():
         raise InputError(f"{path} is no model: expected a run folder, an .onnx file, or {FACE}")
-    if isinstance(model, str) and name.count("/") == 1 and not name.startswith((".", "/", "~")):
+    if (
+        isinstance(model, str)
+        and name.count("/") == 1
+        and not name.startswith((".", "/", "~"))
+        and not path.parent.is_dir()
+    ):
         from bimodal.inference.hub import fetch_published
         from bimodal.inference.torch_network import load_run
 

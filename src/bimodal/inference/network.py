@@ -22,10 +22,12 @@ class Network:
     Attributes:
         info: how it is fed and read.
         forward: normalised faces to logits.
+        digest: SHA-256 of the file of its weights; empty where there is none.
     """
 
     info: ModelInfo
     forward: Forward
+    digest: str = ""
 
     @property
     def template(self) -> NDArray[np.float64]:

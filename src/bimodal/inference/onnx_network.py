@@ -1,5 +1,6 @@
 """A network in an ONNX file, run by ONNX Runtime."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def load_onnx(file: Path, threads: int | None = None) -> Network:
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
     options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
+        content = file.read_bytes()
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's own kinds, one for each way to be damaged
         raise InputError(f"{file} is damaged, or no ONNX model that can be run here: {_first_line(error)}") from error
     described = session.get_modelmeta().custom_metadata_map.get(KEY)
@@ -46,16 +48,20 @@ def load_onnx(file: Path, threads: int | None = None) -> Network:
     if shape is None or shape[1:] != [3, info.image_size, info.image_size] or inputs[0].type != "tensor(float)":
         raise InputError(f"{file} takes {shape}, and should take faces (N, 3, {info.image_size}, {info.image_size})")
     given, taken = inputs[0].name, outputs[0].name
-    fixed = shape[0] if isinstance(shape[0], int) else None
-    if outputs[0].shape[1:] != [len(info.emotions)] or fixed is not None:
-        raise InputError(
-            f"{file} gives {outputs[0].shape} for {shape}: expected any number of rows, a logit an emotion"
-        )
 
     def forward(faces: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(session.run([taken], {given: faces})[0])
 
-    return Network(info, forward)
+    for count in (1, 2):
+        try:
+            shape = forward(np.zeros((count, 3, info.image_size, info.image_size), np.float32)).shape
+        except Exception as error:
+            raise InputError(f"{file} cannot be run on {count} faces: {_first_line(error)}") from error
+        if shape != (count, len(info.emotions)):
+            raise InputError(
+                f"{file} gives {shape} for {count} faces: expected a logit for each of {len(info.emotions)} emotions"
+            )
+    return Network(info, forward, hashlib.sha256(content).hexdigest())
 
 
 def _first_line(error: Exception) -> str:

@@ -4,16 +4,17 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from bimodal.data.faces import Detector, Face, Finder, align
-from bimodal.data.pictures import UnreadableError, decode, resize
+from bimodal.data.pictures import THREADS, UnreadableError, decode, resize
 from bimodal.errors import InputError
 from bimodal.inference.inputs import Shot
 from bimodal.inference.network import Network
@@ -21,7 +22,7 @@ from bimodal.inference.network import Network
 NO_FACE = "no face found"
 ENOUGH = 1280
 """Pixels a side that a JPEG is decoded to: twice what the detector looks at, so that a small face has enough left."""
-_AHEAD = 3  # shots that wait, for each thread
+_AHEAD = 3  # shots that wait, for each thread; of one thread none: who looks through a camera wants to see now
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,8 @@ class Seen:
         faces: the largest first; none where `problem` says why.
         problem: why there is no face: none found, or nothing that can be read.
         readable: whether there was a picture.
-        pixels: of the picture, uint8 (H,W,3), where they were to be kept.
+        pixels: that were looked at, uint8 (H,W,3), where they were to be kept.
+        scale: pixels of the picture for one of these.
     """
 
     shot: Shot
@@ -56,6 +58,7 @@ class Seen:
     problem: str
     readable: bool
     pixels: NDArray[np.uint8] | None = None
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Look:
         flip: ask of the mirrored faces, too.
         batch_size: faces that the network is asked for at once.
         keep_pixels: hand the pictures on, to be drawn into.
-        threads: that decode and find faces; None: one a core.
+        threads: that decode and find faces; None: one a core, at most 4.
         finder: makes what finds faces, one for each thread; None: `Detector` of that file.
 
     Raises:
@@ -117,15 +120,16 @@ def look_at(shots: Iterable[Shot], network: Network, look: Look) -> Iterator[See
     Raises:
         InputError: the detector cannot be used.
     """
-    threads = look.threads or len(os.sched_getaffinity(0))
+    threads = look.threads or min(THREADS, len(os.sched_getaffinity(0)))
     cut = _cutter(network, look, threads)
+    ahead = _AHEAD * threads if threads > 1 else 1
     waiting: list[_Cut] = []
     with ThreadPoolExecutor(threads, thread_name_prefix="look") as pool:
         futures: deque[Future[_Cut]] = deque()
         stream = iter(shots)
         try:
             while True:
-                futures.extend(pool.submit(cut, shot) for shot in islice(stream, _AHEAD * threads - len(futures)))
+                futures.extend(pool.submit(cut, shot) for shot in islice(stream, ahead - len(futures)))
                 if not futures:
                     break
                 waiting.append(futures.popleft().result())
@@ -154,12 +158,13 @@ def _cutter(network: Network, look: Look, threads: int) -> Callable[[Shot], _Cut
         scale = 1.0
         if isinstance(shot.source, Path):
             try:
-                pixels, scale = _decoded(shot.source, finders is not None and not look.keep_pixels)
+                pixels, scale = _decoded(shot.source, finders is not None)
             except UnreadableError as error:
                 return _Cut(shot, (), nothing, 1, f"unreadable: {error}", None)
         else:
             pixels = shot.source
         kept = pixels if look.keep_pixels else None
+        shot = replace(shot, source=None)  # or a frame would wait with its batch
         if finders is None:
             return _Cut(shot, (None,), resize(pixels, size)[None], scale, "", kept)
         finder = finders.get()
@@ -170,7 +175,7 @@ def _cutter(network: Network, look: Look, threads: int) -> Callable[[Shot], _Cut
         if look.largest:
             found = found[:1]
         if not found:
-            return _Cut(shot, (), nothing, 1, NO_FACE, kept)
+            return _Cut(shot, (), nothing, scale, NO_FACE, kept)
         crops = np.stack([align(pixels, face.landmarks, size, template) for face in found])
         return _Cut(shot, tuple(found), crops, scale, "", kept)
 
@@ -187,10 +192,11 @@ def _decoded(file: Path, may_shrink: bool) -> tuple[NDArray[np.uint8], float]:
 
 
 def _longest_side(file: Path) -> int:
-    from PIL import Image
-
-    with Image.open(file) as image:  # its header alone; `decode` has just judged it
-        return max(image.size)
+    try:
+        with Image.open(file) as image:  # its header alone; `decode` has just judged it
+            return max(image.size)
+    except (OSError, ValueError) as error:
+        raise UnreadableError("it changed while it was read") from error
 
 
 def _ask(waiting: Sequence[_Cut], network: Network, look: Look) -> Iterator[Seen]:
@@ -210,7 +216,7 @@ def _ask(waiting: Sequence[_Cut], network: Network, look: Look) -> Iterator[Seen
             for face, row in zip(cut.faces, own, strict=True)
         )
         readable = not cut.problem or cut.problem == NO_FACE
-        yield Seen(cut.shot, faces, cut.problem, readable, cut.pixels)
+        yield Seen(cut.shot, faces, cut.problem, readable, cut.pixels, cut.scale)
 
 
 def _box(cut: _Cut, face: Face | None) -> tuple[float, float, float, float] | None:

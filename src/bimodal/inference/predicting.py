@@ -4,18 +4,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from bimodal.data.pictures import quiet_about_size
 from bimodal.errors import InputError
-from bimodal.inference.inputs import Shot, find_files, is_video_name, shown
+from bimodal.inference.inputs import DRAWN, Shot, check_inputs, find_files, is_video_name, shown
 from bimodal.inference.network import Network
 from bimodal.inference.pipeline import Look, Seen, look_at
 from bimodal.inference.rows import columns_of, rows_of
-from bimodal.inference.table_file import TableFile
+from bimodal.inference.table_file import TableFile, format_of
 
-MARK = "drawn-by-bimodal.txt"
 _DRAWING_BATCH = 8  # pictures that wait in memory to be drawn into
 
 
@@ -73,6 +73,8 @@ class Output:
     def __post_init__(self) -> None:
         if self.resume and self.overwrite:
             raise InputError("--resume and --overwrite exclude each other: go on with the file, or replace it")
+        if self.table is not None:
+            format_of(self.table)
         if self.resume and self.table is None:
             raise InputError("--resume goes on with a file of predictions; say which with --out")
 
@@ -105,6 +107,7 @@ def predict_files(
     output = output or Output()
     if every < 1:
         raise InputError(f"--every must be 1 or more, got {every}")
+    check_inputs(inputs)
     emotions, tally = network.info.emotions, Tally()
     with ExitStack() as stack:
         stack.enter_context(quiet_about_size())
@@ -121,21 +124,29 @@ def predict_files(
                 TableFile(output.table, columns_of(emotions), identity, output.resume, output.overwrite)
             )
         done = table.done if table else frozenset()
-        shots = _camera(camera) if camera is not None else _shots(inputs, every, done, artist, tally)
+        shots = (
+            islice(_camera(camera), 0, None, every)
+            if camera is not None
+            else _shots(inputs, every, done, artist, tally)
+        )
         try:
             for seen in look_at(shots, network, look):
                 rows = list(rows_of(seen, emotions))
                 tally.add(seen, emotions)
+                if artist:
+                    artist.draw(seen)  # first: a file whose rows are there counts as done
                 if table:
                     table.write(rows)
-                if artist:
-                    artist.draw(seen)
                 take(seen, rows)
         except KeyboardInterrupt:
             if camera is None:
                 raise
         if artist:
             artist.finish()
+        if tally.unreadable and not tally.pictures and not tally.skipped:
+            if table:
+                table.discard()
+            raise InputError("nothing could be read: " + "; ".join(tally.problems))
         if table:
             table.finish()
     return tally
@@ -147,7 +158,7 @@ def _shots(inputs: Sequence[str], every: int, done: frozenset[str], artist: Any,
     for path in find_files(inputs):
         name = shown(path)
         if artist:
-            artist.expect(path)
+            artist.expect(path, name in done)
         if name in done:
             tally.skipped += 1
         elif is_video_name(path):
@@ -169,6 +180,7 @@ def _keeping(look: Look) -> Look:
 def _identity(network: Network, look: Look, every: int) -> dict[str, Any]:
     return {
         "model": network.info.to_json(),
+        "weights": network.digest,
         "detect": look.detector is not None or look.finder is not None,
         "largest": look.largest,
         "flip": look.flip,
@@ -183,8 +195,8 @@ def _begin_drawing(output: Output) -> Path:
     if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
         if not (output.resume or output.overwrite):
             raise InputError(f"{folder} exists; choose another --draw, or add to it with --overwrite")
-        if not (folder / MARK).is_file():
+        if not (folder / DRAWN).is_file():
             raise InputError(f"--draw {folder} holds files that bimodal did not draw; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARK).write_text("Pictures and videos in this folder were drawn by bimodal predict.\n", encoding="utf-8")
+    (folder / DRAWN).write_text("Pictures and videos in this folder were drawn by bimodal predict.\n", encoding="utf-8")
     return folder

@@ -51,10 +51,16 @@ class TableFile:
         self._file: IO[bytes]
         if out.is_dir():
             raise InputError(f"--out must be a file, and {out} is a folder")
-        if out.exists() and not overwrite:
-            raise InputError(f"{out} exists; choose another --out, or replace it with --overwrite")
+        self._may_replace = overwrite or (
+            resume and self.part.exists()
+        )  # beside a result a part is of one to replace it
+        self._is_empty = False
+        self._refuse_to_replace()
         if self.part.exists() and not (resume or overwrite):
             raise InputError(f"{self.part} is there from an interrupted call: go on with --resume, or use --overwrite")
+        if self.part.exists() != self._identity_file.exists():
+            odd = self.part if self.part.exists() else self._identity_file
+            raise InputError(f"{odd} is in the way; move it, or choose another --out")
         out.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(dict(identity), indent=1, sort_keys=True)
         if resume and self.part.exists():
@@ -63,6 +69,7 @@ class TableFile:
             self._file = self.part.open("ab")  # emptied only once it is ours
             self._lock()
             self._file.truncate(0)
+            self._is_empty = True
             write_atomically(self._identity_file, lambda file: file.write_text(text, encoding="utf-8"))
             if self._format == "csv":
                 self._file.write(_csv_line(columns))
@@ -74,18 +81,35 @@ class TableFile:
         else:
             lines = b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
         self._file.write(lines)
+        self._is_empty = False
 
     def finish(self) -> None:
-        """Put the file in its place."""
-        self._file.close()
+        """Put the file in its place.
+
+        Raises:
+            InputError: another one was put there meanwhile.
+        """
+        self._refuse_to_replace()
+        self._file.flush()
         self.part.replace(self.out)
+        self._identity_file.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self.part.unlink(missing_ok=True)
         self._identity_file.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and self._is_empty:
+            self.discard()
         self._file.close()
+
+    def _refuse_to_replace(self) -> None:
+        if self.out.exists() and not self._may_replace:
+            raise InputError(f"{self.out} exists; choose another --out, or replace it with --overwrite")
 
     def _lock(self) -> None:
         """Keep every other call away from the file; the lock goes with the process, however it ends."""

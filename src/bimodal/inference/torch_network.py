@@ -1,5 +1,6 @@
 """A run or a published folder, run by PyTorch: the only file of this room that loads it."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from bimodal.inference.network import Network
 from bimodal.model_info import FILE, ModelInfo
 from bimodal.train.predict import load_model
 from bimodal.train.predictions import fitted_temperature
-from bimodal.train.run import Run
+from bimodal.train.run import FINISHED, Run
 from bimodal.train.settings import TrainSettings
 
 
@@ -40,9 +41,12 @@ def load_run(folder: Path, device: str = "auto") -> Network:
     @torch.inference_mode()
     def forward(faces: NDArray[np.float32]) -> NDArray[np.float32]:
         images = torch.from_numpy(faces).to(where, memory_format=torch.channels_last)
-        return np.asarray(model(images).float().cpu().numpy())
+        with torch.backends.cudnn.flags(allow_tf32=False):  # or a face's numbers would depend on its batch
+            return np.asarray(model(images).float().cpu().numpy())
 
-    return Network(info, forward)
+    with (folder / FINISHED).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Network(info, forward, digest)
 
 
 def info_of(run: Run) -> ModelInfo:

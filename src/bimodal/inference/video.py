@@ -20,7 +20,9 @@ from bimodal.inference.inputs import Shot, shown
 
 _MISSING_SHARE = 0.02
 """Of the frames that a container states may be missing: it often states a few too many."""
-_MOST_FPS = 1000
+_MOST_FPS, _SLOWEST = 1000, 0.1
+_LISTS = (b"ffconcat", b"#EXTM3U", b"[playlist]")
+"""How files begin that name other files, which FFmpeg would open in their place."""
 
 
 def video_shots(file: Path, every: int = 1) -> Iterator[Shot]:
@@ -36,6 +38,12 @@ def video_shots(file: Path, every: int = 1) -> Iterator[Shot]:
         yield Shot(name, None, problem=problem)
         return
     with _opened(str(file)) as capture:
+        width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        if width * height > MAX_PIXELS:
+            yield Shot(
+                name, None, problem=f"too large: {width} x {height}, at most {MAX_PIXELS // 10**6} megapixels are read"
+            )
+            return
         stated = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         number = -1
         for number, seconds in _grabbed(capture):
@@ -54,10 +62,10 @@ def video_shots(file: Path, every: int = 1) -> Iterator[Shot]:
 
 
 def camera_shots(number: int) -> Iterator[Shot]:
-    """Yield frames of a camera until somebody stops asking; times count from the first.
+    """Yield frames of a camera until somebody stops asking, or it gives no more; times count from the first.
 
     Raises:
-        InputError: there is no such camera, or it stopped.
+        InputError: there is no such camera, or it gives nothing.
     """
     with _opened(number) as capture:
         if not capture.isOpened():
@@ -94,7 +102,8 @@ class VideoWriter:
     """Writes frames as an MP4 file; the size is that of the first frame."""
 
     def __init__(self, file: Path, rate: float) -> None:
-        self._file, self._rate = file, rate
+        # the codec counts time in parts of a second, and no more than 65,535 of them a frame
+        self._file, self._rate = file, round(max(rate, _SLOWEST), 3 if rate < 65 else 2 if rate < 655 else 0)
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
 
@@ -105,7 +114,10 @@ class VideoWriter:
             OSError: it cannot be written.
         """
         if self._writer is None:
-            self._size = (frame.shape[1] // 2 * 2, frame.shape[0] // 2 * 2)  # the codec wants even sides
+            self._size = (
+                max(2, frame.shape[1] // 2 * 2),
+                max(2, frame.shape[0] // 2 * 2),
+            )  # the codec wants even sides
             self._writer = cv2.VideoWriter(str(self._file), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, self._size)
             if not self._writer.isOpened():
                 raise OSError(5, "the annotated video cannot be written", str(self._file))
@@ -127,8 +139,9 @@ def _unfit(file: Path) -> str:
             return "not a regular file" if file.exists() else "no such file"
         if not file.stat().st_size:
             return "an empty file"
-        with file.open("rb"):
-            pass
+        with file.open("rb") as stream:
+            if stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_LISTS):
+                return "a list of other files; give those"
     except OSError as error:
         return error.strerror or "cannot be read"
     return ""
@@ -137,7 +150,11 @@ def _unfit(file: Path) -> str:
 @contextmanager
 def _opened(source: str | int) -> Iterator[cv2.VideoCapture]:
     # a file by FFmpeg alone: other readers of OpenCV take patterns and addresses for names
-    capture = cv2.VideoCapture(source) if isinstance(source, int) else cv2.VideoCapture(source, cv2.CAP_FFMPEG)
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong we say ourselves
+    try:
+        capture = cv2.VideoCapture(source) if isinstance(source, int) else cv2.VideoCapture(source, cv2.CAP_FFMPEG)
+    finally:
+        cv2.utils.logging.setLogLevel(level)
     try:
         yield capture
     finally:
@@ -146,11 +163,8 @@ def _opened(source: str | int) -> Iterator[cv2.VideoCapture]:
 
 def _grabbed(capture: cv2.VideoCapture) -> Iterator[tuple[int, float]]:
     """Yield number and time of each frame that can be grabbed; `retrieve` gives the frame itself."""
-    width, height = (capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
-    if not capture.isOpened() or width * height > MAX_PIXELS:
-        return
     number = 0
-    while capture.grab():
+    while capture.isOpened() and capture.grab():
         yield number, max(0.0, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
         number += 1
 

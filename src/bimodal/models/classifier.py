@@ -14,6 +14,11 @@ from bimodal.models.face_net import FaceNet
 from bimodal.models.head import build_head
 from bimodal.packaged import FACE, FAMILY
 
+_READS = ("checkpoint", "pretrained", "cache", "features_only", "num_classes", "hf_", "scriptable", "exportable")
+"""Parts of names of timm's arguments that do not shape a network, but fetch or read one, or change what comes out."""
+_PLAIN = (bool, int, float, str, type(None))
+_LARGEST_OPTION = 8192
+
 
 class EmotionClassifier(nn.Module):
     """Pictures to seven logits: `backbone` (pooled features) and `head`, apart so that each can be called alone.
@@ -63,17 +68,33 @@ def _build_backbone(name: str, image_size: int, options: Mapping[str, Any]) -> n
         hint = f"; near it: {', '.join(near)}" if near else ""
         raise InputError(f"--backbone must be {FACE} or a model of timm, got {name!r}{hint}")
     architecture = name.split(".")[0]
+    _check_options(architecture, options)
     backbone: nn.Module
     try:  # transformers are built for one size; most others take any and know no img_size
         backbone = timm.create_model(architecture, pretrained=False, num_classes=0, img_size=image_size, **options)
     except TypeError:
         try:
             backbone = timm.create_model(architecture, pretrained=False, num_classes=0, **options)
-        except (TypeError, ValueError) as error:
+        except Exception as error:  # an option may be wrong in as many ways as there are backbones
             if not options:
                 raise
             raise InputError(f"backbone-options {dict(options)} do not suit {architecture}: {error}") from error
+    except (ValueError, RuntimeError, AssertionError, ArithmeticError) as error:
+        if not options:
+            raise
+        raise InputError(f"backbone-options {dict(options)} do not suit {architecture}: {error}") from error
     return backbone
+
+
+def _check_options(architecture: str, options: Mapping[str, Any]) -> None:
+    """Let through only what shapes the network: a published run's options may be anybody's, and timm's also read files."""
+    for name, value in options.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        shapes = not any(word in name for word in _READS) and all(isinstance(v, _PLAIN) for v in values)
+        if not shapes or any(isinstance(v, int | float) and abs(v) > _LARGEST_OPTION for v in values):
+            raise InputError(
+                f"backbone-options: {name}={value!r} is not taken; expected plain values that shape {architecture}"
+            )
 
 
 def _count_features(backbone: nn.Module, name: str, image_size: int) -> int:

@@ -93,12 +93,8 @@ def _begin(out: Path, manifest: Manifest, recipe: Recipe | None, resume: bool) -
     """Make the folder, or see that it is of this training; return the recipe."""
     file = out / CONFIG
     if resume:
-        try:
-            known = yaml.safe_load(file.read_text(encoding="utf-8"))
-            own = Recipe(**known["recipe"])
-            same = known["data_fingerprint"] == manifest.fingerprint
-        except (OSError, UnicodeError, yaml.YAMLError, TypeError, KeyError) as error:
-            raise InputError(f"{out} holds no pretraining to resume; begin one without --resume") from error
+        own, fingerprint = read_recipe(out)
+        same = fingerprint == manifest.fingerprint
         if not same or (recipe is not None and recipe != own):
             raise InputError(f"{out} began with another recipe or other faces; choose another --out")
         return own
@@ -111,6 +107,19 @@ def _begin(out: Path, manifest: Manifest, recipe: Recipe | None, resume: bool) -
     _write_text(out / "environment.json", environment)
     _write_text(file, yaml.safe_dump(config, sort_keys=False))
     return recipe
+
+
+def read_recipe(out: Path) -> tuple[Recipe, str]:
+    """Return the recipe that a pretraining began with, and the fingerprint of its faces.
+
+    Raises:
+        InputError: the folder holds none.
+    """
+    try:
+        known = yaml.safe_load((out / CONFIG).read_text(encoding="utf-8"))
+        return Recipe(**known["recipe"]), str(known["data_fingerprint"])
+    except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError) as error:
+        raise InputError(f"{out} holds no pretraining to resume; begin one without --resume") from error
 
 
 def _train(
@@ -154,6 +163,9 @@ def _train(
         if trainer.interrupted:
             raise KeyboardInterrupt from None  # Lightning turns Ctrl-C into an exit of its own
         raise
+    # The state holds the average; a call that resumes after the last epoch trains nothing, and Lightning would leave the
+    # weights of the last step in the module.
+    module.load_state_dict(torch.load(state, map_location="cpu", weights_only=True)["state_dict"])
     return module.model.cpu().eval()
 
 
@@ -254,7 +266,7 @@ def _finish(model: TwoHeads, faces: dict[str, Faces], manifest: Manifest, out: P
     """Write weights, description, ONNX, figures and card; the checksums come last and mark the end."""
     weights = {name: value.half() if value.is_floating_point() else value for name, value in model.state_dict().items()}
     weights = {name: value.contiguous() for name, value in weights.items() if not name.endswith("num_batches_tracked")}
-    content = save(weights, metadata={"bimodal": __version__, "name": FACE})
+    content = save(weights, metadata={"name": FACE})  # several keys would come in any order
     write_atomically(out / WEIGHTS, lambda part: part.write_bytes(content))
     model = read_two_heads(out / WEIGHTS)  # what is measured is what is shipped
     logits = {split: predict_both(model, faces[split]) for split in ("val", "test")}

@@ -47,6 +47,7 @@ _OURS = [
     "model.safetensors",
     "best.safetensors",
     "model.json",
+    "model*.onnx",
     "last.ckpt",
     "predictions_*.csv",
     "README.md",
@@ -242,7 +243,11 @@ def _processor() -> str:
 def _model_card(out: Path, manifest: Manifest, settings: TrainSettings, removed: pd.DataFrame, epoch: int) -> str:
     run = Run.open(out)
     chosen = run.metrics.loc[run.metrics["epoch"] == epoch].iloc[0]
-    start = settings.weights or (f"{settings.backbone}, pretrained" if settings.pretrained else "random")
+    start = (
+        Path(settings.weights).name
+        if settings.weights
+        else (f"{settings.backbone}, pretrained" if settings.pretrained else "random")
+    )
     counts = {split: len(manifest.rows(split)) for split in ("train", "val", "test")}
     return f"""# {out.resolve().name}
 

@@ -50,7 +50,7 @@ class Run:
             )
         try:
             config = yaml.safe_load(_text(file))
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise InputError(f"{file} is not readable as YAML: {error}") from error
         if (
             not isinstance(config, dict)
