@@ -40,7 +40,7 @@ def run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_the_run_folder_is_complete_and_agrees_with_itself(run: Run, tiny_data: Path) -> None:
     expected = (
         "config.yaml manifest.csv metrics.csv steps.csv seconds.csv losses.npz removed.csv model.safetensors last.ckpt"
-        " predictions_val.csv environment.json network.json README.md tensorboard"
+        " predictions_val.csv environment.json network.json model.json README.md tensorboard"
     )
     assert {file.name for file in run.path.iterdir()} == set(expected.split())
     assert run.metrics["epoch"].tolist() == [1, 2, 3, 4]
