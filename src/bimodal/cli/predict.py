@@ -24,7 +24,10 @@ def predict(
     ] = None,
     model: Annotated[
         str,
-        typer.Option(help="Run folder, published folder, .onnx file, or hub repository owner/name."),
+        typer.Option(
+            help="Run folder, published folder, .onnx file, or hub repository owner/name. The packaged network of the default "
+            "is not in this version yet: bimodal pretrain makes it."
+        ),
     ] = "bimodal/face-s",
     out: Annotated[
         Path | None,
@@ -55,14 +58,16 @@ def predict(
 ) -> None:
     """Say what the faces in pictures and videos show, with calibrated probabilities.
 
-    bimodal predict photo.jpg                                 a table in the terminal
+    bimodal predict photo.jpg --model RUN                     a table in the terminal
 
     bimodal predict faces/ --model RUN --out faces.csv        a folder, by a network of yours
 
-    bimodal predict talk.mp4 --out talk.csv --draw drawn      a video, annotated, with a timeline
+    bimodal predict talk.mp4 --model RUN --draw drawn         a video, annotated, with a timeline
     """
     if not inputs and camera is None:
-        raise InputError("expected pictures, folders, patterns or videos: bimodal predict photo.jpg; or --camera 0")
+        raise InputError(
+            "expected pictures, folders, patterns or videos: bimodal predict photo.jpg --model RUN; or --camera 0"
+        )
     if inputs and camera is not None:
         raise InputError("--camera takes the place of files: give one or the other")
     from bimodal.data.faces import detector_file

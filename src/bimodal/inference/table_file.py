@@ -51,9 +51,8 @@ class TableFile:
         self._file: IO[bytes]
         if out.is_dir():
             raise InputError(f"--out must be a file, and {out} is a folder")
-        self._may_replace = overwrite or (
-            resume and self.part.exists()
-        )  # beside a result a part is of one to replace it
+        # a part beside a result is of a call that was to replace it
+        self._may_replace = overwrite or (resume and self.part.exists())
         self._is_empty = False
         self._refuse_to_replace()
         if self.part.exists() and not (resume or overwrite):

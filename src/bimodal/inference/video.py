@@ -114,10 +114,8 @@ class VideoWriter:
             OSError: it cannot be written.
         """
         if self._writer is None:
-            self._size = (
-                max(2, frame.shape[1] // 2 * 2),
-                max(2, frame.shape[0] // 2 * 2),
-            )  # the codec wants even sides
+            # the codec wants even sides
+            self._size = (max(2, frame.shape[1] // 2 * 2), max(2, frame.shape[0] // 2 * 2))
             self._writer = cv2.VideoWriter(str(self._file), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, self._size)
             if not self._writer.isOpened():
                 raise OSError(5, "the annotated video cannot be written", str(self._file))
