@@ -20,13 +20,13 @@ class Recipe:
         InputError: a number is out of its range.
     """
 
-    epochs: int = option(40, "passes over the training faces")
+    epochs: int = option(32, "passes over the training faces")
     batch_size: int = option(128, "faces a step")
     lr: float = option(3e-3, "highest learning rate of AdamW")
     weight_decay: float = option(0.05, "of AdamW, on matrices and filters")
-    first_size: int = option(32, "pixels a side of the augmented faces at the beginning; they grow with the epochs")
+    first_size: int = option(24, "pixels a side of the augmented faces at the beginning; they grow with the epochs")
     last_size: int = option(
-        44, "pixels a side at the end; it is used at 48, since what is cut out looks larger in training"
+        40, "pixels a side at the end; it is used at 48, since what is cut out looks larger in training"
     )
     own_share: float = option(0.35, "of the loss, what FER2013's own labels have; the rest is the votes'")
     smoothing: float = option(0.1, "label smoothing of FER2013's own labels, of which a third are disputed")
@@ -51,7 +51,7 @@ class Recipe:
         """Return the side of the augmented faces in an epoch (from 0), a multiple of 4.
 
         >>> [Recipe(epochs=5).size(epoch) for epoch in range(5)]
-        [32, 36, 40, 44, 44]
+        [24, 28, 36, 40, 40]
         """
         share = min(1.0, epoch / max(1, 0.75 * (self.epochs - 1)))
         return 4 * round((self.first_size + share * (self.last_size - self.first_size)) / 4)
