@@ -15,7 +15,7 @@ import bimodal as package
 from bimodal.data.sources.fer2013 import VOTES
 from bimodal.models import weights
 from bimodal.models.face_net import FaceNet
-from bimodal.packaged import FACE, ONNX, WEIGHTS
+from bimodal.packaged import FACE, LEARNT, ONNX, WEIGHTS
 from bimodal.pretrain import pretraining
 from bimodal.pretrain.augment import augment_faces
 from bimodal.pretrain.faces import is_clear, shares_of
@@ -53,7 +53,7 @@ def made(fer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_all_files_are_there_and_the_checksums_right(made: Path) -> None:
     names = {"README.md", "SHA256SUMS", "config.yaml", "environment.json", "log.csv", "measures.json", "model.json"}
-    assert names | {WEIGHTS, ONNX} <= {path.name for path in made.iterdir()}
+    assert names | {WEIGHTS, ONNX, LEARNT} <= {path.name for path in made.iterdir()}
     for line in (made / "SHA256SUMS").read_text().splitlines():
         stated, name = line.split()
         assert hashlib.sha256((made / name).read_bytes()).hexdigest() == stated

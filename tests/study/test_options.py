@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bimodal.errors import InputError
+from bimodal.packaged import FACE
 from bimodal.study.methods import METHODS, choose
 from bimodal.study.options import StudyOptions
 from bimodal.study.plan import Cell
@@ -83,6 +84,19 @@ def test_the_full_size_is_the_papers_recipe() -> None:
     assert plain.seed == removing.seed == 3
     assert settings_for("inception-v3", 0, quick=False).image_size == 299
     assert not settings_for("resnet50-scratch", 0, quick=False).pretrained
+
+
+def test_the_packaged_network_is_the_same_at_both_sizes() -> None:
+    for name in ("face-s-scratch", "two-stage-face-s", "two-stage-face-s-bdr"):
+        assert settings_for(name, 1, quick=True) == settings_for(name, 1, quick=False)
+        assert settings_for(name, 1, quick=True).backbone == FACE
+    scratch, plain, removing = (
+        settings_for(name, 1, quick=True, stage_one=Path("/s"))
+        for name in ("face-s-scratch", "two-stage-face-s", "two-stage-face-s-bdr")
+    )
+    assert (scratch.pretrained, plain.pretrained, removing.pretrained) == (False, True, True)
+    assert (scratch.removal.rule, plain.removal.rule, removing.removal.rule) == ("none", "none", "wang")
+    assert plain.weights is None
 
 
 def test_weights_go_where_they_belong() -> None:

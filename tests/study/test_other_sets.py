@@ -8,10 +8,34 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from bimodal import packaged
+from bimodal.data.copies import pixel_hashes
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
-from bimodal.study.other_sets import counterparts, larger_table
+from bimodal.study.options import StudyOptions
+from bimodal.study.other_sets import counterparts, known_in_advance, larger_table
+from bimodal.study.reproduction import reproduce
 from tests.conftest import write_data
+
+
+@pytest.fixture
+def learnt(tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The packaged network has learnt from three test faces of `tiny_data`."""
+    own = Manifest.read(tiny_data)
+    digests = pixel_hashes(own, own.rows("test")[:3].tolist())
+    np.save(tmp_path / packaged.LEARNT, packaged.short_digests(digests))
+    monkeypatch.setattr(packaged, "HOME", tmp_path)
+
+
+@pytest.mark.usefixtures("learnt")
+def test_the_packaged_network_is_not_tested_on_what_it_has_seen(tiny_data: Path, tmp_path: Path) -> None:
+    assert known_in_advance(Manifest.read(tiny_data)) == "bimodal/face-s has learnt from 3 of these pictures"
+    other = write_data(tmp_path / "other", {"train": 14}, seed=9)
+    assert known_in_advance(Manifest.read(other)) == ""
+    (other / "source.json").write_text('{"kind": "fer2013"}')
+    assert known_in_advance(Manifest.read(other)) == "bimodal/face-s has learnt from FER2013"
+    with pytest.raises(InputError, match="two-stage-face-s would be tested on what it has seen"):
+        reproduce(tiny_data, tmp_path / "study", StudyOptions(methods=("two-stage-face-s",), quick=True))
 
 
 def test_pictures_of_the_study_are_kept_out_whatever_their_format(tiny_data: Path, tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ def train(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="paper: its recipe, number by number. small: for a laptop, a small network from random weights. "
+            help="paper: its recipe, number by number. For a laptop: face, the network that comes with bimodal and knows "
+            "faces; small, a small one from random weights. "
             "Every option below changes one number of it. (default: paper)",
             show_default=False,
         ),

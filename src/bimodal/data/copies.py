@@ -8,8 +8,8 @@ from bimodal.data.pictures import UnreadableError, decode, pixel_hash, quiet_abo
 from bimodal.errors import InputError
 
 
-def pixel_hashes(manifest: Manifest) -> Sequence[bytes]:
-    """Return a digest of the pixels of each picture, whatever its format.
+def pixel_hashes(manifest: Manifest, rows: Sequence[int] | None = None) -> Sequence[bytes]:
+    """Return a digest of the pixels of each picture, or of those of some rows, whatever its format.
 
     Raises:
         InputError: a picture cannot be read.
@@ -22,5 +22,7 @@ def pixel_hashes(manifest: Manifest) -> Sequence[bytes]:
             raise InputError(f"{manifest.path(row)} cannot be read ({error}); prepare the data anew") from error
 
     with quiet_about_size():
-        hashes: list[bytes] = in_threads(look, list(range(len(manifest))), lambda items, _what, _n: items, "")
+        hashes: list[bytes] = in_threads(
+            look, list(range(len(manifest)) if rows is None else rows), lambda items, _what, _n: items, ""
+        )
     return hashes

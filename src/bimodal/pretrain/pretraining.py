@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Sampler
 
 from bimodal import __version__
+from bimodal.data.copies import pixel_hashes
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
 from bimodal.evaluate.calibration import fit_temperature, log_softmax
@@ -32,7 +33,7 @@ from bimodal.files import locked, write_atomically
 from bimodal.model_info import FILE as INFO
 from bimodal.model_info import ModelInfo
 from bimodal.models.face_net import SIZE
-from bimodal.packaged import FACE, ONNX, WEIGHTS
+from bimodal.packaged import FACE, LEARNT, ONNX, WEIGHTS, short_digests
 from bimodal.pretrain.card import model_card
 from bimodal.pretrain.faces import FaceBatches, Faces, read_faces
 from bimodal.pretrain.module import PretrainModule, TwoHeads
@@ -289,7 +290,9 @@ def _finish(model: TwoHeads, faces: dict[str, Faces], manifest: Manifest, out: P
     size = (out / WEIGHTS).stat().st_size
     counts = {split: len(own) for split, own in faces.items()}
     _write_text(out / "README.md", model_card(measures, counts, recipe, temperature, size))
-    sums = [f"{hashlib.sha256((out / name).read_bytes()).hexdigest()}  {name}\n" for name in (WEIGHTS, ONNX)]
+    learnt = np.sort(short_digests(pixel_hashes(manifest, [*manifest.rows("train"), *manifest.rows("val")])))
+    write_atomically(out / LEARNT, lambda part: _save(part, learnt))
+    sums = [f"{hashlib.sha256((out / name).read_bytes()).hexdigest()}  {name}\n" for name in (WEIGHTS, ONNX, LEARNT)]
     _write_text(out / FINISHED, "".join(sums))
 
 
@@ -357,6 +360,11 @@ def _told(measures: Measures) -> dict[str, Any]:
         "calibration_error": numbers(measures.calibration_error),
         "confusion": measures.confusion.tolist(),
     }
+
+
+def _save(file: Path, values: NDArray[np.uint64]) -> None:
+    with file.open("wb") as stream:
+        np.save(stream, values, allow_pickle=False)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -19,6 +19,7 @@ FLOOR, CHANCE = "majority", "random"
 _PAIRS = (
     (PRETRAINING, "resnet50-scratch", "resnet50"),
     (PRETRAINING, "resnet50", "two-stage"),
+    (PRETRAINING, "face-s-scratch", "two-stage-face-s"),
     (ALIGNMENT, "resnet50-unaligned", "resnet50"),
 )
 

@@ -19,6 +19,7 @@ class Method:
         without: the name of the same method without removal, if this one removes.
         needs: what must be given for it: `larger` (a second, larger data folder), `unaligned` (the same faces as they
             were before alignment), or nothing.
+        in_advance: whether its network has seen faces already, which may not be those of the study.
         members: the methods whose predictions it averages, for an ensemble.
     """
 
@@ -28,6 +29,7 @@ class Method:
     dear: bool = False
     without: str | None = None
     needs: str | None = None
+    in_advance: bool = False
     members: tuple[str, ...] = ()
 
 
@@ -61,6 +63,16 @@ METHODS: dict[str, Method] = {
             needs="larger",
         ),
         Method("two-stage-bdr", "the same with removal", dear=True, without="two-stage", needs="larger"),
+        Method(
+            "face-s-scratch", "the network that comes with bimodal, from random weights, without removal", dear=True
+        ),
+        Method(
+            "two-stage-face-s",
+            "the same, trained on FER2013 in advance, then on these faces, without removal",
+            dear=True,
+            in_advance=True,
+        ),
+        Method("two-stage-face-s-bdr", "the same with removal", dear=True, without="two-stage-face-s", in_advance=True),
         Method("vgg16", "VGG16 under the same head, without removal", dear=True),
         Method("inception-v3", "Inception v3 under the same head, without removal", dear=True),
         Method("ensemble", f"average of the probabilities of {', '.join(_COMMITTEE)}", dear=True, members=_COMMITTEE),

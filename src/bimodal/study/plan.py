@@ -133,7 +133,7 @@ def jobs(study: Path, plan: Sequence[Cell], options: StudyOptions) -> list[Job]:
             view = study / "data" / todo[0].view
             arguments = {"data": view, "out": file, "kind": kind, "given": options.features.get(kind)}
             result.append(Job(kind, running.extract_features, arguments, study / "logs" / f"{kind}.log", is_run=False))
-    two_stages = any(cell.method.name.startswith("two-stage") for cell in todo)
+    two_stages = any(cell.method.needs == "larger" for cell in todo)
     if two_stages and not (stage_one_weights(study)).is_file():
         settings = settings_for(STAGE_ONE, 0, options.quick, options.weights)
         arguments = {"data": study / "data" / "larger", "out": study / STAGE_ONE, "settings": settings}

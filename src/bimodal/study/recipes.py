@@ -9,7 +9,7 @@ from bimodal.train.settings import TrainSettings
 STAGE_ONE = "stage-one"
 """The first of two stages: the backbone of `two-stage`, trained on the larger set."""
 
-_REMOVAL = {"resnet50-bdr", "two-stage-bdr"}
+_REMOVAL = {"resnet50-bdr", "two-stage-bdr", "two-stage-face-s-bdr"}
 _FULL: dict[str, dict[str, Any]] = {
     "resnet50": {},
     "vgg16": {"backbone": "vgg16.tv_in1k"},
@@ -52,10 +52,13 @@ def settings_for(
     >>> settings_for("resnet50-bdr", 1, quick=False).removal.epoch, settings_for("vgg16", 0, quick=True).backbone
     (6, 'vgg11_bn')
     """
+    rule = "wang" if method in _REMOVAL else "none"
+    if "face-s" in method:  # small as it is at any size of study
+        return TrainSettings.preset("face", {"seed": seed, "pretrained": "scratch" not in method, "removal": rule})
     base = method if method in _FULL else "resnet50"
     changes = dict((_QUICK if quick else _FULL)[base])
     changes["seed"] = seed
-    removal: dict[str, Any] = {"rule": "wang" if method in _REMOVAL else "none"}
+    removal: dict[str, Any] = {"rule": rule}
     if quick:
         changes["epochs"] = QUICK_LARGER_EPOCHS if method == STAGE_ONE else changes["epochs"]
         removal["epoch"] = round(QUICK_REMOVAL_SHARE * changes["epochs"])

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,14 @@ from bimodal.data.cache import decoded
 from bimodal.data.manifest import FILE, SPLITS, Manifest
 from bimodal.data.origin import origin_of
 from bimodal.data.views import write_view
+from bimodal.errors import InputError
 from bimodal.files import write_atomically
 from bimodal.study.comparisons import Comparisons, compare_rows
 from bimodal.study.executor import Watch, run_watched
 from bimodal.study.folder import PREPARED, alone, begin, read_or_prepare
 from bimodal.study.load import load_rows
 from bimodal.study.options import StudyOptions
-from bimodal.study.other_sets import counterparts, larger_table
+from bimodal.study.other_sets import counterparts, known_in_advance, larger_table
 from bimodal.study.page import write_page
 from bimodal.study.plan import Cell, cells, cells_on_disk, jobs, write_views
 from bimodal.study.protocol import Fold, divide_by
@@ -74,9 +75,11 @@ def reproduce(
         if options.unaligned:
             unaligned = read_or_prepare(options.unaligned, out / PREPARED["unaligned"], watch.tell)
             before = (unaligned, counterparts(manifest, unaligned))
+        left_out = options.left_out
+        options, known = _without_known(options, manifest)
         begin(out, manifest, options, larger, unaligned)
         plan = cells(options, division)
-        notes = [*division.notes, *options.left_out]
+        notes = [*division.notes, *left_out, *known]
         write_views(out, manifest, division, plan, before)
         if larger is not None and options.larger is not None:
             own = [manifest, unaligned] if unaligned else [manifest]
@@ -97,6 +100,22 @@ def reproduce(
         )
         comparisons = compare_rows(study)
         return Reproduced(study, comparisons, write_page(study, comparisons, out))
+
+
+def _without_known(options: StudyOptions, manifest: Manifest) -> tuple[StudyOptions, list[str]]:
+    """Leave out the methods whose network has seen these faces in advance; say which, and why.
+
+    Raises:
+        InputError: one of them was asked for by name.
+    """
+    barred = [method.name for method in options.chosen if method.in_advance]
+    why = known_in_advance(manifest) if barred else ""
+    if not why:
+        return options, []
+    if options.methods is not None:
+        raise InputError(f"{barred[0]} would be tested on what it has seen: {why}; leave it out of --methods")
+    rest = tuple(method.name for method in options.chosen if not method.in_advance)
+    return replace(options, methods=rest), [f"{name} was left out: {why}." for name in barred]
 
 
 def _run(out: Path, plan: Sequence[Cell], options: StudyOptions, watch: Watch) -> dict[str, str]:
