@@ -14,9 +14,15 @@ ROWS = {
     "ledger_speed": ["bimodal", "pandas", "dict"],
     "descriptors": ["LPQ, bimodal", "LPQ, a window at a time", "PHOG, bimodal", "PHOG, an edge pixel at a time"],
     "onnx_speed": ["PyTorch, batch 1", "ONNX Runtime, batch 1", "ONNX Runtime, batch 64"],
+    "predict_speed": ["bimodal predict"],
+    "first_result": ["python -c pass", "bimodal predict"],
     "startup": ["python -c pass", "bimodal --help"],
 }
-OPTIONS = {"removal_cost": ["--steps", "2"], "training_speed": ["--ways", "plain", "bimodal"]}
+OPTIONS = {
+    "removal_cost": ["--steps", "2"],
+    "training_speed": ["--ways", "plain", "bimodal"],
+    "predict_speed": ["--no-peer"],
+}
 
 
 @pytest.mark.parametrize("name", ROWS)

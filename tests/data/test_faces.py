@@ -136,3 +136,23 @@ def test_real_faces_come_out_upright() -> None:
     assert found >= 0.9 * len(paths)
     assert np.median(distances) < 0.03
     assert np.median(tilts) < 5
+
+
+@needs_model
+def test_a_glance_is_enough_for_a_face_that_fills_the_picture() -> None:
+    folder = SHARED / "data" / "faces"
+    if not folder.is_dir():
+        pytest.skip(f"no photographs at {folder}")
+    thorough, glancing = Detector(MODEL), Detector(MODEL, glance=True)
+    distances, lost = [], 0
+    for path in sorted(folder.glob("*/*.jpg"))[::40]:
+        image = decode(path)
+        long, short = thorough.detect(image), glancing.detect(image)
+        assert bool(short) == bool(long)
+        lost += len(long) - len(short)
+        distances += [abs(a.landmarks - b.landmarks).mean() / a.box[2] for a, b in zip(long[:1], short[:1], strict=True)]
+    assert abs(lost) <= 1, "one photograph has a second face at its edge"
+    assert 0 < np.median(distances) < 0.05, "or nothing was glanced at"
+    small = np.full((480, 640, 3), 90, np.uint8)  # no face fills this picture
+    small[300:460, 30:190] = small[20:180, 450:610] = cv2.resize(image, (160, 160), interpolation=cv2.INTER_AREA)
+    assert len(glancing.detect(small)) == len(thorough.detect(small)) == 2

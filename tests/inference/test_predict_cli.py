@@ -16,8 +16,7 @@ import bimodal as package
 from bimodal.errors import InputError
 from bimodal.inference.pipeline import Look, Seen
 from bimodal.inference.predicting import Output, predict_files
-from bimodal.packaged import HOME, ONNX
-from tests.conftest import SHARED, Outcome, bimodal, fails_with_one_line
+from tests.conftest import SHARED, Outcome, fails_with_one_line
 from tests.inference.conftest import EMOTIONS, scene
 
 YUNET = SHARED / "models" / "face_detection_yunet_2023mar.onnx"
@@ -250,8 +249,3 @@ def test_faces_are_found_in_photographs(onnx_file: Path, cli: Callable[..., Outc
         cli("predict", files[0], "--model", onnx_file, "--detector", YUNET, "--draw", tmp_path / "mine", "--overwrite"),
         "did not draw",
     )
-
-
-@pytest.mark.skipif((HOME / ONNX).is_file(), reason="the packaged network is there")
-def test_without_the_packaged_network_one_line_says_so(crops: Path) -> None:
-    fails_with_one_line(bimodal("predict", crops, "--no-detect"), ONNX, "bimodal pretrain")

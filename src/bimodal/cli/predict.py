@@ -25,8 +25,8 @@ def predict(
     model: Annotated[
         str,
         typer.Option(
-            help="Run folder, published folder, .onnx file, or hub repository owner/name. The packaged network of the default "
-            "is not in this version yet: bimodal pretrain makes it."
+            help="The network that comes with bimodal; or a run folder, a published folder, an .onnx file, or a hub "
+            "repository owner/name."
         ),
     ] = "bimodal/face-s",
     out: Annotated[
@@ -58,16 +58,14 @@ def predict(
 ) -> None:
     """Say what the faces in pictures and videos show, with calibrated probabilities.
 
-    bimodal predict photo.jpg --model RUN                     a table in the terminal
+    bimodal predict photo.jpg                                 a table in the terminal
 
     bimodal predict faces/ --model RUN --out faces.csv        a folder, by a network of yours
 
-    bimodal predict talk.mp4 --model RUN --draw drawn         a video, annotated, with a timeline
+    bimodal predict talk.mp4 --draw drawn                     a video, annotated, with a timeline
     """
     if not inputs and camera is None:
-        raise InputError(
-            "expected pictures, folders, patterns or videos: bimodal predict photo.jpg --model RUN; or --camera 0"
-        )
+        raise InputError("expected pictures, folders, patterns or videos: bimodal predict photo.jpg; or --camera 0")
     if inputs and camera is not None:
         raise InputError("--camera takes the place of files: give one or the other")
     from bimodal.data.faces import detector_file

@@ -26,6 +26,9 @@ DETECTOR_URL = (
 DETECTOR_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 _TIMEOUT_S = 10  # to connect, and for each piece
 _MIN_SIDE, _MAX_SIDE = 256, 640  # YuNet knows faces of 10 to 300 pixels
+_GLANCE_SIDE, _GLANCE_SHARE, _GLANCE_SCORE = 160, 0.5, 0.8
+"""At a glance a face is enough that fills half of the longer side and is found for certain. Of the 1,692 faces in 1,696
+photographs, most of one person, the glance lost one, and saved the long look at 99 % of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,18 +55,21 @@ class Finder(Protocol):
 class Detector:
     """YuNet, loaded; not to be shared between threads."""
 
-    def __init__(self, model: Path, threshold: float = 0.6) -> None:
+    def __init__(self, model: Path, threshold: float = 0.6, glance: bool = False) -> None:
         """Load the ONNX file.
 
         Args:
             model: the file, see `detector_file`.
             threshold: the least score of a face, from 0 to 1.
+            glance: where one face fills the picture, look for no other, and take its landmarks as a glance gives them: some
+                3 % of the width of the face off, in a third of the time.
 
         Raises:
             InputError: no such file, or not a YuNet.
         """
         if not model.is_file():
             raise InputError(f"no face detector at {model}; expected YuNet's ONNX file, see --detector")
+        self._glance = glance
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # OpenCV 5 warns of each YuNet
         try:
             self._net = cv2.FaceDetectorYN.create(str(model), "", (_MIN_SIDE, _MIN_SIDE), threshold)
@@ -80,7 +86,13 @@ class Detector:
             image: uint8 (H, W, 3), RGB.
         """
         longest = max(image.shape[:2])
-        scale = min(max(longest, _MIN_SIDE), _MAX_SIDE) / longest
+        if self._glance:
+            faces = self._detect(image, _GLANCE_SIDE / longest)
+            if faces and faces[0].score >= _GLANCE_SCORE and faces[0].box[2] >= _GLANCE_SHARE * longest:
+                return faces
+        return self._detect(image, min(max(longest, _MIN_SIDE), _MAX_SIDE) / longest)
+
+    def _detect(self, image: NDArray[np.uint8], scale: float) -> list[Face]:
         size = tuple(max(1, round(side * scale)) for side in image.shape[1::-1])
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         self._net.setInputSize(size)

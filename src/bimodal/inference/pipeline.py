@@ -94,7 +94,7 @@ class Look:
     def finders(self) -> Callable[[], Finder] | None:
         """What makes a finder of faces, if faces are to be found."""
         file = self.detector
-        return self.finder or (None if file is None else lambda: Detector(file))
+        return self.finder or (None if file is None else lambda: Detector(file, glance=True))
 
 
 @dataclass(frozen=True, eq=False)

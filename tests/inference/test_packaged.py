@@ -1,0 +1,84 @@
+"""The network that comes with bimodal: whole, what its card says, and the same in both files."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import bimodal
+from bimodal.data.drawn import draw_set
+from bimodal.models import EmotionClassifier, hub, weights
+from bimodal.packaged import FACE, HOME, LEARNT, ONNX, WEIGHTS
+from bimodal.pretrain.pretraining import VotesOf, read_two_heads
+from bimodal.train.settings import TrainSettings
+from tests.conftest import Outcome
+
+SHARED = Path(os.environ.get("BIMODAL_SHARED", Path(__file__).parents[2] / ".." / "shared"))
+YUNET, PHOTOGRAPHS = SHARED / "models" / "face_detection_yunet_2023mar.onnx", SHARED / "data" / "faces"
+
+
+def test_the_files_are_whole() -> None:
+    stated = dict(line.split()[::-1] for line in (HOME / "SHA256SUMS").read_text().splitlines())
+    assert set(stated) == {WEIGHTS, ONNX, LEARNT}
+    for name, digest in stated.items():
+        assert hashlib.sha256((HOME / name).read_bytes()).hexdigest() == digest
+    assert (HOME / WEIGHTS).stat().st_size <= 6e6
+
+
+def test_the_card_says_what_was_measured() -> None:
+    card, measures = (HOME / "README.md").read_text(), json.loads((HOME / "measures.json").read_text())
+    for head in ("votes", "own"):
+        assert f"{100 * measures[head]['accuracy'][0]:.1f} (" in card
+    assert measures["own"]["faces"] > measures["votes"]["faces"] > 2000
+
+
+def test_both_files_say_the_same() -> None:
+    network = bimodal.load()
+    size = network.info.image_size
+    faces = draw_set(14, size=size).images
+    inputs = network.normalise(faces)
+    with torch.inference_mode():
+        logits = VotesOf(read_two_heads(HOME / WEIGHTS))(torch.from_numpy(inputs)).numpy()
+    assert np.abs(network.forward(inputs) - logits).max() < 1e-3
+
+
+def test_the_preset_starts_from_it() -> None:
+    settings = TrainSettings.preset("face")
+    assert (settings.backbone, settings.pretrained) == (FACE, True)
+    model = EmotionClassifier(settings.backbone, settings.hidden, image_size=settings.image_size)
+    state = weights.read(hub.fetch(FACE))
+    weights.load_into(model.backbone, state, FACE)
+    own = model.backbone.state_dict()["stem.0.weight"]
+    torch.testing.assert_close(own, read_two_heads(HOME / WEIGHTS).backbone.stem[0].weight)
+
+
+def test_predict_without_a_model_asks_it(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    for number, picture in enumerate(draw_set(7, size=96).images):
+        Image.fromarray(picture).save(tmp_path / f"{number}.png")
+    result = cli("predict", tmp_path, "--no-detect", "--out", tmp_path / "table.jsonl")
+    assert result.returncode == 0, result.stderr
+    rows = [json.loads(line) for line in (tmp_path / "table.jsonl").read_text().splitlines()]
+    assert len(rows) == 7
+    for row in rows:
+        shares = [value for name, value in row.items() if name.startswith("p_")]
+        assert len(shares) == 8
+        assert sum(shares) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.skipif(not (YUNET.is_file() and PHOTOGRAPHS.is_dir()), reason=f"no photographs or no YuNet in {SHARED}")
+def test_it_reads_photographs_that_it_has_not_seen() -> None:
+    names = ("happy", "neutral", "surprise", "sad")
+    files = {name: sorted((PHOTOGRAPHS / name).glob("*.jpg"))[:25] for name in names}
+    table = bimodal.predict([str(file) for own in files.values() for file in own], detector=YUNET, largest=True)
+    right = {
+        name: np.mean([table["emotion"][table["file"] == str(file)].eq(name).all() for file in files[name]])
+        for name in names
+    }
+    assert right["happy"] > 0.8
+    assert np.mean(list(right.values())) > 0.6
