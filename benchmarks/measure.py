@@ -36,9 +36,9 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> N
         print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |")
 
 
-def verdict(claim: str, holds: bool) -> None:
-    """Print whether the claim of a benchmark holds here."""
-    print(f"\n{claim}: {'holds' if holds else 'DOES NOT HOLD'}", flush=True)
+def verdict(claim: str, holds: bool | None) -> None:
+    """Print whether the claim of a benchmark holds here; None: it was not measured."""
+    print(f"\n{claim}: {'NOT MEASURED' if holds is None else 'holds' if holds else 'DOES NOT HOLD'}", flush=True)
 
 
 def machine() -> str:

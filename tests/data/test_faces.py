@@ -150,7 +150,9 @@ def test_a_glance_is_enough_for_a_face_that_fills_the_picture() -> None:
         long, short = thorough.detect(image), glancing.detect(image)
         assert bool(short) == bool(long)
         lost += len(long) - len(short)
-        distances += [abs(a.landmarks - b.landmarks).mean() / a.box[2] for a, b in zip(long[:1], short[:1], strict=True)]
+        distances += [
+            abs(a.landmarks - b.landmarks).mean() / a.box[2] for a, b in zip(long[:1], short[:1], strict=True)
+        ]
     assert abs(lost) <= 1, "one photograph has a second face at its edge"
     assert 0 < np.median(distances) < 0.05, "or nothing was glanced at"
     small = np.full((480, 640, 3), 90, np.uint8)  # no face fills this picture

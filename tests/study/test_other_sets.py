@@ -10,11 +10,12 @@ from PIL import Image
 
 from bimodal import packaged
 from bimodal.data.copies import pixel_hashes
+from bimodal.data.in_advance import known_in_advance
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
 from bimodal.study.options import StudyOptions
-from bimodal.study.other_sets import counterparts, known_in_advance, larger_table
-from bimodal.study.reproduction import reproduce
+from bimodal.study.other_sets import counterparts, larger_table
+from bimodal.study.reproduction import _without_known, reproduce
 from tests.conftest import write_data
 
 
@@ -29,13 +30,23 @@ def learnt(tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.usefixtures("learnt")
 def test_the_packaged_network_is_not_tested_on_what_it_has_seen(tiny_data: Path, tmp_path: Path) -> None:
-    assert known_in_advance(Manifest.read(tiny_data)) == "bimodal/face-s has learnt from 3 of these pictures"
+    manifest = Manifest.read(tiny_data)
+    assert known_in_advance(manifest) == "bimodal/face-s has learnt from 3 of these 112 pictures"
+    assert known_in_advance(manifest, manifest.rows("train").tolist()) == ""
     other = write_data(tmp_path / "other", {"train": 14}, seed=9)
     assert known_in_advance(Manifest.read(other)) == ""
-    (other / "source.json").write_text('{"kind": "fer2013"}')
-    assert known_in_advance(Manifest.read(other)) == "bimodal/face-s has learnt from FER2013"
-    with pytest.raises(InputError, match="two-stage-face-s would be tested on what it has seen"):
+    (other / "source.json").write_text('{"kind": "fer2013", "options": {"align": true}}')
+    assert "from which these faces were cut out" in known_in_advance(Manifest.read(other))
+    with pytest.raises(InputError, match=r"3 of these 112 pictures.* leave out of --methods: two-stage-face-s$"):
         reproduce(tiny_data, tmp_path / "study", StudyOptions(methods=("two-stage-face-s",), quick=True))
+    assert not (tmp_path / "study" / "study.yaml").exists()
+    options, notes = _without_known(StudyOptions(quick=True), [manifest], lambda _: None)
+    names = [method.name for method in options.chosen]
+    assert "face-s-scratch" in names
+    assert "two-stage-face-s" not in names
+    assert [note.partition(" ")[0] for note in notes] == ["two-stage-face-s", "two-stage-face-s-bdr"]
+    plain = StudyOptions(methods=("majority",))
+    assert _without_known(plain, [manifest], pytest.fail) == (plain, [])
 
 
 def test_pictures_of_the_study_are_kept_out_whatever_their_format(tiny_data: Path, tmp_path: Path) -> None:

@@ -11,8 +11,11 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
 
+from bimodal import packaged
+from bimodal.data.copies import pixel_hashes
 from bimodal.data.manifest import Manifest
 from bimodal.models import EmotionClassifier
+from bimodal.models.face_net import FaceNet
 from bimodal.removal import wang
 from bimodal.train.evaluate import evaluate_run
 from bimodal.train.fitting import fit
@@ -350,3 +353,22 @@ def test_no_epoch_of_the_cycle_goes_without_learning(epochs: int) -> None:
     factors = [learning_rate_factor(epoch, epochs) for epoch in range(epochs)]
     assert all(0 < factor <= 1 for factor in factors)
     assert max(factors) == 1
+
+
+def test_a_run_from_the_packaged_network_says_what_that_knew(
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = Manifest.read(tiny_data)
+    known = [*manifest.rows("val")[:2], *manifest.rows("test")[:3]]
+    np.save(tmp_path / packaged.LEARNT, packaged.short_digests(pixel_hashes(manifest, known)))
+    save_file(
+        {name: tensor.contiguous() for name, tensor in FaceNet().state_dict().items()}, tmp_path / packaged.WEIGHTS
+    )
+    monkeypatch.setattr(packaged, "HOME", tmp_path)
+    told: list[str] = []
+    face = TrainSettings.preset("face", {"epochs": 1, "batch_size": 16})
+    run = fit(tiny_data, tmp_path / "run", face, tell=told.append)
+    assert f"{packaged.FACE} has learnt from 2 of these 21 pictures for validation: its accuracy will flatter" in told
+    remarks = evaluate_run(run.path).remarks
+    assert any(remark.startswith(f"{packaged.FACE} has learnt from 3 of these 21 pictures, and") for remark in remarks)
+    assert "which have no clear licence" in (run.path / "README.md").read_text()

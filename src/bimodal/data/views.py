@@ -14,8 +14,8 @@ from bimodal.emotions import CODES, NAMES
 from bimodal.errors import InputError
 from bimodal.files import staged_folder
 
-_CARRIED = ("problems.csv",)
-"""What a data folder says beside its manifest that evaluation reads: pictures that could not be read."""
+_CARRIED = ("problems.csv", "source.json")
+"""What a data folder says beside its manifest: pictures that could not be read, where it came from, whether it was aligned."""
 
 
 def write_view(

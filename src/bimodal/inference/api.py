@@ -51,7 +51,7 @@ def predict(
 
     >>> import bimodal
     >>> table = bimodal.predict(np.zeros((48, 48), np.uint8), detect=False)
-    >>> len(table), float(table.filter(like="p_").sum(axis=1)[0].round(6))
+    >>> len(table), float(table.filter(like="p_").sum(axis=1)[0].round(4))
     (1, 1.0)
     """
     network = model if isinstance(model, Network) else load(model)

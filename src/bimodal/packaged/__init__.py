@@ -25,7 +25,7 @@ def packaged_file(name: str, file: str) -> Path:
 
     Args:
         name: `FACE`; there is no other yet.
-        file: `WEIGHTS` or `ONNX`.
+        file: `WEIGHTS`, `ONNX` or `LEARNT`.
 
     Raises:
         InputError: another name, or a copy of bimodal without the files.

@@ -7,7 +7,7 @@ from bimodal.emotions import NAMES
 from bimodal.evaluate.metrics import Measures
 from bimodal.evaluate.statistics import Estimate
 from bimodal.models.face_net import SIZE
-from bimodal.packaged import FACE, ONNX, WEIGHTS
+from bimodal.packaged import FACE, LEARNT, ONNX, WEIGHTS
 from bimodal.pretrain.recipe import EMOTIONS, Recipe
 
 
@@ -34,6 +34,7 @@ One backbone carries two heads:
   taggers on a third of the faces.
 
 `{WEIGHTS}` ({size / 1e6:.2f} MB, half precision) is what `--backbone {FACE}` starts from; `{ONNX}` is the same with the votes' head.
+`{LEARNT}` has eight bytes of a digest of each picture that it was trained or chosen on, so that nobody tests it on those.
 `SHA256SUMS` has their checksums, `log.csv` the course of the training, `measures.json` the figures below and the
 confusions, `config.yaml` the recipe. To make them again:
 

@@ -14,14 +14,15 @@ from bimodal.data.origin import origin_of
 from bimodal.data.prepare import prepare
 from bimodal.errors import InputError
 from bimodal.files import LOCK, locked, write_atomically
+from bimodal.packaged import FACE, WEIGHTS, packaged_file
 from bimodal.study.options import StudyOptions
 from bimodal.study.plan import DESCRIPTORS
 
 IDENTITY = "study.yaml"
 PREPARED = {"data": "prepared", "larger": "prepared-larger", "unaligned": "prepared-unaligned"}
 """Where sources are prepared that were given in place of data folders."""
-_MAY_COME_LATER = ("larger", "unaligned")
-_SAID = {"fingerprint": "faces", "lpq": "LPQ features", "phog": "PHOG features"}
+_MAY_COME_LATER = ("larger", "unaligned", "face-s")
+_SAID = {"fingerprint": "faces", "lpq": "LPQ features", "phog": "PHOG features", "face-s": "weights in bimodal/face-s"}
 
 
 @contextmanager
@@ -94,10 +95,13 @@ def begin(
         "weights": {name: _digest(Path(path)) for name, path in sorted(options.weights.items())},
         "larger": larger.fingerprint if larger else None,
         "unaligned": unaligned.fingerprint if unaligned else None,
+        "face-s": _digest(packaged_file(FACE, WEIGHTS))
+        if any(method.in_advance for method in options.chosen)
+        else None,
     }
     if file.is_file():
         try:
-            old = dict(yaml.safe_load(file.read_text(encoding="utf-8")))
+            old = {"face-s": None, **yaml.safe_load(file.read_text(encoding="utf-8"))}  # older studies knew none
             compared = {key: old[key] for key in identity if key not in ("bimodal", "data")}
         except (yaml.YAMLError, UnicodeError, TypeError, ValueError, KeyError) as error:
             raise InputError(f"{file} is damaged; choose another --out") from error

@@ -68,7 +68,7 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             "two-stage-face-s",
-            "the same, trained on FER2013 in advance, then on these faces, without removal",
+            "the network that comes with bimodal, which has learnt from FER2013, trained on; without removal",
             dear=True,
             in_advance=True,
         ),

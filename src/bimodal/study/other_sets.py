@@ -1,5 +1,4 @@
-"""Other faces that a study draws on: a larger set to learn from first, those that the packaged network has learnt from, and the
-same faces before alignment."""
+"""Other data folders that a study draws on: a larger set to learn from first, and the same faces before alignment."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,12 +9,10 @@ import pandas as pd
 
 from bimodal.data.copies import pixel_hashes
 from bimodal.data.manifest import Manifest, read_table
-from bimodal.data.origin import origin_of
 from bimodal.data.sampling import draw_sample
 from bimodal.data.splits import portion
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
-from bimodal.packaged import FACE, was_learnt
 
 
 def larger_table(
@@ -68,14 +65,6 @@ def larger_table(
         "not known. It is trained once; the seeds vary the second stage."
     )
     return table, note
-
-
-def known_in_advance(manifest: Manifest) -> str:
-    """Say why the packaged network may not be tested on these faces: it has learnt from them; empty if it may."""
-    if origin_of(manifest.root).get("kind") == "fer2013":
-        return f"{FACE} has learnt from FER2013"
-    count = int(was_learnt(pixel_hashes(manifest)).sum())
-    return f"{FACE} has learnt from {count} of these pictures" if count else ""
 
 
 def counterparts(own: Manifest, other: Manifest) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """The paper's table: every method on the same faces, with several seeds, in one call."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,17 +10,19 @@ from numpy.typing import NDArray
 
 from bimodal.classical.features import read_features
 from bimodal.data.cache import decoded
+from bimodal.data.in_advance import known_in_advance
 from bimodal.data.manifest import FILE, SPLITS, Manifest
 from bimodal.data.origin import origin_of
 from bimodal.data.views import write_view
 from bimodal.errors import InputError
 from bimodal.files import write_atomically
+from bimodal.packaged import FACE
 from bimodal.study.comparisons import Comparisons, compare_rows
 from bimodal.study.executor import Watch, run_watched
 from bimodal.study.folder import PREPARED, alone, begin, read_or_prepare
 from bimodal.study.load import load_rows
 from bimodal.study.options import StudyOptions
-from bimodal.study.other_sets import counterparts, known_in_advance, larger_table
+from bimodal.study.other_sets import counterparts, larger_table
 from bimodal.study.page import write_page
 from bimodal.study.plan import Cell, cells, cells_on_disk, jobs, write_views
 from bimodal.study.protocol import Fold, divide_by
@@ -76,7 +78,7 @@ def reproduce(
             unaligned = read_or_prepare(options.unaligned, out / PREPARED["unaligned"], watch.tell)
             before = (unaligned, counterparts(manifest, unaligned))
         left_out = options.left_out
-        options, known = _without_known(options, manifest)
+        options, known = _without_known(options, [manifest, *([unaligned] if unaligned else [])], watch.tell)
         begin(out, manifest, options, larger, unaligned)
         plan = cells(options, division)
         notes = [*division.notes, *left_out, *known]
@@ -102,18 +104,23 @@ def reproduce(
         return Reproduced(study, comparisons, write_page(study, comparisons, out))
 
 
-def _without_known(options: StudyOptions, manifest: Manifest) -> tuple[StudyOptions, list[str]]:
+def _without_known(
+    options: StudyOptions, own: Sequence[Manifest], tell: Callable[[str], None]
+) -> tuple[StudyOptions, list[str]]:
     """Leave out the methods whose network has seen these faces in advance; say which, and why.
 
     Raises:
         InputError: one of them was asked for by name.
     """
     barred = [method.name for method in options.chosen if method.in_advance]
-    why = known_in_advance(manifest) if barred else ""
+    if not barred:
+        return options, []
+    tell(f"looking for pictures that {FACE} has learnt from")
+    why = next(filter(None, map(known_in_advance, own)), "")
     if not why:
         return options, []
     if options.methods is not None:
-        raise InputError(f"{barred[0]} would be tested on what it has seen: {why}; leave it out of --methods")
+        raise InputError(f"{why}, so it says nothing of new faces; leave out of --methods: {', '.join(barred)}")
     rest = tuple(method.name for method in options.chosen if not method.in_advance)
     return replace(options, methods=rest), [f"{name} was left out: {why}." for name in barred]
 

@@ -7,12 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bimodal.data.copies import pixel_hashes
+from bimodal.data.in_advance import known_in_advance
 from bimodal.data.manifest import Manifest, read_table
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.evaluate.metrics import BothWays, Measures, accuracy_both_ways, measure
-from bimodal.packaged import FACE, was_learnt
 from bimodal.train.predict import load_model, predict
 from bimodal.train.predictions import write_predictions
 from bimodal.train.run import PROBABILITIES, Run
@@ -77,7 +76,9 @@ def evaluate_run(
         remarks.append("The test faces of this run were looked at before; do not choose anything by them.")
     if not own:
         remarks += _overlap(run, manifest, rows)
-    remarks += _learnt_in_advance(settings, manifest, rows)
+    known = known_in_advance(manifest, rows.tolist()) if settings.starts_from_face else ""
+    if known:
+        remarks.append(f"{known}, and the run began from it, so the figures flatter the run.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     table = predict(model, manifest, rows, settings, device)
     write_predictions(out, table)
@@ -97,16 +98,6 @@ def _overlap(run: Run, manifest: Manifest, rows: NDArray[np.int64]) -> list[str]
     if not count:
         return []
     return [f"The run was trained on {count} of these {len(rows)} pictures, so the figures flatter it."]
-
-
-def _learnt_in_advance(settings: TrainSettings, manifest: Manifest, rows: NDArray[np.int64]) -> list[str]:
-    """Say how many of the faces the network knew before the run began."""
-    if settings.backbone != FACE or not settings.pretrained or settings.weights:
-        return []
-    count = int(was_learnt(pixel_hashes(manifest, rows.tolist())).sum())
-    if not count:
-        return []
-    return [f"{FACE} had learnt from {count} of these {len(rows)} pictures in advance, so the figures flatter the run."]
 
 
 def count_unreadable(folder: Path, split: str) -> int:

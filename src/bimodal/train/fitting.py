@@ -21,6 +21,7 @@ from rich.progress import Progress
 from torch.nn.functional import cross_entropy
 
 from bimodal.data.cache import decoded
+from bimodal.data.in_advance import known_in_advance
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
@@ -129,6 +130,9 @@ def fit(
     is_first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
     if is_first:
         _decode(manifest, settings.image_size)  # before the run folder is made: a broken picture leaves no trace
+    known = known_in_advance(manifest, manifest.rows("val").tolist()) if is_first and settings.starts_from_face else ""
+    if known:
+        tell(f"{known} for validation: its accuracy will flatter")
     if is_first and not resume:
         begin_run(out, manifest, settings, model, overwrite)
     faces = FaceData(manifest, settings, _count_workers(hardware))

@@ -248,6 +248,11 @@ def _model_card(out: Path, manifest: Manifest, settings: TrainSettings, removed:
         if settings.weights
         else (f"{settings.backbone}, pretrained" if settings.pretrained else "random")
     )
+    doubts = (
+        f" It began from {settings.backbone}, and so from FER2013's faces, which have no clear licence."
+        if settings.starts_from_face
+        else ""
+    )
     counts = {split: len(manifest.rows(split)) for split in ("train", "val", "test")}
     return f"""# {out.resolve().name}
 
@@ -267,7 +272,7 @@ The validation accuracy chose the weights, so it flatters. An honest figure come
 
 **Limits.** The labels are what annotators saw in a picture; a face does not prove a feeling. Do not use this model to
 judge people. It knows the kinds of faces it was trained on and may fail on others. It inherits the licence doubts of
-its pictures.
+its pictures.{doubts}
 """
 
 

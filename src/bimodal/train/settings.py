@@ -37,10 +37,12 @@ class TrainSettings:
     """
 
     preset_name: str = option("paper", "")
-    backbone: str = option("resnet50.tv_in1k", "timm name of the network under the head")
+    backbone: str = option("resnet50.tv_in1k", f"timm name of the network under the head, or {FACE}")
     backbone_options: Mapping[str, Any] = field(default_factory=dict)
     """Further arguments of timm's for the backbone, such as `{"drop_path_rate": 0.1}`; from a file of settings only."""
-    pretrained: bool = option(True, "start from the weights of the hub (fetched once) or from random ones")
+    pretrained: bool = option(
+        True, "start from the weights of the hub (fetched once; of bimodal's own: in the package) or from random ones"
+    )
     weights: str | None = option(None, "start from this file instead: .safetensors, or .pth read without pickle")
     image_size: int = option(224, "side of the pictures that the network sees, in pixels")
     hidden: int = option(512, "width of the head's hidden layer")
@@ -116,6 +118,11 @@ class TrainSettings:
         """
         return cls.preset(*merge(load_yaml(file), changes or {}))
 
+    @property
+    def starts_from_face(self) -> bool:
+        """Whether training starts from the network that comes with bimodal."""
+        return self.backbone == FACE and self.pretrained and self.weights is None
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as `config.yaml` holds them; `from_dict` is the way back."""
         values = asdict(self)
@@ -169,6 +176,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch_size": 32,
         "lr": 1e-3,
         "schedule": "cycle",
+        "removal": {"epoch": 6},
     },
 }
 """`paper`: the paper's recipe. `small`: for a laptop without a GPU or without the hub. `face`: the network that comes with
