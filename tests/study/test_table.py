@@ -126,7 +126,7 @@ def test_folds_are_counted_apart() -> None:
 
 def test_csv_reads_back(quick: Results) -> None:
     table = pd.read_csv(StringIO(to_csv(quick.methods)))
-    assert len(table) == 18
+    assert len(table) == 21
     assert table["accuracy"].to_numpy() == pytest.approx(
         quick.methods["accuracy"].astype(float).to_numpy(), abs=1e-6, nan_ok=True
     )
