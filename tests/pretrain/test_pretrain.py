@@ -23,7 +23,7 @@ from bimodal.pretrain.module import votes_loss
 from bimodal.pretrain.recipe import EMOTIONS, Recipe
 from tests.conftest import Outcome, fails_with_one_line, write_data
 
-SMALL = Recipe(epochs=3, batch_size=16, first_size=24, last_size=32)
+SMALL = Recipe(epochs=3, again=2, batch_size=16, first_size=24, last_size=32, again_size=36)
 _FERPLUS = {
     "angry": "anger",
     "disgust": "disgust",
@@ -60,8 +60,10 @@ def test_all_files_are_there_and_the_checksums_right(made: Path) -> None:
     assert (made / WEIGHTS).stat().st_size <= 6e6
     with (made / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["epoch"], row["size"]) for row in rows] == [("1", "24"), ("2", "28"), ("3", "32")]
-    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    assert [(row["epoch"], row["size"]) for row in rows] == [
+        ("1", "24"), ("2", "28"), ("3", "32"), ("4", "32"), ("5", "36"),
+    ]  # fmt: skip
+    assert float(rows[2]["loss"]) < float(rows[0]["loss"])
     measures = json.loads((made / "measures.json").read_text())
     assert (measures["votes"]["faces"], measures["own"]["faces"]) == (21, 21)
     card = (made / "README.md").read_text()
@@ -95,18 +97,21 @@ def test_a_resumed_pretraining_ends_the_same(
         """Ends it as Ctrl-C would."""
 
     told: list[str] = []
+    stops = ["epoch 3", "epoch 5"]  # one in each course
 
     def tell(line: str) -> None:
         told.append(line)
-        if line.startswith("epoch 3"):
+        if stops and line.startswith(stops[0]):
+            stops.pop(0)
             raise StopError
 
-    with pytest.raises(StopError):
-        pretraining.pretrain(fer, out, SMALL, accelerator="cpu", tell=tell)
-    assert not (out / WEIGHTS).exists()
+    for recipe in (SMALL, None):
+        with pytest.raises(StopError):
+            pretraining.pretrain(fer, out, recipe, accelerator="cpu", resume=recipe is None, tell=tell)
+        assert not (out / WEIGHTS).exists()
     told.clear()
     pretraining.pretrain(fer, out, None, accelerator="cpu", resume=True, tell=told.append)
-    assert told[0].startswith("epoch 3"), "finished epochs are not trained again"
+    assert [line[:7] for line in told[:2]] == ["asking ", "epoch 5"], "finished epochs are not trained again"
     assert (out / WEIGHTS).read_bytes() == (made / WEIGHTS).read_bytes()
     (out / "SHA256SUMS").unlink()
     (out / WEIGHTS).unlink()  # as if it had been interrupted after the last epoch

@@ -83,10 +83,18 @@ built on them.
 
 ## Recipe
 
-{recipe.epochs} epochs, batches of {recipe.batch_size}, AdamW (learning rate {recipe.lr:g} at the highest, weight decay {recipe.weight_decay:g}), faces of
-{recipe.first_size} to {recipe.last_size} pixels in training and {SIZE} in use, running average of the weights ({recipe.average:g} a step), loss: {1 - recipe.own_share:g} of the votes'
-cross entropy and {recipe.own_share:g} of that of the own labels (smoothed by {recipe.smoothing:g}), seed {recipe.seed}.
+{recipe.epochs} epochs from random weights with faces of {recipe.first_size} to {recipe.last_size} pixels{_again(recipe)}.
+Batches of {recipe.batch_size}, AdamW (learning rate {recipe.lr:g} at the highest, weight decay {recipe.weight_decay:g}), running average of the
+weights ({recipe.average:g} a step), loss: {1 - recipe.own_share:g} of the votes' cross entropy and {recipe.own_share:g} of that of the own labels
+(smoothed by {recipe.smoothing:g}), seed {recipe.seed}. In use faces have {SIZE} pixels.
 """
+
+
+def _again(recipe: Recipe) -> str:
+    if not recipe.again:
+        return ""
+    return f"""; then {recipe.again} more, up to {recipe.again_size} pixels, learning rate {recipe.again_lr:g}, in
+which what the network said after the first course has {recipe.again_opinions:g} of the targets (Furlanello et al., Born again neural networks, 2018)"""
 
 
 def _percent(estimate: Estimate) -> str:

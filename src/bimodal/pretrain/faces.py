@@ -104,15 +104,24 @@ def _emotion_counts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 class FaceBatches(Dataset[dict[str, Tensor]]):
-    """Whole batches of faces: asked for a list of rows, it gives `{"picture", "votes", "own"}`."""
+    """Whole batches of faces: asked for a list of rows, it gives `{"picture", "votes", "own"}`.
 
-    def __init__(self, faces: Faces) -> None:
-        self._pictures = torch.from_numpy(faces.pictures)
-        self._votes = torch.from_numpy(faces.votes)
-        self._own = torch.from_numpy(faces.own)
+    Args:
+        faces: n of them.
+        opinions: of a network, to be given along as `votes_opinion` and `own_opinion`: probabilities, (n,8) and (n,7).
+    """
+
+    def __init__(self, faces: Faces, opinions: tuple[Tensor, Tensor] | None = None) -> None:
+        self._all = {
+            "picture": torch.from_numpy(faces.pictures),
+            "votes": torch.from_numpy(faces.votes),
+            "own": torch.from_numpy(faces.own),
+        }
+        if opinions is not None:
+            self._all |= {"votes_opinion": opinions[0], "own_opinion": opinions[1]}
 
     def __len__(self) -> int:
-        return len(self._own)
+        return len(self._all["own"])
 
     def __getitem__(self, rows: list[int]) -> dict[str, Tensor]:
-        return {"picture": self._pictures[rows], "votes": self._votes[rows], "own": self._own[rows]}
+        return {name: values[rows] for name, values in self._all.items()}

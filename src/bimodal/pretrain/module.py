@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from bimodal.emotions import NAMES
 from bimodal.models.face_net import FaceNet
 from bimodal.pretrain.augment import augment_faces
-from bimodal.pretrain.recipe import EMOTIONS, Recipe
+from bimodal.pretrain.recipe import EMOTIONS, Course, Recipe
 
 _WARM_UP = 0.1  # share of the steps
 
@@ -38,24 +38,36 @@ class TwoHeads(nn.Module):
 
 
 class PretrainModule(pl.LightningModule):
-    """Trains `TwoHeads` on batches `{"picture", "votes", "own"}`."""
+    """Trains `TwoHeads` for one course, on batches `{"picture", "votes", "own"}` and, where opinions count, `votes_opinion` and
+    `own_opinion`.
 
-    def __init__(self, recipe: Recipe) -> None:
+    Args:
+        recipe: the numbers that all courses share.
+        course: which.
+        steps_before: of the courses before it.
+    """
+
+    def __init__(self, recipe: Recipe, course: Course, steps_before: int = 0) -> None:
         super().__init__()
-        self.recipe = recipe
+        self.recipe, self.course, self.steps_before = recipe, course, steps_before
         self.model = TwoHeads(recipe.dropout).to(memory_format=torch.channels_last)
         self._sums: dict[str, Tensor] = {}
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         recipe = self.recipe
         # all that is drawn depends on (seed, step) alone: a resumed run draws what one would that was never interrupted
-        seed = int(np.random.SeedSequence((recipe.seed, self.global_step)).generate_state(1)[0])
+        seed = int(np.random.SeedSequence((recipe.seed, self.steps_before + self.global_step)).generate_state(1)[0])
         torch.manual_seed(seed)
         generator = torch.Generator().manual_seed(seed)
-        images = augment_faces(batch["picture"], recipe.size(self.current_epoch), generator)
+        images = augment_faces(batch["picture"], self.course.size(self.current_epoch), generator)
         votes, own = self.model(images.contiguous(memory_format=torch.channels_last))
-        loss = (1 - recipe.own_share) * votes_loss(votes, batch["votes"])
-        loss = loss + recipe.own_share * cross_entropy(own, batch["own"], label_smoothing=recipe.smoothing)
+        votes_part = votes_loss(votes, batch["votes"])
+        own_part = cross_entropy(own, batch["own"], label_smoothing=recipe.smoothing)
+        share = self.course.opinions
+        if share:  # the cross entropy is linear in its targets: this is that of the mixed ones
+            votes_part = (1 - share) * votes_part + share * votes_loss(votes, batch["votes_opinion"])
+            own_part = (1 - share) * own_part + share * cross_entropy(own, batch["own_opinion"])
+        loss = (1 - recipe.own_share) * votes_part + recipe.own_share * own_part
         self.log("loss", loss, on_step=False, on_epoch=True)
         return loss
 
@@ -75,7 +87,7 @@ class PretrainModule(pl.LightningModule):
         decayed = [p for p in self.parameters() if p.ndim > 1]
         plain = [p for p in self.parameters() if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": self.recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=self.recipe.lr)
+        optimizer = torch.optim.AdamW(groups, lr=self.course.lr)
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = LambdaLR(optimizer, lambda step: rate_factor(step, steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

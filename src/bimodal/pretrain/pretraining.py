@@ -37,12 +37,14 @@ from bimodal.packaged import FACE, LEARNT, ONNX, WEIGHTS, short_digests
 from bimodal.pretrain.card import model_card
 from bimodal.pretrain.faces import FaceBatches, Faces, read_faces
 from bimodal.pretrain.module import PretrainModule, TwoHeads
-from bimodal.pretrain.recipe import EMOTIONS, TEMPLATE, Recipe
+from bimodal.pretrain.recipe import EMOTIONS, TEMPLATE, Course, Recipe
 from bimodal.train.memory import keep_freed_memory
 from bimodal.train.record import environment_of
 from bimodal.train.state import AtomicCheckpointIO
 
-CONFIG, STATE, LOG, FINISHED = "config.yaml", "last.ckpt", "log.csv", "SHA256SUMS"
+CONFIG, LOG, FINISHED = "config.yaml", "log.csv", "SHA256SUMS"
+STATES = ("last.ckpt", "again.ckpt")
+"""What to resume from, of each course."""
 _PREDICT_BATCH = 256
 _COMPARED = 256
 
@@ -126,21 +128,52 @@ def read_recipe(out: Path) -> tuple[Recipe, str]:
 def _train(
     faces: dict[str, Faces], out: Path, recipe: Recipe, accelerator: str, tell: Callable[[str], None]
 ) -> TwoHeads:
-    """Train to the end and return the network with its averaged weights, on the CPU."""
-    pl.seed_everything(recipe.seed, verbose=False)
+    """Train course after course, and return the network with its averaged weights, on the CPU."""
     keep_freed_memory()
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    module = PretrainModule(recipe)
+    model: TwoHeads | None = None
+    rows: list[dict[str, Any]] = []
+    for course, state in zip(recipe.courses, STATES, strict=False):
+        model, rows = _train_course(faces, out, recipe, course, state, accelerator, model, rows, tell)
+    assert model is not None
+    return model
+
+
+def _train_course(
+    faces: dict[str, Faces],
+    out: Path,
+    recipe: Recipe,
+    course: Course,
+    state_name: str,
+    accelerator: str,
+    before: TwoHeads | None,
+    rows: list[dict[str, Any]],
+    tell: Callable[[str], None],
+) -> tuple[TwoHeads, list[dict[str, Any]]]:
+    """Train a course, or go on with it; return the network and the rows of the log so far."""
+    pl.seed_everything(recipe.seed, verbose=False)
+    order = Shuffled(len(faces["train"]), recipe.batch_size, recipe.seed, course.start)
+    module = PretrainModule(recipe, course, course.start * len(order))
+    opinions = None
+    if before is not None:
+        module.model.load_state_dict(before.state_dict())
+        tell("asking the network what it says of the training faces")
+        opinions = opinions_of(before, faces["train"])
     cuda = accelerator != "cpu" and torch.cuda.is_available()
-    average = WeightAveraging(avg_fn=running_average(recipe.average))
+    state = out / state_name
+    log = _KeepState(out / LOG, state, rows, recipe, tell)
     bar = sys.stderr.isatty()
     trainer = pl.Trainer(
         accelerator="cuda" if cuda else "cpu",
         devices=1,
         precision="bf16-mixed" if cuda else "32-true",
-        max_epochs=recipe.epochs,
-        callbacks=[average, _KeepState(out, tell), *([RichProgressBar(leave=False)] if bar else [])],
+        max_epochs=course.epochs,
+        callbacks=[
+            WeightAveraging(avg_fn=running_average(recipe.average)),
+            log,
+            *([RichProgressBar(leave=False)] if bar else []),
+        ],
         plugins=[AtomicCheckpointIO()],
         logger=False,
         enable_checkpointing=False,
@@ -149,12 +182,7 @@ def _train(
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
-    state = out / STATE
-    train = DataLoader(
-        FaceBatches(faces["train"]),
-        batch_size=None,
-        sampler=Shuffled(len(faces["train"]), recipe.batch_size, recipe.seed),
-    )
+    train = DataLoader(FaceBatches(faces["train"], opinions), batch_size=None, sampler=order)
     val = DataLoader(FaceBatches(faces["val"]), batch_size=None, sampler=_InOrder(len(faces["val"])))
     try:
         with warnings.catch_warnings():
@@ -167,7 +195,14 @@ def _train(
     # The state holds the average; a call that resumes after the last epoch trains nothing, and Lightning would leave the
     # weights of the last step in the module.
     module.load_state_dict(torch.load(state, map_location="cpu", weights_only=True)["state_dict"])
-    return module.model.cpu().eval()
+    return module.model.cpu().eval(), log.rows
+
+
+def opinions_of(model: TwoHeads, faces: Faces) -> tuple[Tensor, Tensor]:
+    """Return what a network says of faces and their mirror images on average, (n,8) and (n,7): probabilities."""
+    pairs = zip(predict_both(model, faces), predict_both(model, faces, mirror=True), strict=True)
+    votes, own = (torch.from_numpy((a + b) / 2).float().softmax(dim=1) for a, b in pairs)
+    return votes, own
 
 
 def running_average(share: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
@@ -187,9 +222,9 @@ def running_average(share: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
 class Shuffled(Sampler[list[int]]):
     """Whole batches of rows in an order that depends on (seed, epoch) alone; the last, smaller one is left out."""
 
-    def __init__(self, count: int, batch_size: int, seed: int) -> None:
+    def __init__(self, count: int, batch_size: int, seed: int, epochs_before: int = 0) -> None:
         self._count, self._size, self._seed = count, min(batch_size, count), seed
-        self._epoch = 0
+        self._before, self._epoch = epochs_before, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Take the order of this epoch; Lightning calls it."""
@@ -199,7 +234,7 @@ class Shuffled(Sampler[list[int]]):
         return self._count // self._size
 
     def __iter__(self) -> Any:
-        order = np.random.default_rng((self._seed, self._epoch)).permutation(self._count)
+        order = np.random.default_rng((self._seed, self._before + self._epoch)).permutation(self._count)
         for start in range(0, len(self) * self._size, self._size):
             yield order[start : start + self._size].tolist()
 
@@ -221,34 +256,37 @@ class _InOrder(Sampler[list[int]]):
 class _KeepState(pl.Callback):
     """After each epoch a row in the log, a line for whoever watches, and the state to resume from."""
 
-    def __init__(self, out: Path, tell: Callable[[str], None]) -> None:
-        self._out, self._tell = out, tell
+    def __init__(
+        self, file: Path, state: Path, rows: list[dict[str, Any]], recipe: Recipe, tell: Callable[[str], None]
+    ) -> None:
+        self._file, self._state, self._tell = file, state, tell
+        self._epochs = sum(course.epochs for course in recipe.courses)
         self._start = time.monotonic()
-        self.rows: list[dict[str, Any]] = []
+        self.rows = list(rows)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._start = time.monotonic()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
-        epoch = trainer.current_epoch
+        course, epoch = pl_module.course, trainer.current_epoch
         self.rows.append(
             {
-                "epoch": epoch + 1,
-                "size": pl_module.recipe.size(epoch),  # type: ignore[operator]
+                "epoch": course.start + epoch + 1,  # type: ignore[operator, union-attr]
+                "size": course.size(epoch),  # type: ignore[operator]
                 "loss": round(metrics["loss"], 5),
                 "val_votes": round(metrics["val_votes"], 5),
                 "val_own": round(metrics["val_own"], 5),
                 "seconds": round(time.monotonic() - self._start, 1),
             }
         )
-        write_atomically(self._out / LOG, self._write_log)
+        write_atomically(self._file, self._write_log)
         row = self.rows[-1]
         self._tell(
-            f"epoch {row['epoch']} of {trainer.max_epochs}: loss {row['loss']:.3f}, validation {100 * row['val_votes']:.1f} % "
+            f"epoch {row['epoch']} of {self._epochs}: loss {row['loss']:.3f}, validation {100 * row['val_votes']:.1f} % "
             f"(votes), {100 * row['val_own']:.1f} % (own labels), {row['seconds']:.0f} s"
         )
-        trainer.save_checkpoint(self._out / STATE)
+        trainer.save_checkpoint(self._state)
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows}

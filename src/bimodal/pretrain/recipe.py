@@ -13,6 +13,35 @@ TEMPLATE = ((0.32, 0.378), (0.68, 0.378), (0.5, 0.588), (0.352, 0.747), (0.648, 
 
 
 @dataclass(frozen=True)
+class Course:
+    """Some epochs with one rise and fall of the learning rate.
+
+    Attributes:
+        start: epochs before it.
+        epochs: of its own.
+        lr: the highest learning rate.
+        first_size, last_size: side of the augmented faces, in pixels, at its beginning and its end.
+        opinions: share of the targets that what the network said at the end of the course before has.
+    """
+
+    start: int
+    epochs: int
+    lr: float
+    first_size: int
+    last_size: int
+    opinions: float = 0.0
+
+    def size(self, epoch: int) -> int:
+        """Return the side of the augmented faces in an epoch of the course (from 0), a multiple of 4.
+
+        >>> [Course(0, 5, 3e-3, 24, 40).size(epoch) for epoch in range(5)]
+        [24, 28, 36, 40, 40]
+        """
+        share = min(1.0, epoch / max(1, 0.75 * (self.epochs - 1)))
+        return 4 * round((self.first_size + share * (self.last_size - self.first_size)) / 4)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How to pretrain; the defaults made the packaged network.
 
@@ -20,13 +49,17 @@ class Recipe:
         InputError: a number is out of its range.
     """
 
-    epochs: int = option(32, "passes over the training faces")
+    epochs: int = option(32, "passes over the training faces, from random weights")
+    again: int = option(40, "more passes, whose targets are mixed with what the network said after the first; 0: none")
     batch_size: int = option(128, "faces a step")
     lr: float = option(3e-3, "highest learning rate of AdamW")
     weight_decay: float = option(0.05, "of AdamW, on matrices and filters")
+    again_lr: float = option(1e-3, "the same for the second course")
+    again_opinions: float = option(0.5, "share of those opinions in the targets of the second course")
     first_size: int = option(24, "pixels a side of the augmented faces at the beginning; they grow with the epochs")
-    last_size: int = option(
-        40, "pixels a side at the end; it is used at 48, since what is cut out looks larger in training"
+    last_size: int = option(40, "pixels a side at the end of the first course, where the second begins")
+    again_size: int = option(
+        44, "pixels a side at the end of the second course; used at 48, since what is cut out looks larger in training"
     )
     own_share: float = option(0.35, "of the loss, what FER2013's own labels have; the rest is the votes'")
     smoothing: float = option(0.1, "label smoothing of FER2013's own labels, of which a third are disputed")
@@ -36,22 +69,28 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_range("epochs", self.epochs, 1, 10_000, whole=True)
+        check_range("again", self.again, 0, 10_000, whole=True)
         check_range("batch_size", self.batch_size, 2, 8192, whole=True)
         check_range("lr", self.lr, 1e-9, 10)
+        check_range("again_lr", self.again_lr, 1e-9, 10)
+        check_range("again_opinions", self.again_opinions, 0, 1)
         check_range("weight_decay", self.weight_decay, 0, 10)
         check_range("first_size", self.first_size, 24, 64, whole=True)
         check_range("last_size", self.last_size, self.first_size, 64, whole=True)
+        check_range("again_size", self.again_size, 24, 64, whole=True)
         check_range("own_share", self.own_share, 0, 1)
         check_range("smoothing", self.smoothing, 0, 0.9)
         check_range("dropout", self.dropout, 0, 0.9)
         check_range("average", self.average, 0, 0.99999)
         check_range("seed", self.seed, 0, 2**31 - 1, whole=True)
 
-    def size(self, epoch: int) -> int:
-        """Return the side of the augmented faces in an epoch (from 0), a multiple of 4.
-
-        >>> [Recipe(epochs=5).size(epoch) for epoch in range(5)]
-        [24, 28, 36, 40, 40]
-        """
-        share = min(1.0, epoch / max(1, 0.75 * (self.epochs - 1)))
-        return 4 * round((self.first_size + share * (self.last_size - self.first_size)) / 4)
+    @property
+    def courses(self) -> tuple[Course, ...]:
+        """The courses, one after the other."""
+        first = Course(0, self.epochs, self.lr, self.first_size, self.last_size)
+        if not self.again:
+            return (first,)
+        return (
+            first,
+            Course(self.epochs, self.again, self.again_lr, self.last_size, self.again_size, self.again_opinions),
+        )
