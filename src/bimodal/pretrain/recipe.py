@@ -50,11 +50,11 @@ class Recipe:
     """
 
     epochs: int = option(32, "passes over the training faces, from random weights")
-    again: int = option(40, "more passes, whose targets are mixed with what the network said after the first; 0: none")
+    again: int = option(30, "more passes, whose targets are mixed with what the network said after the first; 0: none")
     batch_size: int = option(128, "faces a step")
     lr: float = option(3e-3, "highest learning rate of AdamW")
+    again_lr: float = option(1e-3, "highest learning rate of the second course")
     weight_decay: float = option(0.05, "of AdamW, on matrices and filters")
-    again_lr: float = option(1e-3, "the same for the second course")
     again_opinions: float = option(0.5, "share of those opinions in the targets of the second course")
     first_size: int = option(24, "pixels a side of the augmented faces at the beginning; they grow with the epochs")
     last_size: int = option(40, "pixels a side at the end of the first course, where the second begins")
