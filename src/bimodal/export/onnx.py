@@ -94,6 +94,9 @@ def to_onnx(model: nn.Module, info: ModelInfo, half: bool = False) -> Any:
                 output_names=[OUTPUT],
                 dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
                 verbose=False,
+                # The optimizer folds batch norms into weights: rounded after that, they are not what the model has. The
+                # runtime folds them when it loads the file.
+                optimize=not half,
             )
     except Exception as error:  # the exporter's own kinds
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]

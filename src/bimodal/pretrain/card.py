@@ -94,7 +94,7 @@ def _again(recipe: Recipe) -> str:
     if not recipe.again:
         return ""
     return f"""; then {recipe.again} more, up to {recipe.again_size} pixels, learning rate {recipe.again_lr:g}, in
-which what the network said after the first course has {recipe.again_opinions:g} of the targets (Furlanello et al., Born again neural networks, 2018)"""
+which what the network said after the first course has {recipe.again_opinions:g} of the targets, and the own labels {recipe.again_own_share:g} of the loss (Furlanello et al., Born again neural networks, 2018)"""
 
 
 def _percent(estimate: Estimate) -> str:

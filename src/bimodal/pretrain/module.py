@@ -67,7 +67,7 @@ class PretrainModule(pl.LightningModule):
         if share:  # the cross entropy is linear in its targets: this is that of the mixed ones
             votes_part = (1 - share) * votes_part + share * votes_loss(votes, batch["votes_opinion"])
             own_part = (1 - share) * own_part + share * cross_entropy(own, batch["own_opinion"])
-        loss = (1 - recipe.own_share) * votes_part + recipe.own_share * own_part
+        loss = (1 - self.course.own_share) * votes_part + self.course.own_share * own_part
         self.log("loss", loss, on_step=False, on_epoch=True)
         return loss
 

@@ -21,6 +21,7 @@ class Course:
         epochs: of its own.
         lr: the highest learning rate.
         first_size, last_size: side of the augmented faces, in pixels, at its beginning and its end.
+        own_share: of the loss, what FER2013's own labels have; the rest is the votes'.
         opinions: share of the targets that what the network said at the end of the course before has.
     """
 
@@ -29,12 +30,13 @@ class Course:
     lr: float
     first_size: int
     last_size: int
+    own_share: float
     opinions: float = 0.0
 
     def size(self, epoch: int) -> int:
         """Return the side of the augmented faces in an epoch of the course (from 0), a multiple of 4.
 
-        >>> [Course(0, 5, 3e-3, 24, 40).size(epoch) for epoch in range(5)]
+        >>> [Course(0, 5, 3e-3, 24, 40, 0.35).size(epoch) for epoch in range(5)]
         [24, 28, 36, 40, 40]
         """
         share = min(1.0, epoch / max(1, 0.75 * (self.epochs - 1)))
@@ -50,18 +52,19 @@ class Recipe:
     """
 
     epochs: int = option(32, "passes over the training faces, from random weights")
-    again: int = option(30, "more passes, whose targets are mixed with what the network said after the first; 0: none")
+    again: int = option(36, "more passes, whose targets are mixed with what the network said after the first; 0: none")
     batch_size: int = option(128, "faces a step")
     lr: float = option(3e-3, "highest learning rate of AdamW")
-    again_lr: float = option(1e-3, "highest learning rate of the second course")
+    again_lr: float = option(2e-3, "highest learning rate of the second course")
     weight_decay: float = option(0.05, "of AdamW, on matrices and filters")
-    again_opinions: float = option(0.5, "share of those opinions in the targets of the second course")
+    again_opinions: float = option(0.3, "share of those opinions in the targets of the second course")
     first_size: int = option(24, "pixels a side of the augmented faces at the beginning; they grow with the epochs")
     last_size: int = option(40, "pixels a side at the end of the first course, where the second begins")
     again_size: int = option(
         44, "pixels a side at the end of the second course; used at 48, since what is cut out looks larger in training"
     )
     own_share: float = option(0.35, "of the loss, what FER2013's own labels have; the rest is the votes'")
+    again_own_share: float = option(0.6, "the same in the second course")
     smoothing: float = option(0.1, "label smoothing of FER2013's own labels, of which a third are disputed")
     dropout: float = option(0.2, "of the pooled features")
     average: float = option(0.998, "share of the old in the running average of the weights, by step")
@@ -79,6 +82,7 @@ class Recipe:
         check_range("last_size", self.last_size, self.first_size, 64, whole=True)
         check_range("again_size", self.again_size, 24, 64, whole=True)
         check_range("own_share", self.own_share, 0, 1)
+        check_range("again_own_share", self.again_own_share, 0, 1)
         check_range("smoothing", self.smoothing, 0, 0.9)
         check_range("dropout", self.dropout, 0, 0.9)
         check_range("average", self.average, 0, 0.99999)
@@ -87,10 +91,11 @@ class Recipe:
     @property
     def courses(self) -> tuple[Course, ...]:
         """The courses, one after the other."""
-        first = Course(0, self.epochs, self.lr, self.first_size, self.last_size)
+        first = Course(0, self.epochs, self.lr, self.first_size, self.last_size, self.own_share)
         if not self.again:
             return (first,)
+        sizes = self.last_size, self.again_size
         return (
             first,
-            Course(self.epochs, self.again, self.again_lr, self.last_size, self.again_size, self.again_opinions),
+            Course(self.epochs, self.again, self.again_lr, *sizes, self.again_own_share, self.again_opinions),
         )
