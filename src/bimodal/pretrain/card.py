@@ -12,12 +12,18 @@ from bimodal.pretrain.recipe import EMOTIONS, Recipe
 
 
 def model_card(
-    measures: Mapping[str, Measures], counts: Mapping[str, int], recipe: Recipe, temperature: float, size: int
+    measures: Mapping[str, Measures],
+    calibration: Mapping[str, float],
+    counts: Mapping[str, int],
+    recipe: Recipe,
+    temperature: float,
+    size: int,
 ) -> str:
     """Return the card as Markdown.
 
     Args:
         measures: on the test faces: `votes`, `own`, and the same with mirrored faces averaged, `votes_flip`, `own_flip`.
+        calibration: of the votes' head, see `bimodal.pretrain.pretraining.calibration`.
         counts: faces by split.
         recipe: of the training.
         temperature: of the votes' head.
@@ -43,7 +49,7 @@ confusions, `config.yaml` the recipe. To make them again:
 
 ## Accuracy
 
-On {counts["test"]:,} faces of PublicTest of which no identical copy is in training, looked at once, after all choices. Training:
+On {counts["test"]:,} faces of PublicTest of which no identical copy is in training; nothing was chosen by them. Training:
 {counts["train"]:,} faces of FER2013's Training; {counts["val"]:,} more of it served for choices and for the temperature.
 
 | head | measured on | faces | accuracy, % (95 %) | with mirrored faces averaged |
@@ -57,8 +63,8 @@ By emotion, head of the votes:
 |---|---:|---:|---:|
 {_classes(votes, EMOTIONS)}
 
-Probabilities are calibrated with a temperature of {temperature:.2f}: expected calibration error {votes.calibration_error.value:.3f}
-({votes.calibration_error.low:.3f} to {votes.calibration_error.high:.3f}).
+Probabilities are shares of the taggers, after division of the logits by {temperature:.2f}, which was fitted on validation: on average the
+emotion that it names gets {100 * calibration["probability"]:.1f} %, and {100 * calibration["votes"]:.1f} % of the votes; expected calibration error {calibration["error"]:.3f}.
 
 ## What it must not be used for
 
