@@ -201,43 +201,34 @@ def speed(
 
 
 def accuracy(arguments: argparse.Namespace, temporary: Path, fer: Fer | None) -> bool | None:
-    """Let both classify the test faces of FER2013, which neither was trained on."""
+    """Let both classify the test faces of FER2013, which neither was trained on; ours with the head for the labels asked about."""
     from bimodal.emotions import NAMES
-    from bimodal.inference.load import load
+    from bimodal.packaged import FACE, WEIGHTS, packaged_file
     from bimodal.pretrain.faces import read_faces
-    from bimodal.pretrain.recipe import EMOTIONS
+    from bimodal.pretrain.pretraining import predict_both, read_two_heads
 
     faces = read_faces(arguments.fer2013)[1]["test"]
-    network = load(arguments.model)
-    crops = np.repeat(faces.pictures[..., None], 3, axis=3)
-    size = network.info.image_size
-    if crops.shape[1] != size:
-        from bimodal.data.pictures import resize
-
-        crops = np.stack([resize(crop, size) for crop in crops])
-    place = [EMOTIONS.index(name) for name in network.info.emotions]
-    found = {"bimodal/face-s": (network.probabilities(crops), np.array(place))}
+    found = {FACE: predict_both(read_two_heads(packaged_file(FACE, WEIGHTS)), faces)}
     file = temporary / "faces.npy"
     np.save(file, faces.pictures)
     if fer is not None:
         for name, answer in fer.ask("classify", file).items():
-            found[f"fer, {name}"] = (np.array(answer), np.arange(len(NAMES)))
-    rows, shares = [], {}
-    for name, (probabilities, codes) in found.items():
-        clear = codes[probabilities.argmax(axis=1)] == faces.votes.argmax(axis=1)
-        seven = codes < len(NAMES)
-        own = codes[seven][probabilities[:, seven].argmax(axis=1)] == faces.own
-        shares[name] = (clear[faces.clear].mean(), own.mean())
-        rows.append([name, *(f"{100 * share:.1f}" for share in shares[name])])
+            found[f"fer, {name}"] = (np.array(answer), np.array(answer))  # it has one head, and no contempt
+    shares = {
+        name: (
+            float((votes.argmax(axis=1) == faces.votes.argmax(axis=1))[faces.clear].mean()),
+            float((own[:, : len(NAMES)].argmax(axis=1) == faces.own).mean()),
+        )
+        for name, (votes, own) in found.items()
+    }
     show(
         f"Cut-out faces: {int(faces.clear.sum())} of {len(faces)} have an emotion with more than half of the votes",
         ["network", "right by the votes, %", "right by FER2013's own labels, %"],
-        rows,
+        [[name, *(f"{100 * share:.1f}" for share in both)] for name, both in shares.items()],
     )
-    ours = shares["bimodal/face-s"]
     if fer is None:
         return None
-    return all(ours[k] > share[k] for name, share in shares.items() if name != "bimodal/face-s" for k in (0, 1))
+    return all(shares[FACE][k] > share[k] for name, share in shares.items() if name != FACE for k in (0, 1))
 
 
 def draw(folder: Path, count: int) -> None:
