@@ -25,7 +25,7 @@ def pretrain(
 
     bimodal pretrain fer2013 --out face-s
 
-    The defaults are the recipe of the packaged file. Users need none of this: --backbone bimodal/face-s starts from it.
+    The packaged file came from the first of the two courses (--again 0). Users need none of this: --preset face starts from it.
     """
     from rich.console import Console
     from rich.markup import escape

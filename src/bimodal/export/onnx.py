@@ -5,6 +5,7 @@ import importlib.util
 import io
 import logging
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,9 +95,6 @@ def to_onnx(model: nn.Module, info: ModelInfo, half: bool = False) -> Any:
                 output_names=[OUTPUT],
                 dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
                 verbose=False,
-                # The optimizer folds batch norms into weights: rounded after that, they are not what the model has. The
-                # runtime folds them when it loads the file.
-                optimize=not half,
             )
     except Exception as error:  # the exporter's own kinds
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -104,7 +102,7 @@ def to_onnx(model: nn.Module, info: ModelInfo, half: bool = False) -> Any:
     assert program is not None
     proto = program.model_proto
     if half:
-        _halve(proto)
+        _halve(proto, {f"model.{name}": value.numpy() for name, value in model.state_dict().items()})
     describe(proto, info)
     return proto
 
@@ -148,24 +146,51 @@ class _Named(nn.Module):
         return self.model(images)
 
 
-def _halve(proto: Any) -> None:
-    """Store large weights in half precision, each with a cast before its use, which the runtime folds on loading."""
+def _halve(proto: Any, weights: Mapping[str, NDArray[Any]]) -> None:
+    """Store large weights in half precision, each with a cast before its use, which the runtime folds on loading.
+
+    The exporter has folded batch norms into weights. Rounded after that they would not be what the model has, so where a weight is the
+    model's own, scaled by channel, that one and the scales are stored.
+
+    Args:
+        proto: the exported model, changed in place.
+        weights: of the model, by the names that they have there.
+    """
     from onnx import TensorProto, helper, numpy_helper
 
-    casts = []
+    before, scales = [], []
     for tensor in proto.graph.initializer:
-        values = numpy_helper.to_array(tensor)
+        values, name = numpy_helper.to_array(tensor), tensor.name
         if values.dtype != np.float32 or values.size < _HALF_FROM:
             continue
-        name = tensor.name
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
-        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+        own = weights.get(name, values)
+        scale = _channel_scale(own, values)
+        if scale is None:
+            own, scale = values, np.ones(1, np.float32)
+        tensor.CopyFrom(numpy_helper.from_array(own.astype(np.float16), f"{name}_half"))
+        scales.append(numpy_helper.from_array(scale, f"{name}_scale"))
+        before.append(helper.make_node("Cast", [f"{name}_half"], [f"{name}_whole"], to=TensorProto.FLOAT))
+        before.append(helper.make_node("Mul", [f"{name}_whole", f"{name}_scale"], [name]))
+    proto.graph.initializer.extend(scales)
     nodes = list(proto.graph.node)
     del proto.graph.node[:]
-    proto.graph.node.extend([*casts, *nodes])
-    kept = [value for value in proto.graph.value_info if value.name not in {cast.output[0] for cast in casts}]
+    proto.graph.node.extend([*before, *nodes])
+    made = {node.output[0] for node in before}
+    kept = [value for value in proto.graph.value_info if value.name not in made]
     del proto.graph.value_info[:]
     proto.graph.value_info.extend(kept)
+
+
+def _channel_scale(own: NDArray[Any], values: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Return what a weight was multiplied by, a number for each channel of its first axis, or None if it was not."""
+    if own.shape != values.shape or not np.array_equal(own.astype(np.float16), own):
+        return None
+    rest = tuple(range(1, own.ndim))
+    squares = np.square(own, dtype=np.float64).sum(axis=rest, keepdims=True)
+    scale = (own.astype(np.float64) * values).sum(axis=rest, keepdims=True) / np.where(squares > 0, squares, 1)
+    if np.abs(own * scale - values).max() > 1e-6 * np.abs(values).max():
+        return None
+    return np.asarray(scale, dtype=np.float32)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """The model card of the packaged network, with the figures of the run that made it."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from bimodal import __version__
 from bimodal.emotions import NAMES
@@ -45,7 +46,7 @@ One backbone carries two heads:
 confusions, `config.yaml` the recipe. To make them again:
 
     bimodal prepare fer2013.csv fer2013 --votes fer2013new.csv
-    bimodal pretrain fer2013 --out face-s
+    bimodal pretrain fer2013 --out face-s{_options(recipe)}
 
 ## Accuracy
 
@@ -94,6 +95,13 @@ Batches of {recipe.batch_size}, AdamW (learning rate {recipe.lr:g} at the highes
 weights ({recipe.average:g} a step), loss: {1 - recipe.own_share:g} of the votes' cross entropy and {recipe.own_share:g} of that of the own labels
 (smoothed by {recipe.smoothing:g}), seed {recipe.seed}. In use faces have {SIZE} pixels.
 """
+
+
+def _options(recipe: Recipe) -> str:
+    """Return what the command line must say for this recipe, beyond its defaults."""
+    default = asdict(Recipe())
+    changed = {name: value for name, value in asdict(recipe).items() if value != default[name]}
+    return "".join(f" --{name.replace('_', '-')} {value}" for name, value in changed.items())
 
 
 def _again(recipe: Recipe) -> str:

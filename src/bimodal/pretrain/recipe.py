@@ -45,7 +45,7 @@ class Course:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to pretrain; the defaults made the packaged network.
+    """How to pretrain; the packaged network's own numbers are in the `config.yaml` beside it.
 
     Raises:
         InputError: a number is out of its range.
