@@ -165,7 +165,7 @@ def test_an_ensemble_follows_its_members(data: Path, tmp_path: Path) -> None:
 def test_deep_methods_their_ensembles_and_two_stages(data: Path, tmp_path: Path) -> None:
     larger = write_data(tmp_path / "larger", {"train": 210, "val": 35}, seed=5)
     options = StudyOptions(
-        methods=("majority", "resnet50", "resnet50-bdr", "two-stage", "two-stage-face-s"),
+        methods=("majority", "resnet50", "two-stage", "two-stage-face-s-bdr"),
         seeds=1,
         quick=True,
         larger=larger,
@@ -175,7 +175,7 @@ def test_deep_methods_their_ensembles_and_two_stages(data: Path, tmp_path: Path)
     assert all(row.seeds == (0,) for row in rows.values()), [row.failures for row in rows.values()]
     assert rows["resnet50"].network == "test_resnet, 64 px, from random weights"
     assert rows["two-stage"].network == "test_resnet, 64 px, from the larger set"
-    assert rows["two-stage-face-s"].network == f"{FACE}, 48 px, pretrained"
+    assert rows["two-stage-face-s-bdr"].network == f"{FACE}, 48 px, pretrained"
     assert rows["resnet50"].removed == (0,)
     assert "210 training faces of larger" in " ".join(done.study.notes)
     courses = [pd.read_csv(rows[name].runs[0][0] / "metrics.csv") for name in ("resnet50", "two-stage")]
