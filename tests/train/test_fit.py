@@ -226,6 +226,18 @@ def test_an_existing_folder_is_not_overwritten(tiny_data: Path, tmp_path: Path, 
     assert len(Run.open(run).metrics) == 2
 
 
+def test_ctrl_c_before_the_run_is_described_leaves_no_folder(
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bimodal.train.record.yaml.safe_dump", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fit(tiny_data, tmp_path / "runs/run", TrainSettings.preset("small", {"epochs": 1, "batch_size": 16}))
+    assert not list((tmp_path / "runs").iterdir())
+
+
 def test_a_loss_that_explodes_stops_and_keeps_the_last_good_state(
     tiny_data: Path, tmp_path: Path, cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:

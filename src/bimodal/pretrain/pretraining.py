@@ -38,6 +38,7 @@ from bimodal.pretrain.card import model_card
 from bimodal.pretrain.faces import FaceBatches, Faces, read_faces
 from bimodal.pretrain.module import PretrainModule, TwoHeads
 from bimodal.pretrain.recipe import EMOTIONS, TEMPLATE, Course, Recipe
+from bimodal.train.fitting import choose_precision
 from bimodal.train.memory import keep_freed_memory
 from bimodal.train.record import environment_of
 from bimodal.train.state import AtomicCheckpointIO
@@ -168,7 +169,7 @@ def _train_course(
     trainer = pl.Trainer(
         accelerator="cuda" if cuda else "cpu",
         devices=1,
-        precision="bf16-mixed" if cuda else "32-true",
+        precision=choose_precision("auto", cuda),
         max_epochs=course.epochs,
         callbacks=[
             WeightAveraging(avg_fn=running_average(recipe.average)),

@@ -206,7 +206,7 @@ def _build_trainer(out: Path, settings: TrainSettings, hardware: Hardware, callb
         devices=hardware.devices,
         num_nodes=hardware.num_nodes,
         strategy="ddp" if several else "auto",
-        precision=_choose_precision(settings.precision, hardware),
+        precision=choose_precision(settings.precision, hardware.uses_cuda),
         max_epochs=settings.epochs,
         callbacks=callbacks,
         plugins=[AtomicCheckpointIO()],
@@ -221,9 +221,10 @@ def _build_trainer(out: Path, settings: TrainSettings, hardware: Hardware, callb
     )
 
 
-def _choose_precision(precision: str, hardware: Hardware) -> Any:
+def choose_precision(precision: str, cuda: bool) -> Any:
+    """Return Lightning's name for a precision: of `auto`, bf16 where the device multiplies it itself."""
     if precision == "auto":
-        native = torch.cuda.is_bf16_supported(including_emulation=False) if hardware.uses_cuda else _cpu_has_bf16()
+        native = torch.cuda.is_bf16_supported(including_emulation=False) if cuda else _cpu_has_bf16()
         precision = "bf16" if native else "32"
     return "bf16-mixed" if precision == "bf16" else "32-true"
 

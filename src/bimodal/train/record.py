@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import shutil
 import subprocess
 import time
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from bimodal.data.manifest import Manifest
 from bimodal.data.origin import was_aligned
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
-from bimodal.files import may_replace, write_atomically
+from bimodal.files import staged_folder, write_atomically
 from bimodal.model_info import FILE as INFO
 from bimodal.model_info import ModelInfo
 from bimodal.models import EmotionClassifier, describe
@@ -63,22 +62,22 @@ _PACKAGES = ("torch", "torchvision", "timm", "lightning", "albumentations", "ope
 def begin_run(
     out: Path, manifest: Manifest, settings: TrainSettings, model: EmotionClassifier, overwrite: bool
 ) -> None:
-    """Make the run folder and write what is known before the first step.
+    """Make the run folder, whole or not at all, and write what is known before the first step.
 
     Raises:
         InputError: if the folder exists (and is not a run that may be overwritten).
     """
-    _clear(out, overwrite)
-    out.mkdir(parents=True)
+    if os.path.lexists(out) and not overwrite and not (out.is_dir() and not any(out.iterdir())):
+        raise InputError(f"{out} exists; choose another --out, go on with --resume, or replace it with --overwrite")
     config = {"bimodal": __version__, "data": str(manifest.root), **settings.to_dict()}
     stages = [asdict(stage) for stage in describe(model, settings.image_size)]
-    _write_text(out / "environment.json", json.dumps(environment_of(manifest, settings.seed), indent=1))
-    _write_text(out / "network.json", json.dumps(stages, indent=1))
     table = manifest.table.assign(sha256=manifest.digests)  # by which later data are known to overlap with these
-    write_atomically(out / "manifest.csv", lambda file: table.to_csv(file, index=False))
-    _write_text(
-        out / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-    )  # last: now it is a run
+    # staged: a folder that Ctrl-C left without its configuration could neither be resumed nor begun anew
+    with staged_folder(out, overwrite, ours=_OURS, marks=("config.yaml",)) as folder:
+        _write_text(folder / "environment.json", json.dumps(environment_of(manifest, settings.seed), indent=1))
+        _write_text(folder / "network.json", json.dumps(stages, indent=1))
+        table.to_csv(folder / "manifest.csv", index=False)
+        _write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
 
 def check_resumed(run: Run, manifest: Manifest, settings: TrainSettings | None) -> TrainSettings:
@@ -190,14 +189,6 @@ def _write_losses(out: Path, removal: BimodalDistributionRemoval) -> None:
         "after": after[rows],
     }
     write_atomically(out / "losses.npz", lambda file: np.savez_compressed(file, **arrays))
-
-
-def _clear(out: Path, overwrite: bool) -> None:
-    if os.path.lexists(out) and not overwrite and not (out.is_dir() and not any(out.iterdir())):
-        raise InputError(f"{out} exists; choose another --out, go on with --resume, or replace it with --overwrite")
-    may_replace(out, _OURS, marks=("config.yaml",))
-    if out.is_dir():
-        shutil.rmtree(out)
 
 
 def environment_of(manifest: Manifest, seed: int) -> dict[str, Any]:
