@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bimodal.errors import InputError
+from bimodal.train.fitting import choose_precision
 from bimodal.train.settings import TrainSettings, load_yaml, merge
 
 
@@ -83,3 +84,13 @@ def test_two_modes_looks_late_unless_told_otherwise() -> None:
     own = TrainSettings.preset("small", {"removal": {"rule": "two-modes", "epoch": 3}})
     assert own.removal.epoch == 3
     assert TrainSettings.preset("small", {"removal": "wang"}).removal.epoch == 12
+
+
+@pytest.mark.parametrize(("has", "precision"), [({"avx512_bf16": True}, "bf16-mixed"), ({"avx2": True}, "32-true")])
+def test_auto_takes_bf16_where_the_processor_multiplies_it(
+    has: dict[str, bool], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: has)
+    assert choose_precision("auto", cuda=False) == precision
+    assert choose_precision("32", cuda=False) == "32-true"
+    assert choose_precision("bf16", cuda=False) == "bf16-mixed"
