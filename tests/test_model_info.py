@@ -26,6 +26,8 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         {"emotions": ["one"]},
         {"emotions": ["a", "a"]},
         {"emotions": [1, 2]},
+        {"emotions": {"a": 1, "b": 2}},
+        {"emotions": "ab"},
         {"std": [1, 1, 0]},
         {"mean": [1, 1]},
         {"template": [[0.1, 0.2]]},

@@ -1,4 +1,4 @@
-"""Writing a file or a folder so that it is there wholly or not at all, and never over what is not ours."""
+"""Writing a file or a folder so that it is there wholly or not at all, and never over what is not ours; reading YAML."""
 
 import errno
 import fcntl
@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from bimodal.errors import InputError
 
@@ -38,6 +39,27 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def plain_yaml(text: str) -> Any:
+    """Read YAML that somebody else may have written: plain values, and no references, of which a few lines can stand for
+    gigabytes.
+
+    Raises:
+        yaml.YAMLError: it is none, or has references.
+
+    >>> plain_yaml("{epochs: 3}")
+    {'epochs': 3}
+    """
+    import yaml  # most of those who write files read none
+
+    class Plain(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("references (*name) are not taken; write the value out")
+            return super().compose_node(parent, index)
+
+    return yaml.load(text, Plain)
 
 
 @contextmanager

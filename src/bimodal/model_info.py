@@ -62,6 +62,7 @@ class ModelInfo:
         numbers = [*self.mean, *self.std, *(value for point in self.template for value in point)]
         sound = (
             _is_name(self.name)
+            and all(isinstance(several, tuple) for several in (self.emotions, self.mean, self.std, self.template))
             and 2 <= len(self.emotions) <= _MAX_EMOTIONS
             and all(_is_name(name) for name in self.emotions)
             and len(set(self.emotions)) == len(self.emotions)

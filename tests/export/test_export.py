@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 import bimodal as package
@@ -17,6 +18,7 @@ from bimodal.export.onnx import compare, to_onnx, write_onnx
 from bimodal.inference.hub import fetch_published
 from bimodal.inference.onnx_network import load_onnx
 from bimodal.model_info import FILE, ModelInfo
+from bimodal.models import EmotionClassifier
 from bimodal.packaged import FACE
 from bimodal.train.fitting import fit
 from bimodal.train.settings import TrainSettings
@@ -65,7 +67,7 @@ def test_onnx_says_the_same(run: Path, tiny_data: Path, cli: Callable[..., Outco
     out = tmp_path / "new/model.onnx"
     result = cli("export", run, "--out", out)
     assert result.returncode == 0, result.stderr
-    assert "largest difference from PyTorch on 21 faces" in result.stdout
+    assert "largest difference from PyTorch on 21 validation faces" in result.stdout
     faces = faces_of(tiny_data)
     ours, theirs = package.load(run).probabilities(faces), package.load(out).probabilities(faces)
     assert np.abs(ours - theirs).max() < 1e-5
@@ -163,6 +165,28 @@ def test_damaged_and_newer_folders_are_one_line(run: Path, cli: Callable[..., Ou
     fails_with_one_line(cli("predict", run, "--model", out, "--no-detect"), "newer bimodal")
     (out / FILE).write_text(text.replace('"surprise"', '"surprise", "contempt"'))
     fails_with_one_line(cli("predict", run, "--model", out, "--no-detect"), "8 emotions for a network of 7")
+    (out / FILE).write_text(text.replace('"image_size": 32', '"image_size": 64'))
+    fails_with_one_line(cli("predict", run, "--model", out, "--no-detect"), "64 pixels", "32")
+    (out / FILE).write_text(text)
+    spoilt = {name: tensor * float("nan") for name, tensor in load_file(out / "model.safetensors").items()}
+    save_file(spoilt, out / "model.safetensors")
+    fails_with_one_line(cli("predict", run, "--model", out, "--no-detect"), "no finite numbers")
+    config = (out / "config.yaml").read_text()
+    (out / "config.yaml").write_text("a: &a [1, 2]\nb: [*a, *a]\n" + config)
+    fails_with_one_line(cli("predict", run, "--model", out, "--no-detect"), "not readable as YAML", "references")
+
+
+def test_an_export_without_its_faces_says_what_it_was_compared_on(
+    run: Path, cli: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    published = tmp_path / "published"
+    assert cli("publish", run, "--out", published).returncode == 0
+    result = cli("export", published, "--out", tmp_path / "a.onnx")
+    assert result.returncode == 0, result.stderr
+    assert "on 64 pictures of random pixels" in result.stdout
+    bare = write_data(tmp_path / "bare", {"train": 21})
+    fails_with_one_line(cli("export", run, "--out", tmp_path / "b.onnx", "--data", bare), "no faces in split val")
+    assert not (tmp_path / "b.onnx").exists()
 
 
 @pytest.mark.parametrize(
@@ -183,6 +207,13 @@ def test_options_of_a_published_network_shape_it_and_nothing_else(
     config = yaml.safe_load((out / "config.yaml").read_text())
     (out / "config.yaml").write_text(yaml.safe_dump({**config, "backbone_options": options}))
     fails_with_one_line(cli("predict", run, "--model", out, "--no-detect"), "backbone-options")
+
+
+def test_options_cannot_ask_for_more_weights_than_any_network_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    EmotionClassifier("test_resnet", image_size=32, options={"stem_width": 16})
+    monkeypatch.setattr("bimodal.models.classifier._MOST_WEIGHTS", 10**4)
+    with pytest.raises(InputError, match="backbone-options.*more than 0 thousand million weights"):
+        EmotionClassifier("test_resnet", image_size=32, options={"stem_width": 16})
 
 
 def test_without_the_hub_a_repository_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bimodal.errors import InputError
-from bimodal.inference.inputs import DRAWN, Shot, find_files, shown
+from bimodal.inference.inputs import DRAWN, Shot, check_inputs, find_files, shown
 from bimodal.inference.network import Network
 from bimodal.inference.onnx_network import load_onnx
 from bimodal.inference.pipeline import NO_FACE, Look, Seen, look_at
@@ -163,6 +163,16 @@ def test_files_folders_and_patterns_each_once(tmp_path: Path, monkeypatch: pytes
     ):
         with pytest.raises(InputError, match=words):
             list(find_files(given))
+        with pytest.raises(InputError, match=words):
+            check_inputs(["b", *given])
+
+
+def test_a_link_that_is_given_is_walked_and_one_below_it_is_not(tmp_path: Path) -> None:
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "faces/1.png").touch()
+    (tmp_path / "faces/ring").symlink_to(tmp_path / "faces")
+    (tmp_path / "link").symlink_to(tmp_path / "faces")
+    assert list(find_files([str(tmp_path / "link")])) == [tmp_path / "link/1.png"]
 
 
 def test_an_unusable_batch_size_is_refused() -> None:

@@ -91,11 +91,35 @@ def test_an_interrupted_folder_is_taken_up(
     assert sorted(path.name for path in tmp_path.glob("*.csv*")) == ["out.csv", "whole.csv"]
 
 
+def test_what_another_call_began_is_not_mixed_in(
+    crops: Path, onnx_file: Path, cli: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    def interrupt(seen: Seen, rows: list[dict[str, object]]) -> None:
+        if seen.shot.file.endswith("3.png"):
+            raise KeyboardInterrupt
+
+    out, network = tmp_path / "out.csv", package.load(onnx_file)
+    with pytest.raises(KeyboardInterrupt):
+        predict_files([str(crops)], network, Look(batch_size=1), Output(out), take=interrupt)
+    part = (tmp_path / "out.csv.part").read_bytes()
+    again = ("predict", "--model", onnx_file, "--no-detect", "--out", out, "--resume")
+    fails_with_one_line(cli(*again, crops, "--draw", tmp_path / "drawn"), "of other settings")
+    fails_with_one_line(cli(*again, "--camera", "0"), "cannot be resumed")
+    assert (tmp_path / "out.csv.part").read_bytes() == part
+
+
 def test_a_call_that_fails_leaves_nothing_behind(
     crops: Path, onnx_file: Path, cli: Callable[..., Outcome], tmp_path: Path
 ) -> None:
     out, drawn = tmp_path / "x.csv", tmp_path / "d"
-    for bad in (["gone.png"], [crops, "gone.png"], [crops / "broken.png"], ["--camera", "97"]):
+    (crops / "empty").mkdir()
+    for bad in (
+        ["gone.png"],
+        [crops, "gone.png"],
+        [crops, crops / "empty"],
+        [crops / "broken.png"],
+        ["--camera", "97"],
+    ):
         result = cli("predict", *bad, "--model", onnx_file, "--no-detect", "--out", out, "--draw", drawn)
         fails_with_one_line(result)
         assert sorted(path.name for path in tmp_path.iterdir()) == ["crops"]
@@ -152,6 +176,16 @@ def test_models_that_cannot_be_used_are_one_line(
         if entry.key == "bimodal":
             entry.value = entry.value.replace('"image_size": 32', '"image_size": 64')
     onnx.save(other, tmp_path / "other.onnx")
+    endless = onnx.load(onnx_file)
+    for weight in endless.graph.initializer:
+        if weight.data_type == onnx.TensorProto.FLOAT:
+            weight.CopyFrom(
+                onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weight) * np.float32("nan"), weight.name)
+            )
+    onnx.save(endless, tmp_path / "endless.onnx")
+    silent = onnx.load(onnx_file)
+    del silent.graph.output[:]
+    onnx.save(silent, tmp_path / "silent.onnx")
     (tmp_path / "notes.txt").write_text("a")
     (tmp_path / "folder").mkdir()
     for name, word in (
@@ -161,6 +195,8 @@ def test_models_that_cannot_be_used_are_one_line(
         ("foreign.onnx", "not made by bimodal export"),
         ("newer.onnx", "newer bimodal"),
         ("other.onnx", "should take faces"),
+        ("endless.onnx", "no finite numbers"),
+        ("silent.onnx", "0 outputs"),
         ("notes.txt", "is no model"),
         ("folder", "expected a run folder"),
         ("gone", "no model at"),

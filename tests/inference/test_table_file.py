@@ -72,6 +72,25 @@ def test_what_is_there_is_kept(tmp_path: Path) -> None:
         write(tmp_path / "folder.csv", ["a"])
 
 
+def test_what_a_killed_call_left_can_be_taken_up(tmp_path: Path) -> None:
+    """Killed after its first bytes, before them, or between its last two steps."""
+    out, identity = tmp_path / "out.csv", tmp_path / "out.csv.part.json"
+    with TableFile(out, COLUMNS, IDENTITY):
+        assert out.with_name("out.csv.part").read_text() == "file,emotion,note\n"
+        left = identity.read_text()
+    out.with_name("out.csv.part").unlink()
+    for part in (None, b""):
+        for options in ({}, {"resume": True}, {"overwrite": True}):
+            identity.write_text(left)
+            if part is not None:
+                out.with_name("out.csv.part").write_bytes(part)
+                options = options or {"resume": True}
+            write(out, ["a"], **options)
+            assert out.read_text() == "file,emotion,note\na,sad,\na,happy,\n"
+            assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+            out.unlink()
+
+
 def test_two_calls_do_not_write_the_same_file(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     with TableFile(out, COLUMNS, IDENTITY) as first:

@@ -52,6 +52,17 @@ def test_a_picture_sequence_or_an_address_is_no_video(tmp_path: Path) -> None:
         assert shot.problem == "no such file"
 
 
+def test_a_colon_in_a_name_is_no_protocol(
+    write_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_video().rename("2024-05-01T12:30.mp4")
+    assert len(list(video_shots(Path("2024-05-01T12:30.mp4")))) == 20
+    with VideoWriter(Path("drawn:1.mp4"), 10) as writer:
+        writer.write(np.zeros((16, 16, 3), np.uint8))
+    assert frame_count(Path("drawn:1.mp4")) == 1
+
+
 def test_a_list_of_other_files_is_no_video(write_video: Callable[..., Path], tmp_path: Path) -> None:
     real = write_video()
     for number, text in enumerate((f"ffconcat version 1.0\nfile {real.name}\n", f"#EXTM3U\n{real.name}\n")):

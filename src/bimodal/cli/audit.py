@@ -32,7 +32,7 @@ def audit(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Train as bimodal train does, paper or small, instead of the audit's own small network.",
+            help="Train as bimodal train does, paper, face or small, instead of the audit's own small network.",
             show_default=False,
         ),
     ] = None,

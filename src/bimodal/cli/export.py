@@ -11,7 +11,8 @@ from bimodal.errors import InputError
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder, or a published one.", show_default=False)],
     out: Annotated[
-        Path | None, typer.Option(help="File to write. (default: RUN/model.onnx)", show_default=False)
+        Path | None,
+        typer.Option(help="File to write. (default: RUN/model.onnx, or RUN/model-int8.onnx)", show_default=False),
     ] = None,
     format: Annotated[str, typer.Option(help="onnx.")] = "onnx",
     int8: Annotated[
@@ -38,10 +39,10 @@ def export(
     out = out or run / ("model-int8.onnx" if int8 else "model.onnx")
     result = export_run(run, out, int8=int8, data=data, overwrite=overwrite)
     console = Console(highlight=False, soft_wrap=True)
-    parity = result.parity
+    parity, on = result.parity, "validation faces" if result.on_faces else "pictures of random pixels"
     console.print(
         f"{escape(str(result.file))}  {result.bytes / 1e6:.1f} MB\n"
-        f"largest difference from PyTorch on {parity.faces} faces: {parity.logits:.1e} in the logits, "
+        f"largest difference from PyTorch on {parity.faces} {on}: {parity.logits:.1e} in the logits, "
         f"{parity.probabilities:.1e} in the probabilities" + (" (before it went to eight bits)" if int8 else "")
     )
     if result.int8 is not None:
@@ -54,9 +55,13 @@ def export(
 
 def publish(
     run: Annotated[Path, typer.Argument(help="Run folder, made by bimodal train.", show_default=False)],
-    out: Annotated[Path | None, typer.Option(help="Folder to write.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; must be given.", show_default=False)] = None,
     push: Annotated[
-        str | None, typer.Option(help="Upload to this repository of the hub, owner/name, too.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Upload to this repository of the hub, too: owner/name. Public unless --private; needs a token in HF_TOKEN.",
+            show_default=False,
+        ),
     ] = None,
     private: Annotated[bool, typer.Option("--private", help="Only its owner sees the repository.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder published before.")] = False,

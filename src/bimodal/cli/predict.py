@@ -49,8 +49,8 @@ def predict(
     flip: Annotated[
         bool, typer.Option("--flip", help="Ask of the mirrored faces, too, and average: a little better, slower.")
     ] = False,
-    every: Annotated[int, typer.Option(help="Of a video's frames, every so many-th.")] = 1,
-    batch_size: Annotated[int, typer.Option(help="Faces a batch; changes the pace alone.")] = 64,
+    every: Annotated[int, typer.Option(help="Look at every so many-th frame of a video only.")] = 1,
+    batch_size: Annotated[int, typer.Option(help="Faces per batch; changes the pace alone.")] = 64,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted --out.")] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace --out, and draw into a --draw that is there.")
@@ -72,6 +72,7 @@ def predict(
     from bimodal.inference.load import load
     from bimodal.inference.pipeline import Look
     from bimodal.inference.predicting import Output, predict_files
+    from bimodal.inference.table_file import part_of
 
     output = Output(out, draw, resume, overwrite)
     if detector is not None and not detect:
@@ -100,7 +101,7 @@ def predict(
 
             tally = predict_files(inputs or [], network, look, output, camera=camera, every=every, take=take)
     except KeyboardInterrupt:
-        if out is not None:
+        if out is not None and part_of(out).exists():
             again = shlex.join(
                 [*(word for word in sys.argv[1:] if word not in ("--overwrite", "--resume")), "--resume"]
             )
@@ -134,7 +135,7 @@ def _summarise(tally: "Tally", out: Path | None, draw: Path | None) -> None:
         console.print("  ...")
     if out is not None:
         common = ", ".join(f"{name} {count:,}" for name, count in tally.emotions.most_common())
-        console.print(f"{common}\ntable: {escape(str(out))}" if common else f"table: {escape(str(out))}")
+        console.print((f"{escape(common)}\n" if common else "") + f"table: {escape(str(out))}")
     if draw is not None:
         console.print(f"drawn: {escape(str(draw))}")
 
@@ -225,7 +226,7 @@ class _Shown:
                 if row["x"] is None
                 else (f"{row['x']:.0f}, {row['y']:.0f}", f"{row['width']:.0f}×{row['height']:.0f}")
             )
-            table.add_row(*start, *place, Text(ranked[0], style="bold"), first, f"{ranked[1]} {second}")
+            table.add_row(*start, *place, Text(ranked[0], style="bold"), first, Text(f"{ranked[1]} {second}"))
         console = Console(highlight=False)
         console.print(table)
         if self._more:

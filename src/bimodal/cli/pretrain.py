@@ -25,7 +25,7 @@ def pretrain(
 
     bimodal pretrain fer2013 --out face-s
 
-    The packaged file came from the first of the two courses (--again 0). Users need none of this: --preset face starts from it.
+    Hours on a CPU. Nobody needs it to use the network: bimodal train --preset face starts from the file in the package.
     """
     from rich.console import Console
     from rich.markup import escape

@@ -25,7 +25,8 @@ def train(
         typer.Option(
             help="paper: its recipe, number by number. For a laptop: face, the network that comes with bimodal and knows "
             "faces; small, a small one from random weights. "
-            "Every option below changes one number of it. (default: paper)",
+            "Every option below changes one number of it; the defaults shown are those of paper with --removal wang, "
+            "and RUN/config.yaml has what was taken. (default: paper)",
             show_default=False,
         ),
     ] = None,
@@ -35,11 +36,13 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    devices: Annotated[int, typer.Option(help="Processes on this machine: one a GPU.")] = 1,
+    devices: Annotated[int, typer.Option(help="Processes on this machine, one per GPU.")] = 1,
     num_nodes: Annotated[int, typer.Option(help="Machines; start the same command on each under torchrun.")] = 1,
     workers: Annotated[
         int | None,
-        typer.Option(help="Processes that augment pictures. (default: 0 on a CPU, 8 a GPU)", show_default=False),
+        typer.Option(
+            help="Processes that augment pictures. (default: 0 on a CPU, up to 8 per GPU)", show_default=False
+        ),
     ] = None,
     **values: Any,
 ) -> None:

@@ -8,6 +8,7 @@ import yaml
 from bimodal.data.manifest import read_table
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
+from bimodal.files import plain_yaml
 
 DROP = "drop"
 _MAX_FILE = 2**20
@@ -68,7 +69,7 @@ def _from_file(path: Path) -> dict[str, str]:
     if not path.is_file() or path.stat().st_size > _MAX_FILE:
         raise InputError(f"--labels: expected a small YAML file at {path}")
     try:
-        pairs = yaml.safe_load(path.read_text(encoding="utf-8"))
+        pairs = plain_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeError) as error:
         raise InputError(f"--labels: {path} is not YAML: {error}") from error
     if not isinstance(pairs, dict) or not pairs:

@@ -126,9 +126,10 @@ def _too_large(size: str) -> UnreadableError:
 
 
 def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
-    if image.mode in ("I", "F"):
+    sixteen = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
+    if image.mode in ("I", "F") and not sixteen:
         raise UnreadableError("32 bits a channel; save it with 8 or 16")
-    if image.mode.startswith("I;16"):  # Pillow's own conversion would clip all above 255 to white
+    if sixteen:  # Pillow's own conversion would clip all above 255 to white
         return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, axis=2)
     if "transparency" in image.info:
         image = image.convert("RGBA")

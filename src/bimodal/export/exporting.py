@@ -32,12 +32,14 @@ class Exported:
         file: that was written.
         bytes: its size.
         parity: of the network in single precision with PyTorch's.
+        on_faces: whether it was measured on validation faces; where those are gone, on random pixels.
         int8: accuracy in eight bits minus that in single precision, on the validation faces; None: not asked for.
     """
 
     file: Path
     bytes: int
     parity: Parity
+    on_faces: bool
     int8: Comparison | None = None
 
 
@@ -72,11 +74,13 @@ def export_run(
         raise InputError(f"{manifest.root} does not hold the very faces and labels that {folder} was trained on")
     out.parent.mkdir(parents=True, exist_ok=True)
     size = info.image_size
-    if manifest is None:
-        noise = np.random.default_rng(0).integers(0, 256, (_COMPARED, size, size, 3), dtype=np.uint8)
-        return _exported(out, write_onnx(model, info, out, noise))
-    if not int8:
-        return _exported(out, write_onnx(model, info, out, _some(manifest, "val", size, _COMPARED)[0]))
+    if not int8 or manifest is None:
+        compared = _compared(manifest, size, must=data is not None)
+        on_faces = compared is not None
+        if compared is None:
+            compared = np.random.default_rng(0).integers(0, 256, (_COMPARED, size, size, 3), dtype=np.uint8)
+        parity = write_onnx(model, info, out, compared)
+        return Exported(out, out.stat().st_size, parity, on_faces)
     faces, labels = _some(manifest, "val", size)
     with tempfile.TemporaryDirectory() as work:
         single, small = Path(work) / "single.onnx", Path(work) / "small.onnx"
@@ -84,13 +88,27 @@ def export_run(
         write_int8(single, small, info, _some(manifest, "train", size, _CALIBRATED)[0])
         right = [_right(file, faces, labels) for file in (single, small)]
         write_atomically(out, lambda part: shutil.copyfile(small, part))
-    return _exported(out, parity, compare(right[0], right[1]))
+    return Exported(out, out.stat().st_size, parity, True, compare(right[0], right[1]))
 
 
 def _faces_of(run: Run, data: Path | None) -> Manifest | None:
     """Return the faces of a run, if they are there; a published one does not say where its faces are."""
-    place = data or (run.data if run.config["data"] else None)
-    return Manifest.read(place) if place is not None and (data is not None or place.is_dir()) else None
+    if data is not None:
+        return Manifest.read(data)
+    try:
+        return Manifest.read(run.data) if run.config["data"] and run.data.is_dir() else None
+    except InputError:
+        return None
+
+
+def _compared(manifest: Manifest | None, size: int, must: bool) -> NDArray[np.uint8] | None:
+    """Return some validation faces, (n,S,S,3), or None where they cannot be had and need not be."""
+    try:
+        return None if manifest is None else _some(manifest, "val", size, _COMPARED)[0]
+    except InputError:
+        if must:
+            raise
+        return None
 
 
 def _some(
@@ -98,6 +116,8 @@ def _some(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return faces of a split, (n,S,S,3), evenly over its rows, and their labels."""
     rows = manifest.rows(split)
+    if not len(rows):
+        raise InputError(f"{manifest.root} has no faces in split {split}; say where the run's faces are with --data")
     if limit is not None and len(rows) > limit:
         rows = rows[np.linspace(0, len(rows) - 1, limit).astype(np.int64)]
     try:
@@ -111,7 +131,3 @@ def _right(file: Path, faces: NDArray[np.uint8], labels: NDArray[np.int64]) -> N
     network = load_onnx(file)
     parts = [network.probabilities(faces[start : start + 256]) for start in range(0, len(faces), 256)]
     return np.asarray(np.concatenate(parts).argmax(axis=1) == labels)
-
-
-def _exported(file: Path, parity: Parity, int8: Comparison | None = None) -> Exported:
-    return Exported(file, file.stat().st_size, parity, int8)

@@ -24,7 +24,7 @@ def predict(
     model: Network | str | Path | None = None,
     *,
     detect: bool = True,
-    detector: Path | None = None,
+    detector: str | Path | None = None,
     largest: bool = False,
     flip: bool = False,
     batch_size: int = 64,
@@ -55,7 +55,8 @@ def predict(
     (1, 1.0)
     """
     network = model if isinstance(model, Network) else load(model)
-    look = Look(detector=detector_file(detector) if detect else None, largest=largest, flip=flip, batch_size=batch_size)
+    file = detector_file(Path(detector) if detector is not None else None) if detect else None
+    look = Look(detector=file, largest=largest, flip=flip, batch_size=batch_size)
     several = [images] if isinstance(images, str | Path | np.ndarray) else images
     emotions = network.info.emotions
     with quiet_about_size():

@@ -77,14 +77,18 @@ def find_files(inputs: Sequence[str]) -> Iterator[Path]:
                 seen.add(key)
                 yield path
         if not found:
-            raise InputError(f"{shown(given)} holds no pictures and no videos")
+            raise _holds_nothing(given)
 
 
 def check_inputs(inputs: Sequence[str]) -> None:
-    """Raise an `InputError` if one of what was given is not there, before hours of work on the others."""
+    """Raise an `InputError` if one of what was given is not there or holds nothing, before hours of work on the others."""
     for given in inputs:
-        if not os.path.lexists(given) and not glob.has_magic(given):
-            raise InputError(f"there is no {shown(given)}; expected pictures, folders, patterns or videos")
+        if next(_expand(given), None) is None:
+            raise _holds_nothing(given)
+
+
+def _holds_nothing(given: str) -> InputError:
+    return InputError(f"{shown(given)} holds no pictures and no videos")
 
 
 def _expand(given: str) -> Iterator[Path]:
@@ -99,15 +103,18 @@ def _expand(given: str) -> Iterator[Path]:
                 continue
             yield Path(match)
     else:
-        check_inputs([given])
+        raise InputError(f"there is no {shown(given)}; expected pictures, folders, patterns or videos")
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Yield what is below a folder, without listing all folders first; one that cannot be listed is yielded itself."""
-    stack = [folder]
+    """Yield what is below a folder, without listing all folders first; one that cannot be listed is yielded itself.
+
+    Below it links to folders are not followed, since a ring of them would have no end.
+    """
+    stack = [(folder, True)]
     while stack:
-        path = stack.pop()
-        if not path.is_dir() or path.is_symlink():
+        path, is_folder = stack.pop()
+        if not is_folder:
             yield path
             continue
         try:
@@ -119,7 +126,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         if (DRAWN, False) in listed:  # our own drawings are no input
             continue
         wanted = [
-            path / name
+            (path / name, is_folder)
             for name, is_folder in listed
             if not name.startswith(".") and (is_folder or is_picture_name(name) or is_video_name(name))
         ]

@@ -47,6 +47,8 @@ def load_onnx(file: Path, threads: int | None = None) -> Network:
     shape = inputs[0].shape if len(inputs) == 1 else None
     if shape is None or shape[1:] != [3, info.image_size, info.image_size] or inputs[0].type != "tensor(float)":
         raise InputError(f"{file} takes {shape}, and should take faces (N, 3, {info.image_size}, {info.image_size})")
+    if len(outputs) != 1:
+        raise InputError(f"{file} gives {len(outputs)} outputs, and should give one: the logits")
     given, taken = inputs[0].name, outputs[0].name
 
     def forward(faces: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -54,13 +56,15 @@ def load_onnx(file: Path, threads: int | None = None) -> Network:
 
     for count in (1, 2):
         try:
-            shape = forward(np.zeros((count, 3, info.image_size, info.image_size), np.float32)).shape
+            logits = forward(np.zeros((count, 3, info.image_size, info.image_size), np.float32))
         except Exception as error:
             raise InputError(f"{file} cannot be run on {count} faces: {_first_line(error)}") from error
-        if shape != (count, len(info.emotions)):
+        if logits.shape != (count, len(info.emotions)):
             raise InputError(
-                f"{file} gives {shape} for {count} faces: expected a logit for each of {len(info.emotions)} emotions"
+                f"{file} gives {logits.shape} for {count} faces: expected a logit for each of {len(info.emotions)} emotions"
             )
+        if logits.dtype.kind != "f" or not np.isfinite(logits).all():
+            raise InputError(f"{file} gives no finite numbers: its weights are damaged")
     return Network(info, forward, hashlib.sha256(content).hexdigest())
 
 

@@ -1,5 +1,6 @@
 """`bimodal predict` from end to end: inputs to rows, and to annotated pictures, video and timelines if asked."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -107,6 +108,10 @@ def predict_files(
     output = output or Output()
     if every < 1:
         raise InputError(f"--every must be 1 or more, got {every}")
+    if camera is not None and output.resume:
+        raise InputError(
+            "what a camera saw cannot be resumed; choose another --out (rows of before are in its .part file)"
+        )
     check_inputs(inputs)
     emotions, tally = network.info.emotions, Tally()
     with ExitStack() as stack:
@@ -119,7 +124,7 @@ def predict_files(
             look = _keeping(look)
         table = None
         if output.table is not None:
-            identity = _identity(network, look, every)
+            identity = _identity(network, look, every) | {"draw": artist is not None}
             table = stack.enter_context(
                 TableFile(output.table, columns_of(emotions), identity, output.resume, output.overwrite)
             )
@@ -182,10 +187,18 @@ def _identity(network: Network, look: Look, every: int) -> dict[str, Any]:
         "model": network.info.to_json(),
         "weights": network.digest,
         "detect": look.detector is not None or look.finder is not None,
+        "detector": _digest(look.detector),
         "largest": look.largest,
         "flip": look.flip,
         "every": every,
     }
+
+
+def _digest(detector: Path | None) -> str | None:
+    if detector is None or not detector.is_file():  # that one is missing is said by whoever loads it
+        return None
+    with detector.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _begin_drawing(output: Output) -> Path:

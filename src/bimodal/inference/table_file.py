@@ -45,7 +45,7 @@ class TableFile:
     ) -> None:
         self._format = format_of(out)
         self.out, self._columns = out, columns
-        self.part = out.with_name(f"{out.name}.part")
+        self.part = part_of(out)
         self._identity_file = out.with_name(f"{out.name}.part.json")
         self.done: frozenset[str] = frozenset()
         self._file: IO[bytes]
@@ -57,12 +57,14 @@ class TableFile:
         self._refuse_to_replace()
         if self.part.exists() and not (resume or overwrite):
             raise InputError(f"{self.part} is there from an interrupted call: go on with --resume, or use --overwrite")
-        if self.part.exists() != self._identity_file.exists():
-            odd = self.part if self.part.exists() else self._identity_file
-            raise InputError(f"{odd} is in the way; move it, or choose another --out")
+        begun = self.part.exists() and self.part.stat().st_size > 0
+        if begun and not self._identity_file.exists():
+            raise InputError(f"{self.part} is in the way; move it, or choose another --out")
+        if not begun and self._identity_file.exists() and not self._is_identity(identity):
+            raise InputError(f"{self._identity_file} is in the way; move it, or choose another --out")
         out.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(dict(identity), indent=1, sort_keys=True)
-        if resume and self.part.exists():
+        if resume and begun:
             self._take_up(text)
         else:
             self._file = self.part.open("ab")  # emptied only once it is ours
@@ -72,6 +74,7 @@ class TableFile:
             write_atomically(self._identity_file, lambda file: file.write_text(text, encoding="utf-8"))
             if self._format == "csv":
                 self._file.write(_csv_line(columns))
+            self._file.flush()  # a call that is killed now can be taken up
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append the rows of a shot."""
@@ -110,6 +113,16 @@ class TableFile:
         if self.out.exists() and not self._may_replace:
             raise InputError(f"{self.out} exists; choose another --out, or replace it with --overwrite")
 
+    def _is_identity(self, identity: Mapping[str, Any]) -> bool:
+        """Whether the file beside the part is one of ours, which a killed call left alone."""
+        try:
+            if self._identity_file.stat().st_size > _MAX_LINE:
+                return False
+            known = json.loads(self._identity_file.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return False
+        return isinstance(known, dict) and known.keys() == identity.keys()
+
     def _lock(self) -> None:
         """Keep every other call away from the file; the lock goes with the process, however it ends."""
         try:
@@ -147,6 +160,11 @@ class TableFile:
         self.done = frozenset(done)
         file.truncate(end)
         file.seek(end)
+
+
+def part_of(out: Path) -> Path:
+    """Return the file that is written until all rows are there."""
+    return out.with_name(f"{out.name}.part")
 
 
 def format_of(out: Path) -> str:

@@ -12,6 +12,7 @@ from bimodal.data.origin import was_aligned
 from bimodal.errors import InputError
 from bimodal.inference.network import Network
 from bimodal.model_info import FILE, ModelInfo
+from bimodal.models.hub import first_sentence
 from bimodal.train.predict import load_model
 from bimodal.train.predictions import fitted_temperature
 from bimodal.train.run import FINISHED, Run
@@ -41,9 +42,24 @@ def load_run(folder: Path, device: str = "auto") -> Network:
     @torch.inference_mode()
     def forward(faces: NDArray[np.float32]) -> NDArray[np.float32]:
         images = torch.from_numpy(faces).to(where, memory_format=torch.channels_last)
-        with torch.backends.cudnn.flags(allow_tf32=False):  # or a face's numbers would depend on its batch
+        with torch.backends.cudnn.flags(
+            enabled=True, allow_tf32=False
+        ):  # or a face's numbers would depend on its batch
             return np.asarray(model(images).float().cpu().numpy())
 
+    trained = TrainSettings.from_dict(run.config).image_size
+    if trained != info.image_size:
+        raise InputError(f"{folder / FILE} says faces of {info.image_size} pixels, and config.yaml {trained}")
+    blank = np.zeros((1, 3, info.image_size, info.image_size), np.float32)
+    try:
+        sound = bool(np.isfinite(forward(blank)).all())
+    except (RuntimeError, AssertionError, ValueError) as error:  # a network of another size says it in its own way
+        raise InputError(
+            f"the network of {folder} cannot be run on faces of {info.image_size} pixels, as {FILE} has it: "
+            f"{first_sentence(error)}"
+        ) from error
+    if not sound:
+        raise InputError(f"the network of {folder} gives no finite numbers: its weights are damaged")
     with (folder / FINISHED).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Network(info, forward, digest)

@@ -37,7 +37,7 @@ def video_shots(file: Path, every: int = 1) -> Iterator[Shot]:
     if problem:
         yield Shot(name, None, problem=problem)
         return
-    with _opened(str(file)) as capture:
+    with _opened(file) as capture:
         width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         if width * height > MAX_PIXELS:
             yield Shot(
@@ -87,13 +87,13 @@ def frame_count(file: Path) -> int:
     """Return how many frames a video states that it has, or 0 where it does not say."""
     if _unfit(file):
         return 0
-    with _opened(str(file)) as capture:
+    with _opened(file) as capture:
         return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
 
 def frames_a_second(file: Path) -> float:
     """Return the frame rate that a video states; 25 where it states none that could be true."""
-    with _opened(str(file)) as capture:
+    with _opened(file) as capture:
         rate = float(capture.get(cv2.CAP_PROP_FPS))
     return rate if 0 < rate <= _MOST_FPS else 25.0
 
@@ -116,7 +116,9 @@ class VideoWriter:
         if self._writer is None:
             # the codec wants even sides
             self._size = (max(2, frame.shape[1] // 2 * 2), max(2, frame.shape[0] // 2 * 2))
-            self._writer = cv2.VideoWriter(str(self._file), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, self._size)
+            self._writer = cv2.VideoWriter(
+                os.path.abspath(self._file), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, self._size
+            )
             if not self._writer.isOpened():
                 raise OSError(5, "the annotated video cannot be written", str(self._file))
         if frame.shape[1::-1] != self._size:
@@ -146,11 +148,16 @@ def _unfit(file: Path) -> str:
 
 
 @contextmanager
-def _opened(source: str | int) -> Iterator[cv2.VideoCapture]:
-    # a file by FFmpeg alone: other readers of OpenCV take patterns and addresses for names
+def _opened(source: Path | int) -> Iterator[cv2.VideoCapture]:
+    # a file by FFmpeg alone: other readers of OpenCV take patterns and addresses for names; and from the root on, since
+    # FFmpeg takes what stands before a colon (`12:30.mp4`, or worse `http:/...`) for a protocol
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong we say ourselves
     try:
-        capture = cv2.VideoCapture(source) if isinstance(source, int) else cv2.VideoCapture(source, cv2.CAP_FFMPEG)
+        capture = (
+            cv2.VideoCapture(source)
+            if isinstance(source, int)
+            else cv2.VideoCapture(os.path.abspath(source), cv2.CAP_FFMPEG)
+        )
     finally:
         cv2.utils.logging.setLogLevel(level)
     try:

@@ -1,6 +1,7 @@
 """A timm backbone under the paper's head."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import timm
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from bimodal.errors import InputError
 from bimodal.models.face_net import FaceNet
@@ -18,6 +20,7 @@ _READS = ("checkpoint", "pretrained", "cache", "features_only", "num_classes", "
 """Parts of names of timm's arguments that do not shape a network, but fetch or read one, or change what comes out."""
 _PLAIN = (bool, int, float, str, type(None))
 _LARGEST_OPTION = 8192
+_MOST_WEIGHTS = 2 * 10**9
 
 
 class EmotionClassifier(nn.Module):
@@ -71,10 +74,12 @@ def _build_backbone(name: str, image_size: int, options: Mapping[str, Any]) -> n
     _check_options(architecture, options)
     backbone: nn.Module
     try:  # transformers are built for one size; most others take any and know no img_size
-        backbone = timm.create_model(architecture, pretrained=False, num_classes=0, img_size=image_size, **options)
+        with _bounded():
+            backbone = timm.create_model(architecture, pretrained=False, num_classes=0, img_size=image_size, **options)
     except TypeError:
         try:
-            backbone = timm.create_model(architecture, pretrained=False, num_classes=0, **options)
+            with _bounded():
+                backbone = timm.create_model(architecture, pretrained=False, num_classes=0, **options)
         except Exception as error:  # an option may be wrong in as many ways as there are backbones
             if not options:
                 raise
@@ -84,6 +89,24 @@ def _build_backbone(name: str, image_size: int, options: Mapping[str, Any]) -> n
             raise
         raise InputError(f"backbone-options {dict(options)} do not suit {architecture}: {error}") from error
     return backbone
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """Stop the building of a network that its options make larger than any known, before it fills the memory."""
+    count = 0
+
+    def add(_module: nn.Module, _name: str, parameter: nn.Parameter) -> None:
+        nonlocal count
+        count += parameter.numel()
+        if count > _MOST_WEIGHTS:
+            raise InputError(f"it would have more than {_MOST_WEIGHTS // 10**9} thousand million weights")
+
+    handle = register_module_parameter_registration_hook(add)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _check_options(architecture: str, options: Mapping[str, Any]) -> None:

@@ -40,7 +40,7 @@ One backbone carries two heads:
 - `own`: FER2013's own labels ({", ".join(NAMES)}), on which the literature reports. They disagree with the
   taggers on a third of the faces.
 
-`{WEIGHTS}` ({size / 1e6:.2f} MB, half precision) is what `--backbone {FACE}` starts from; `{ONNX}` is the same with the votes' head.
+`{WEIGHTS}` ({size / 1e6:.2f} MB, half precision) is what `bimodal train --preset face` starts from; `{ONNX}` is the same with the votes' head.
 `{LEARNT}` has eight bytes of a digest of each picture that it was trained or chosen on, so that nobody tests it on those.
 `SHA256SUMS` has their checksums, `log.csv` the course of the training, `measures.json` the figures below and the
 confusions, `config.yaml` the recipe. To make them again:
@@ -50,8 +50,9 @@ confusions, `config.yaml` the recipe. To make them again:
 
 ## Accuracy
 
-On {counts["test"]:,} faces of PublicTest of which no identical copy is in training; nothing was chosen by them. Training:
-{counts["train"]:,} faces of FER2013's Training; {counts["val"]:,} more of it served for choices and for the temperature.
+On {counts["test"]:,} test faces (PublicTest; a `fer2013.csv` that has PrivateTest adds those) of which no identical copy is in
+training; nothing was chosen by them. Training: {counts["train"]:,} faces of FER2013's Training; {counts["val"]:,} more of it served for
+choices and for the temperature.
 
 | head | measured on | faces | accuracy, % (95 %) | with mirrored faces averaged |
 |---|---|---:|---:|---:|
@@ -64,8 +65,9 @@ By emotion, head of the votes:
 |---|---:|---:|---:|
 {_classes(votes, EMOTIONS)}
 
-Probabilities are shares of the taggers, after division of the logits by {temperature:.2f}, which was fitted on validation: on average the
-emotion that it names gets {100 * calibration["probability"]:.1f} %, and {100 * calibration["votes"]:.1f} % of the votes; expected calibration error {calibration["error"]:.3f}.
+Probabilities estimate the share of the taggers who would choose an emotion (softmax of the logits divided by {temperature:.2f}, fitted on
+validation): on average the top emotion is given {100 * calibration["probability"]:.1f} %, and has {100 * calibration["votes"]:.1f} % of the votes; expected calibration
+error {calibration["error"]:.3f}.
 
 ## What it must not be used for
 

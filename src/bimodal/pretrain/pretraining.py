@@ -29,7 +29,7 @@ from bimodal.errors import InputError
 from bimodal.evaluate.calibration import fit_temperature, log_softmax
 from bimodal.evaluate.metrics import Measures, measure
 from bimodal.export.onnx import need, write_onnx
-from bimodal.files import locked, write_atomically
+from bimodal.files import locked, plain_yaml, write_atomically
 from bimodal.model_info import FILE as INFO
 from bimodal.model_info import ModelInfo
 from bimodal.models.face_net import SIZE
@@ -121,7 +121,7 @@ def read_recipe(out: Path) -> tuple[Recipe, str]:
         InputError: the folder holds none.
     """
     try:
-        known = yaml.safe_load((out / CONFIG).read_text(encoding="utf-8"))
+        known = plain_yaml((out / CONFIG).read_text(encoding="utf-8"))
         return Recipe(**known["recipe"]), str(known["data_fingerprint"])
     except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError) as error:
         raise InputError(f"{out} holds no pretraining to resume; begin one without --resume") from error

@@ -153,7 +153,7 @@ def open_pool(address: str | None = None) -> Iterator[Pool]:
     """
     if importlib.util.find_spec("ray") is None:
         if address is not None:
-            raise InputError("--address needs Ray; install it with: pip install 'bimodal[ray]'")
+            raise InputError("--address needs Ray; install it with: pip install ray")
         pool: _OneProcess | _Ray = _OneProcess()
     else:
         pool = _Ray(address)
@@ -204,7 +204,7 @@ class _OneProcess:
     The process is `bimodal.study.worker`: unlike those of `multiprocessing`, it does not run the caller's script anew.
     """
 
-    description = "one after the other (with Ray installed, several at a time: pip install 'bimodal[ray]')"
+    description = "one after the other (with Ray installed, several at a time: pip install ray)"
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None

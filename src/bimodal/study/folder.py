@@ -13,7 +13,7 @@ from bimodal.data.manifest import FILE, Manifest
 from bimodal.data.origin import origin_of
 from bimodal.data.prepare import prepare
 from bimodal.errors import InputError
-from bimodal.files import LOCK, locked, write_atomically
+from bimodal.files import LOCK, locked, plain_yaml, write_atomically
 from bimodal.packaged import FACE, WEIGHTS, packaged_file
 from bimodal.study.options import StudyOptions
 from bimodal.study.plan import DESCRIPTORS
@@ -101,7 +101,7 @@ def begin(
     }
     if file.is_file():
         try:
-            old = {"face-s": None, **yaml.safe_load(file.read_text(encoding="utf-8"))}  # older studies knew none
+            old = {"face-s": None, **plain_yaml(file.read_text(encoding="utf-8"))}  # older studies knew none
             compared = {key: old[key] for key in identity if key not in ("bimodal", "data")}
         except (yaml.YAMLError, UnicodeError, TypeError, ValueError, KeyError) as error:
             raise InputError(f"{file} is damaged; choose another --out") from error

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from bimodal.emotions import CODES, NAMES
 from bimodal.errors import InputError
+from bimodal.files import plain_yaml
 
 PROBABILITIES = [f"p_{name}" for name in NAMES]
 FINISHED = "model.safetensors"
 """The file that is there once training has come to its end."""
 
-_MAX_BYTES = 256 * 2**20
+_MAX_BYTES, _MAX_CONFIG = 256 * 2**20, 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class Run:
                 f"expected a run folder, but {path} has no config.yaml; make one: bimodal train DATA --out RUN"
             )
         try:
-            config = yaml.safe_load(_text(file))
+            config = plain_yaml(_text(file, _MAX_CONFIG))
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise InputError(f"{file} is not readable as YAML: {error}") from error
         if (
@@ -172,9 +173,9 @@ class Run:
         return table
 
 
-def _text(file: Path) -> str:
-    if file.stat().st_size > _MAX_BYTES:
-        raise InputError(f"{file} is larger than {_MAX_BYTES >> 20} MiB; that is no file of a run")
+def _text(file: Path, largest: int = _MAX_BYTES) -> str:
+    if file.stat().st_size > largest:
+        raise InputError(f"{file} is larger than {largest >> 20} MiB; that is no file of a run")
     try:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

@@ -10,6 +10,7 @@ import yaml
 
 from bimodal.checks import check_choice, check_range, option
 from bimodal.errors import InputError
+from bimodal.files import plain_yaml
 from bimodal.packaged import FACE
 from bimodal.removal.settings import PRESETS as REMOVAL_PRESETS
 from bimodal.removal.settings import RemovalSettings
@@ -199,7 +200,7 @@ def load_yaml(file: Path) -> dict[str, Any]:
     if file.stat().st_size > _MAX_BYTES:
         raise InputError(f"--config {file} is larger than 1 MiB; that is no file of settings")
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        values = plain_yaml(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"--config {file} is not readable as YAML: {error}") from error
     if values is None:

@@ -12,7 +12,7 @@ from bimodal.data.drawn import write_set
 from bimodal.data.manifest import FILE, Manifest
 from bimodal.data.prepare import prepare
 from bimodal.errors import InputError
-from bimodal.files import write_atomically
+from bimodal.files import plain_yaml, write_atomically
 from bimodal.study.executor import Watch, run_watched
 from bimodal.study.folder import IDENTITY, alone
 from bimodal.study.label_noise.cells import SMALL, Cell, all_cells
@@ -101,7 +101,7 @@ def study_label_noise(out: Path, options: NoiseOptions, watch: Watch | None = No
     out, watch = Path(out).absolute(), watch or Watch()
     cells = options.cells
     if importlib.util.find_spec("cleanlab") is None:
-        raise InputError("the study compares with cleanlab; install it with: pip install 'bimodal[cleanlab]'")
+        raise InputError("the study compares with cleanlab; install it with: pip install cleanlab")
     with alone(out):
         _begin(out, options, command)
         _write_cells(out, cells, options, watch)
@@ -121,7 +121,7 @@ def _begin(out: Path, options: NoiseOptions, command: str) -> None:
     old: dict[str, str] = {}
     if file.is_file():
         try:
-            old = dict(yaml.safe_load(file.read_text(encoding="utf-8")))
+            old = dict(plain_yaml(file.read_text(encoding="utf-8")))
         except (yaml.YAMLError, UnicodeError, TypeError, ValueError) as error:
             raise InputError(f"{file} is damaged; choose another --out") from error
         if old.get("study") != "label-noise" or any(name in old and old[name] != identity[name] for name in identity):
