@@ -45,7 +45,8 @@ def main() -> None:
     model = VotesOf(read_two_heads(HOME / WEIGHTS)).eval()
     channels_last = deepcopy(model).to(memory_format=torch.channels_last)
     network = load_onnx(HOME / ONNX, threads)
-    faces = np.random.default_rng(0).integers(0, 256, (max(BATCHES), 48, 48, 3), dtype=np.uint8)
+    size = network.info.image_size
+    faces = np.random.default_rng(0).integers(0, 256, (max(BATCHES), size, size, 3), dtype=np.uint8)
     with torch.inference_mode():
         images = network.normalise(faces)
         apart = np.abs(model(torch.from_numpy(images)).numpy() - network.forward(images)).max()
@@ -70,7 +71,7 @@ def main() -> None:
         if batch == 1:
             first = median(ratios(times[fastest], times["ONNX Runtime"]))
     show(
-        f"Classification of faces of 48 pixels; logits differ by {apart:.0e} at most",
+        f"Classification of faces of {size} pixels; logits differ by {apart:.0e} at most",
         ["way", "faces a second", "times the faster PyTorch"],
         rows,
     )

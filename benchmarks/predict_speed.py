@@ -202,15 +202,18 @@ def speed(
 
 def accuracy(arguments: argparse.Namespace, temporary: Path, fer: Fer | None) -> bool | None:
     """Let both classify the test faces of FER2013, which neither was trained on; ours with the head for the labels asked about."""
+    from bimodal.data.cache import decoded
+    from bimodal.data.sources.fer2013 import SIDE
     from bimodal.emotions import NAMES
     from bimodal.packaged import FACE, WEIGHTS, packaged_file
     from bimodal.pretrain.faces import read_faces
     from bimodal.pretrain.pretraining import predict_both, read_two_heads
 
-    faces = read_faces(arguments.fer2013)[1]["test"]
+    manifest, every_split = read_faces(arguments.fer2013)
+    faces = every_split["test"]
     found = {FACE: predict_both(read_two_heads(packaged_file(FACE, WEIGHTS)), faces)}
     file = temporary / "faces.npy"
-    np.save(file, faces.pictures)
+    np.save(file, decoded(manifest, SIDE)[..., 1][manifest.rows("test")])  # fer gets them as they are
     if fer is not None:
         for name, answer in fer.ask("classify", file).items():
             found[f"fer, {name}"] = (np.array(answer), np.array(answer))  # it has one head, and no contempt

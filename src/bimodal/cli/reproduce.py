@@ -80,7 +80,7 @@ def reproduce(
 
     What has ended stays: after Ctrl-C the same command goes on where it stopped, and more methods or seeds may be asked for.
 
-    bimodal reproduce DATA --out STUDY --quick        minutes on a laptop
+    bimodal reproduce DATA --out STUDY --quick        small networks, for a laptop
 
     bimodal reproduce DATA --out STUDY --methods resnet50,resnet50-bdr --seeds 5
     """

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from bimodal.data.cache import decoded
 from bimodal.data.manifest import Manifest, read_table
-from bimodal.data.sources.fer2013 import VOTES, read_votes
+from bimodal.data.sources.fer2013 import SIDE, VOTES, read_votes
 from bimodal.emotions import code_of
 from bimodal.errors import InputError
 from bimodal.models.face_net import SIZE
@@ -26,7 +26,7 @@ class Faces:
     """The faces of one split.
 
     Attributes:
-        pictures: uint8 (n,48,48), grey.
+        pictures: uint8 (n,S,S), grey; of training faces all 48 pixels, of the others as many as the network is used at.
         votes: float32 (n,8), what share of the taggers chose each of `EMOTIONS`; a row of zeros where none was chosen
             twice: such a face teaches nothing here.
         clear: (n,) bool, whether one emotion has more than half of all votes: those are tested.
@@ -59,11 +59,11 @@ def read_faces(data: Path) -> tuple[Manifest, dict[str, Faces]]:
         raise InputError(f"{data} has no votes; prepare FER2013 with those of FERPlus: {how}")
     counts = votes_table(texts)
     shares, clear = shares_of(counts), is_clear(counts)
-    pictures = decoded(manifest, SIZE)[..., 1]
     faces = {}
-    for split in ("train", "val", "test"):
+    for split, size in (("train", SIDE), ("val", SIZE), ("test", SIZE)):
         rows = manifest.rows(split)
-        faces[split] = Faces(np.asarray(pictures[rows]), shares[rows], clear[rows], manifest.labels[rows])
+        pictures = decoded(manifest, size)[..., 1][rows]
+        faces[split] = Faces(np.asarray(pictures), shares[rows], clear[rows], manifest.labels[rows])
     return manifest, faces
 
 

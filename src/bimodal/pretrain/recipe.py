@@ -60,9 +60,7 @@ class Recipe:
     again_opinions: float = option(0.3, "share of those opinions in the targets of the second course")
     first_size: int = option(24, "pixels a side of the augmented faces at the beginning; they grow with the epochs")
     last_size: int = option(40, "pixels a side at the end of the first course, where the second begins")
-    again_size: int = option(
-        44, "pixels a side at the end of the second course; used at 48, since what is cut out looks larger in training"
-    )
+    again_size: int = option(44, "pixels a side at the end of the second course")
     own_share: float = option(0.35, "of the loss, what FER2013's own labels have; the rest is the votes'")
     again_own_share: float = option(0.6, "the same in the second course")
     smoothing: float = option(0.1, "label smoothing of FER2013's own labels, of which a third are disputed")

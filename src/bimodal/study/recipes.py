@@ -35,6 +35,8 @@ QUICK_REMOVAL_SHARE = 0.6
 """From random weights the removal comes after this share of the epochs: before, wrong labels do not stand out."""
 QUICK_LARGER, QUICK_LARGER_VAL, QUICK_LARGER_EPOCHS = 6000, 1000, 10
 """How much of the larger set the first stage sees at quick sizes, and how often."""
+FACE_SCRATCH_EPOCHS = 30
+"""Of the packaged network from random weights: twice those of the one that has seen faces."""
 
 
 def settings_for(
@@ -53,8 +55,11 @@ def settings_for(
     (6, 'vgg11_bn')
     """
     rule = "wang" if method in _REMOVAL else "none"
+    if method == "face-s-scratch":  # it begins with less, and is given more
+        fresh = {"seed": seed, "pretrained": False, "epochs": FACE_SCRATCH_EPOCHS, "removal": rule}
+        return TrainSettings.preset("face", fresh)
     if "face-s" in method:  # small as it is at any size of study
-        return TrainSettings.preset("face", {"seed": seed, "pretrained": "scratch" not in method, "removal": rule})
+        return TrainSettings.preset("face", {"seed": seed, "removal": rule})
     base = method if method in _FULL else "resnet50"
     changes = dict((_QUICK if quick else _FULL)[base])
     changes["seed"] = seed
