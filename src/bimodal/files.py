@@ -59,7 +59,10 @@ def plain_yaml(text: str) -> Any:
                 raise yaml.YAMLError("references (*name) are not taken; write the value out")
             return super().compose_node(parent, index)
 
-    return yaml.load(text, Plain)
+    try:
+        return yaml.load(text, Plain)
+    except (ValueError, LookupError, AttributeError, RecursionError) as error:  # a date of month 13, a hundred brackets
+        raise yaml.YAMLError(f"{error}") from error
 
 
 @contextmanager

@@ -195,7 +195,7 @@ def test_models_that_cannot_be_used_are_one_line(
         ("foreign.onnx", "not made by bimodal export"),
         ("newer.onnx", "newer bimodal"),
         ("other.onnx", "should take faces"),
-        ("endless.onnx", "no finite numbers"),
+        ("endless.onnx", "no finite floating-point numbers"),
         ("silent.onnx", "0 outputs"),
         ("notes.txt", "is no model"),
         ("folder", "expected a run folder"),

@@ -105,8 +105,6 @@ def _audit(
     tell: Callable[[str], None],
 ) -> Audit:
     began = (out / RUN / "config.yaml").is_file()
-    if not began and (out / RUN).exists():
-        shutil.rmtree(out / RUN)  # interrupted before it was a run
     run = fit(manifest.root, out / RUN, None if began else settings, hardware, resume=began, tell=tell)
     suspects = list_suspects(run, manifest)
     write_atomically(out / SUSPECTS, lambda file: suspects.table.to_csv(file, index=False))

@@ -84,6 +84,7 @@ def train(
     console = Console(highlight=False, soft_wrap=True)
     quoted = shlex.quote(str(out))
     hardware = Hardware(accelerator, devices, num_nodes, workers)
+    before = _began_at(out)
     try:
         run = fit(
             data,
@@ -95,7 +96,8 @@ def train(
             tell=lambda line: console.print(escape(line)),
         )
     except KeyboardInterrupt:
-        console.print(f"\ninterrupted; go on with: bimodal train --out {escape(quoted)} --resume")
+        if resume or _began_at(out) not in (None, before):  # else there is nothing of this call to go on with
+            console.print(f"\ninterrupted; go on with: bimodal train --out {escape(quoted)} --resume")
         raise
     if rank_zero_only.rank:  # type: ignore[attr-defined]  # of several processes one speaks
         return
@@ -104,6 +106,12 @@ def train(
         f"\n[bold]{escape(str(out))}[/bold]  best validation accuracy {best:.3f}, {len(run.removed)} faces removed\n"
         f"next: bimodal evaluate {escape(quoted)} --split test; bimodal report {escape(quoted)}"
     )
+
+
+def _began_at(out: Path) -> int | None:
+    """Return when the run in a folder began, or None where there is none."""
+    file = out / "config.yaml"
+    return file.stat().st_mtime_ns if file.is_file() else None
 
 
 with_options(

@@ -132,7 +132,7 @@ def need(*packages: str) -> None:
     """Raise an `InputError` if a package of the extra `export` is missing."""
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
-        raise InputError(f"export needs {' and '.join(missing)}; install with: pip install {' '.join(missing)}")
+        raise InputError(f"writing ONNX needs {' and '.join(missing)}; install with: pip install {' '.join(missing)}")
 
 
 class _Named(nn.Module):

@@ -64,7 +64,7 @@ def load_onnx(file: Path, threads: int | None = None) -> Network:
                 f"{file} gives {logits.shape} for {count} faces: expected a logit for each of {len(info.emotions)} emotions"
             )
         if logits.dtype.kind != "f" or not np.isfinite(logits).all():
-            raise InputError(f"{file} gives no finite numbers: its weights are damaged")
+            raise InputError(f"{file} gives no finite floating-point numbers: is it damaged?")
     return Network(info, forward, hashlib.sha256(content).hexdigest())
 
 

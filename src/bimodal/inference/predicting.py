@@ -124,7 +124,7 @@ def predict_files(
             look = _keeping(look)
         table = None
         if output.table is not None:
-            identity = _identity(network, look, every) | {"draw": artist is not None}
+            identity = _identity(network, look, every) | {"draw": artist is not None, "camera": camera}
             table = stack.enter_context(
                 TableFile(output.table, columns_of(emotions), identity, output.resume, output.overwrite)
             )

@@ -42,9 +42,8 @@ def load_run(folder: Path, device: str = "auto") -> Network:
     @torch.inference_mode()
     def forward(faces: NDArray[np.float32]) -> NDArray[np.float32]:
         images = torch.from_numpy(faces).to(where, memory_format=torch.channels_last)
-        with torch.backends.cudnn.flags(
-            enabled=True, allow_tf32=False
-        ):  # or a face's numbers would depend on its batch
+        # flags() turns cuDNN off unless told; with TF32 a face's numbers would depend on its batch
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             return np.asarray(model(images).float().cpu().numpy())
 
     trained = TrainSettings.from_dict(run.config).image_size

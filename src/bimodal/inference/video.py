@@ -117,7 +117,7 @@ class VideoWriter:
             # the codec wants even sides
             self._size = (max(2, frame.shape[1] // 2 * 2), max(2, frame.shape[0] // 2 * 2))
             self._writer = cv2.VideoWriter(
-                os.path.abspath(self._file), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, self._size
+                str(self._file.absolute()), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, self._size
             )
             if not self._writer.isOpened():
                 raise OSError(5, "the annotated video cannot be written", str(self._file))
@@ -156,7 +156,7 @@ def _opened(source: Path | int) -> Iterator[cv2.VideoCapture]:
         capture = (
             cv2.VideoCapture(source)
             if isinstance(source, int)
-            else cv2.VideoCapture(os.path.abspath(source), cv2.CAP_FFMPEG)
+            else cv2.VideoCapture(str(source.absolute()), cv2.CAP_FFMPEG)
         )
     finally:
         cv2.utils.logging.setLogLevel(level)

@@ -1,7 +1,7 @@
 """A timm backbone under the paper's head."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -74,11 +74,11 @@ def _build_backbone(name: str, image_size: int, options: Mapping[str, Any]) -> n
     _check_options(architecture, options)
     backbone: nn.Module
     try:  # transformers are built for one size; most others take any and know no img_size
-        with _bounded():
+        with _bounded() if options else nullcontext():
             backbone = timm.create_model(architecture, pretrained=False, num_classes=0, img_size=image_size, **options)
     except TypeError:
         try:
-            with _bounded():
+            with _bounded() if options else nullcontext():
                 backbone = timm.create_model(architecture, pretrained=False, num_classes=0, **options)
         except Exception as error:  # an option may be wrong in as many ways as there are backbones
             if not options:
@@ -93,14 +93,14 @@ def _build_backbone(name: str, image_size: int, options: Mapping[str, Any]) -> n
 
 @contextmanager
 def _bounded() -> Iterator[None]:
-    """Stop the building of a network that its options make larger than any known, before it fills the memory."""
+    """Stop the building of a network that somebody's options make endless, before it fills the memory."""
     count = 0
 
     def add(_module: nn.Module, _name: str, parameter: nn.Parameter) -> None:
         nonlocal count
         count += parameter.numel()
         if count > _MOST_WEIGHTS:
-            raise InputError(f"it would have more than {_MOST_WEIGHTS // 10**9} thousand million weights")
+            raise InputError(f"they ask for more than {_MOST_WEIGHTS:,} weights")
 
     handle = register_module_parameter_registration_hook(add)
     try:

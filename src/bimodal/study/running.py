@@ -6,7 +6,6 @@ Whatever a method is, its run folder holds `predictions_val.csv`, `predictions_t
 """
 
 import json
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -60,8 +59,6 @@ def run_deep(data: Path, out: Path, settings: TrainSettings, two_stages: bool = 
 def train_deep(data: Path, out: Path, settings: TrainSettings) -> Run:
     """Train a deep network, or go on with it; nothing of it is tested."""
     began = (out / "config.yaml").is_file()
-    if out.exists() and not began:
-        shutil.rmtree(out)  # interrupted before it was a run; all below the study's folder is ours
     run = fit(data, out, None if began else settings, resume=began)
     (out / STATE).unlink(missing_ok=True)  # three times the weights, and needed no more
     return run
