@@ -72,6 +72,7 @@ def test_onnx_says_the_same(run: Path, tiny_data: Path, cli: Callable[..., Outco
     ours, theirs = package.load(run).probabilities(faces), package.load(out).probabilities(faces)
     assert np.abs(ours - theirs).max() < 1e-5
     assert package.load(out).info == package.load(run).info
+    assert b".py" not in out.read_bytes(), "paths of whoever exported"
     fails_with_one_line(cli("export", run, "--out", out), "exists")
     assert cli("export", run, "--out", out, "--overwrite").returncode == 0
     fails_with_one_line(cli("export", run, "--out", tmp_path / "model.pb"), "must end in .onnx")

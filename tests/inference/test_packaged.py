@@ -30,6 +30,7 @@ def test_the_files_are_whole() -> None:
     for name, digest in stated.items():
         assert hashlib.sha256((HOME / name).read_bytes()).hexdigest() == digest
     assert (HOME / WEIGHTS).stat().st_size <= 6e6
+    assert b".py" not in (HOME / ONNX).read_bytes(), "paths of the machine that made it"
 
 
 def test_the_card_says_what_was_measured() -> None:

@@ -108,8 +108,12 @@ def to_onnx(model: nn.Module, info: ModelInfo, half: bool = False) -> Any:
 
 
 def describe(proto: Any, info: ModelInfo) -> None:
-    """Put into a model's metadata how it is fed and read."""
-    del proto.metadata_props[:]
+    """Put into a model's metadata how it is fed and read, and nothing else."""
+    graph = proto.graph
+    # the exporter notes for each node the files and lines that it came from: paths of whoever exports
+    for part in (proto, graph, *graph.node, *graph.initializer, *graph.value_info, *graph.input, *graph.output):
+        del part.metadata_props[:]
+        part.doc_string = ""
     for key, value in {KEY: info.to_json(), "how": _HOW, "temperature": repr(info.temperature)}.items():
         entry = proto.metadata_props.add()
         entry.key, entry.value = key, value
