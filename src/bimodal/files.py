@@ -1,7 +1,8 @@
-"""Writing a file or a folder so that it is there wholly or not at all, and never over what is not ours; reading YAML."""
+"""Writing a file or a folder so that it is there wholly or not at all, and never over what is not ours."""
 
 import errno
 import fcntl
+import hashlib
 import os
 import secrets
 import shutil
@@ -9,7 +10,6 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from bimodal.errors import InputError
 
@@ -41,28 +41,14 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             part.unlink(missing_ok=True)
 
 
-def plain_yaml(text: str) -> Any:
-    """Read YAML that somebody else may have written: plain values, and no references, of which a few lines can stand for
-    gigabytes.
+def sha256_of(file: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal.
 
     Raises:
-        yaml.YAMLError: it is none, or has references.
-
-    >>> plain_yaml("{epochs: 3}")
-    {'epochs': 3}
+        OSError: it cannot be read.
     """
-    import yaml  # most of those who write files read none
-
-    class Plain(yaml.SafeLoader):
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.AliasEvent):
-                raise yaml.YAMLError("references (*name) are not taken; write the value out")
-            return super().compose_node(parent, index)
-
-    try:
-        return yaml.load(text, Plain)
-    except (ValueError, LookupError, AttributeError, RecursionError) as error:  # a date of month 13, a hundred brackets
-        raise yaml.YAMLError(f"{error}") from error
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
+from bimodal.files import sha256_of
 
 FILE = "manifest.csv"
 REQUIRED = ("image", "label", "split")
@@ -87,13 +88,8 @@ class Manifest:
     @cached_property
     def digests(self) -> list[str]:
         """SHA-256 of the bytes of each picture, by row."""
-
-        def digest(row: int) -> str:
-            with self.path(row).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-
         with ThreadPoolExecutor() as pool:  # hashing and reading both release the interpreter's lock
-            return list(pool.map(digest, range(len(self))))
+            return list(pool.map(lambda row: sha256_of(self.path(row)), range(len(self))))
 
     @cached_property
     def pictures_fingerprint(self) -> str:

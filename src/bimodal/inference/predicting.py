@@ -1,6 +1,5 @@
 """`bimodal predict` from end to end: inputs to rows, and to annotated pictures, video and timelines if asked."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -11,6 +10,7 @@ from typing import Any
 
 from bimodal.data.pictures import quiet_about_size
 from bimodal.errors import InputError
+from bimodal.files import sha256_of
 from bimodal.inference.inputs import DRAWN, Shot, check_inputs, find_files, is_video_name, shown
 from bimodal.inference.network import Network
 from bimodal.inference.pipeline import Look, Seen, look_at
@@ -183,22 +183,16 @@ def _keeping(look: Look) -> Look:
 
 
 def _identity(network: Network, look: Look, every: int) -> dict[str, Any]:
+    file = look.detector
     return {
         "model": network.info.to_json(),
         "weights": network.digest,
-        "detect": look.detector is not None or look.finder is not None,
-        "detector": _digest(look.detector),
+        "detect": file is not None or look.finder is not None,
+        "detector": sha256_of(file) if file is not None and file.is_file() else None,
         "largest": look.largest,
         "flip": look.flip,
         "every": every,
     }
-
-
-def _digest(detector: Path | None) -> str | None:
-    if detector is None or not detector.is_file():  # that one is missing is said by whoever loads it
-        return None
-    with detector.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _begin_drawing(output: Output) -> Path:

@@ -1,6 +1,5 @@
 """A run or a published folder, run by PyTorch: the only file of this room that loads it."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from bimodal import __version__
 from bimodal.data.origin import was_aligned
 from bimodal.errors import InputError
+from bimodal.files import sha256_of
 from bimodal.inference.network import Network
 from bimodal.model_info import FILE, ModelInfo
 from bimodal.models.hub import first_sentence
@@ -59,9 +59,7 @@ def load_run(folder: Path, device: str = "auto") -> Network:
         ) from error
     if not sound:
         raise InputError(f"the network of {folder} gives no finite numbers: its weights are damaged")
-    with (folder / FINISHED).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Network(info, forward, digest)
+    return Network(info, forward, sha256_of(folder / FINISHED))
 
 
 def info_of(run: Run) -> ModelInfo:

@@ -5,7 +5,6 @@ arrived without comparing it with the checksum that the hub states.
 """
 
 import contextlib
-import hashlib
 import logging
 import re
 import threading
@@ -29,6 +28,7 @@ from huggingface_hub.file_download import HfFileMetadata
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from bimodal.errors import InputError
+from bimodal.files import sha256_of
 from bimodal.packaged import FAMILY, WEIGHTS, packaged_file
 
 LARGEST = 8 * 2**30
@@ -184,8 +184,7 @@ def _verify(file: _HubFile, path: Path, stated: str | None) -> None:
     expected = stated or blob.name
     if not _SHA256.fullmatch(expected):
         raise InputError(f"the cache states no SHA-256 for {path}: if you trust that file, give it with --weights")
-    with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    found = sha256_of(path)
     if found == expected:
         return
     try:

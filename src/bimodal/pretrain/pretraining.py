@@ -1,7 +1,6 @@
 """`bimodal pretrain` from end to end: a data folder of FER2013 in, the files of the packaged network out."""
 
 import csv
-import hashlib
 import json
 import logging
 import sys
@@ -29,11 +28,12 @@ from bimodal.errors import InputError
 from bimodal.evaluate.calibration import fit_temperature, log_softmax
 from bimodal.evaluate.metrics import Measures, measure
 from bimodal.export.onnx import need, write_onnx
-from bimodal.files import locked, plain_yaml, write_atomically
+from bimodal.files import locked, sha256_of, write_atomically
 from bimodal.model_info import FILE as INFO
 from bimodal.model_info import ModelInfo
 from bimodal.models.face_net import SIZE
 from bimodal.packaged import FACE, LEARNT, ONNX, WEIGHTS, short_digests
+from bimodal.plain_yaml import plain_yaml
 from bimodal.pretrain.card import model_card
 from bimodal.pretrain.faces import FaceBatches, Faces, read_faces
 from bimodal.pretrain.module import PretrainModule, TwoHeads
@@ -333,7 +333,7 @@ def _finish(model: TwoHeads, faces: dict[str, Faces], manifest: Manifest, out: P
     _write_text(out / "README.md", model_card(measures, figures["calibration"], counts, recipe, temperature, size))
     learnt = np.sort(short_digests(pixel_hashes(manifest, [*manifest.rows("train"), *manifest.rows("val")])))
     write_atomically(out / LEARNT, lambda part: _save(part, learnt))
-    sums = [f"{hashlib.sha256((out / name).read_bytes()).hexdigest()}  {name}\n" for name in (WEIGHTS, ONNX, LEARNT)]
+    sums = [f"{sha256_of(out / name)}  {name}\n" for name in (WEIGHTS, ONNX, LEARNT)]
     _write_text(out / FINISHED, "".join(sums))
 
 

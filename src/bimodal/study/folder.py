@@ -1,6 +1,5 @@
 """A study's folder: what it is a study of, whose turn it is, and the sources that were prepared in it."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,8 +12,9 @@ from bimodal.data.manifest import FILE, Manifest
 from bimodal.data.origin import origin_of
 from bimodal.data.prepare import prepare
 from bimodal.errors import InputError
-from bimodal.files import LOCK, locked, plain_yaml, write_atomically
+from bimodal.files import LOCK, locked, sha256_of, write_atomically
 from bimodal.packaged import FACE, WEIGHTS, packaged_file
+from bimodal.plain_yaml import plain_yaml
 from bimodal.study.options import StudyOptions
 from bimodal.study.plan import DESCRIPTORS
 
@@ -91,11 +91,11 @@ def begin(
         "fingerprint": manifest.fingerprint,
         "protocol": options.protocol,
         "quick": options.quick,
-        **{kind: _digest(options.features[kind]) if kind in options.features else "ours" for kind in DESCRIPTORS},
-        "weights": {name: _digest(Path(path)) for name, path in sorted(options.weights.items())},
+        **{kind: sha256_of(options.features[kind]) if kind in options.features else "ours" for kind in DESCRIPTORS},
+        "weights": {name: sha256_of(Path(path)) for name, path in sorted(options.weights.items())},
         "larger": larger.fingerprint if larger else None,
         "unaligned": unaligned.fingerprint if unaligned else None,
-        "face-s": _digest(packaged_file(FACE, WEIGHTS))
+        "face-s": sha256_of(packaged_file(FACE, WEIGHTS))
         if any(method.in_advance for method in options.chosen)
         else None,
     }
@@ -117,8 +117,3 @@ def begin(
         identity |= {key: old[key] for key in _MAY_COME_LATER if identity[key] is None}
     text = yaml.safe_dump(identity, sort_keys=False, allow_unicode=True)
     write_atomically(file, lambda part: part.write_text(text, encoding="utf-8"))
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

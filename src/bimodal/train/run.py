@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bimodal.emotions import CODES, NAMES
 from bimodal.errors import InputError
-from bimodal.files import plain_yaml
+from bimodal.plain_yaml import plain_yaml
 
 PROBABILITIES = [f"p_{name}" for name in NAMES]
 FINISHED = "model.safetensors"

@@ -10,8 +10,8 @@ import yaml
 
 from bimodal.checks import check_choice, check_range, option
 from bimodal.errors import InputError
-from bimodal.files import plain_yaml
 from bimodal.packaged import FACE
+from bimodal.plain_yaml import plain_yaml
 from bimodal.removal.settings import PRESETS as REMOVAL_PRESETS
 from bimodal.removal.settings import RemovalSettings
 from bimodal.removal.settings import preset as removal_preset

@@ -12,7 +12,8 @@ from bimodal.data.drawn import write_set
 from bimodal.data.manifest import FILE, Manifest
 from bimodal.data.prepare import prepare
 from bimodal.errors import InputError
-from bimodal.files import plain_yaml, write_atomically
+from bimodal.files import write_atomically
+from bimodal.plain_yaml import plain_yaml
 from bimodal.study.executor import Watch, run_watched
 from bimodal.study.folder import IDENTITY, alone
 from bimodal.study.label_noise.cells import SMALL, Cell, all_cells
