@@ -374,6 +374,8 @@ def test_the_list_begins_each_line_with_a_name(cli: Callable[..., Outcome]) -> N
 
 def test_ctrl_c_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "study"
+    # one run has ended before, whatever the order in which the interrupted call runs its jobs
+    reproduce(data, out, StudyOptions(methods=("majority",), seeds=1, quick=True), QUIET)
     command = [sys.executable, "-m", "bimodal", "reproduce", str(data), "--out", str(out), "--quick"]
     command += ["--methods", "majority,resnet50", "--seeds", "1"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
@@ -385,6 +387,7 @@ def test_ctrl_c_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         shown, _ = process.communicate(timeout=60)
     assert process.returncode == 130, shown
+    assert "1 of 2 runs have ended before" in shown
     assert "goes on where it stopped" in shown
     assert not (run / "result.json").exists()
     epochs = len(pd.read_csv(run / "metrics.csv"))
