@@ -1,13 +1,14 @@
 """What all tests share: one thread each (they run side by side), tiny data folders, and the real command line."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch are loaded
+os.environ["OMP_NUM_THREADS"] = "1"  # before numpy and torch are loaded
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,10 @@ import pytest
 from PIL import Image
 
 from bimodal.emotions import NAMES
+
+for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):  # they make pipes look like terminals
+    os.environ.pop(name, None)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background inherit that it is ignored
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("BIMODAL_SHARED", ROOT.parent / "shared"))

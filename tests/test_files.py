@@ -36,6 +36,25 @@ def test_all_or_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == ["out"]
 
 
+def test_the_old_folder_comes_back_after_ctrl_c_between_its_renaming_and_that_of_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "out", "old")
+    rename, renamed = os.rename, []
+
+    def interrupted(source: Path, target: Path) -> None:
+        rename(source, target)
+        renamed.append(target)
+        if len(renamed) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("bimodal.files.os.rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "out", "new", overwrite=True)
+    assert names(tmp_path) == ["out"]
+    assert (tmp_path / "out/mark").read_text() == "old"
+
+
 def test_the_old_folder_comes_back_if_the_new_one_cannot_be_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -166,11 +166,12 @@ def _errors_name(path: Path) -> Iterator[None]:
 
 def _replace(out: Path, staging: Path) -> None:
     old = _beside(out)
-    os.rename(out, old)
     try:
+        os.rename(out, old)
         os.rename(staging, out)
-    except BaseException:
-        with suppress(OSError):
-            os.rename(old, out)
+    except BaseException:  # Ctrl-C comes between any two lines
+        if not out.exists():
+            with suppress(OSError):
+                os.rename(old, out)
         raise
     shutil.rmtree(old)

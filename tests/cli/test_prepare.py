@@ -101,7 +101,7 @@ def test_says_that_val_was_halved(source: Path, tmp_path: Path, run: Run) -> Non
 def test_ctrl_c_leaves_nothing(source: Path, tmp_path: Path) -> None:
     code = (
         "import sys, time, bimodal.data.look as p\n"
-        "def slow(source): print('started', flush=True); time.sleep(0.5); return read(source)\n"
+        "def slow(source): print('started', flush=True); time.sleep(2); return read(source)\n"
         "read, p.decode = p.decode, slow\n"
         "sys.argv = ['bimodal', 'prepare', *sys.argv[1:]]\n"
         "from bimodal.cli.main import run; run()\n"
@@ -114,6 +114,6 @@ def test_ctrl_c_leaves_nothing(source: Path, tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 15  # of the 20 or more that all pictures take
     assert "Traceback" not in errors
     assert [path.name for path in tmp_path.iterdir()] == ["faces"]

@@ -98,7 +98,7 @@ def test_read_runs_no_code(tmp_path, recwarn):
     assert not harm.exists()
     pickle.loads((tmp_path / "plain.pth").read_bytes())  # noqa: S301 -- it is armed
     assert harm.exists()
-    assert not recwarn.list
+    assert not [one for one in recwarn.list if one.category is not ResourceWarning]  # of other tests' garbage
 
 
 def test_read_refuses_what_is_no_file_of_weights(tmp_path, state):

@@ -6,17 +6,27 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from bimodal.errors import InputError
-from bimodal.study import executor
 from bimodal.study.executor import Job, Pool, open_pool, run_jobs
+
+
+def need_ray() -> None:
+    """Skip where Ray is not installed; do not import it: on import it looks at where it may listen."""
+    if find_spec("ray") is None:
+        pytest.skip("Ray is not installed")
 
 
 def work(file: Path, does: str) -> None:
     print("working")
+    while does == "never ends":
+        with file.open("a") as stream:
+            stream.write(".")
+        time.sleep(0.01)
     if does == "fails":
         raise InputError("no such\nthing")
     if does == "breaks":
@@ -45,10 +55,10 @@ def jobs(folder: Path) -> list[Job]:
 @contextmanager
 def pool_of(kind: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
     if kind == "ray":
-        pytest.importorskip("ray", reason="Ray is not installed")
+        need_ray()
         monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     else:
-        monkeypatch.setattr(executor.importlib.util, "find_spec", lambda name: None)
+        monkeypatch.setitem(sys.modules, "ray", None)
     with open_pool() as pool:
         yield pool
 
@@ -71,8 +81,23 @@ def test_needs_come_first_and_failures_stay_where_they_are(
     assert "Traceback" in log
 
 
+@pytest.mark.parametrize("kind", ["alone", "ray"])
+def test_when_a_pool_is_closed_nothing_of_its_jobs_goes_on(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    with pool_of(kind, monkeypatch) as pool:
+        pool.start(Job("endless", work, {"file": file, "does": "never ends"}, tmp_path / "endless.log"))
+        deadline = time.monotonic() + 120
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+    size = file.stat().st_size
+    time.sleep(0.5)
+    assert file.stat().st_size == size
+
+
 def test_a_ray_of_our_own_is_closed_to_the_network() -> None:
-    pytest.importorskip("ray", reason="Ray is not installed")
+    need_ray()
     # in a process of its own: Ray looks at where it may listen when it is first imported
     script = """
 from bimodal.study.executor import open_pool
@@ -89,8 +114,8 @@ with open_pool():
 def test_a_script_without_a_guard_is_not_run_again(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        "import importlib.util\n"
-        "importlib.util.find_spec = lambda name: None\n"
+        "import sys\n"
+        "sys.modules['ray'] = None\n"
         "from pathlib import Path\n"
         "from bimodal.study.executor import Job, open_pool, run_jobs\n"
         "from tests.study.test_executor import work\n"
@@ -108,7 +133,7 @@ def test_a_script_without_a_guard_is_not_run_again(tmp_path: Path) -> None:
 
 
 def test_a_need_that_nobody_has_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executor.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "ray", None)
     only = [job for job in jobs(tmp_path) if job.name == "third"]
     with open_pool() as pool:
         (outcome,) = run_jobs(only, pool)
@@ -119,12 +144,12 @@ def test_a_need_that_nobody_has_is_a_failure(tmp_path: Path, monkeypatch: pytest
     ("address", "words"), [("127.0.0.1:9", "no Ray cluster answers"), ("somewhere", "expects auto or HOST:PORT")]
 )
 def test_an_address_where_nobody_answers_is_refused_at_once(address: str, words: str) -> None:
-    pytest.importorskip("ray", reason="Ray is not installed")
+    need_ray()
     with pytest.raises(InputError, match=words), open_pool(address):
         pass
 
 
 def test_an_address_without_ray_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executor.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match="--address needs Ray"), open_pool("auto"):
         pass

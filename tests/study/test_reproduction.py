@@ -19,7 +19,7 @@ from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.evaluate.metrics import measure
 from bimodal.packaged import FACE
-from bimodal.study import StudyOptions, executor, reproduce
+from bimodal.study import StudyOptions, reproduce
 from bimodal.study.executor import Watch
 from bimodal.study.folder import alone
 from bimodal.study.reproduction import Reproduced
@@ -42,7 +42,7 @@ QUIET = Watch(tell=lambda line: None)
 @pytest.fixture(autouse=True)
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without Ray: that it does the same is a test of the executor's."""
-    monkeypatch.setattr(executor.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "ray", None)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def cheap(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Reproduced:
     out = tmp_path_factory.mktemp("study") / "study"
     options = StudyOptions(methods=CHEAP, seeds=2, noise=(0.0, 0.2), quick=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(executor.importlib.util, "find_spec", lambda name: None)
+        patch.setitem(sys.modules, "ray", None)
         return reproduce(data, out, options, QUIET)
 
 
@@ -376,7 +376,8 @@ def test_ctrl_c_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "study"
     # one run has ended before, whatever the order in which the interrupted call runs its jobs
     reproduce(data, out, StudyOptions(methods=("majority",), seeds=1, quick=True), QUIET)
-    command = [sys.executable, "-m", "bimodal", "reproduce", str(data), "--out", str(out), "--quick"]
+    without_ray = "import sys; sys.modules['ray'] = None; from bimodal.cli.main import run; run()"
+    command = [sys.executable, "-c", without_ray, "reproduce", str(data), "--out", str(out), "--quick"]
     command += ["--methods", "majority,resnet50", "--seeds", "1"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
     run = out / "runs/resnet50/own/seed-0"

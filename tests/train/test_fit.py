@@ -26,7 +26,7 @@ from tests.conftest import SMALL, Outcome, bimodal, fails_with_one_line, write_d
 
 TINY = {
     "backbone": "test_resnet", "pretrained": False, "image_size": 32, "hidden": 16, "batch_size": 16,
-    "dropout_features": 0.2, "dropout_hidden": 0.2, "lr": 0.003, "epochs": 4,
+    "dropout_features": 0.2, "dropout_hidden": 0.2, "lr": 0.003, "epochs": 4, "precision": "32",
 }  # fmt: skip
 
 

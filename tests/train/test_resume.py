@@ -1,5 +1,6 @@
 """A run that is interrupted in mid-epoch ends as one that never was: the same bytes."""
 
+import json
 import os
 import shutil
 import signal
@@ -52,7 +53,7 @@ def interrupt(
             output += line
             if line.startswith(f"epoch   {after_epoch}/"):
                 break
-        while not (run / "last.ckpt").exists():
+        while not (run / "last.ckpt").exists() and process.poll() is None:
             time.sleep(0.002)
         time.sleep(0.05)
         process.send_signal(sign)
@@ -143,6 +144,18 @@ def test_a_damaged_or_foreign_state_is_one_line(
     shutil.copytree(interrupted, run)
     (run / "last.ckpt").write_bytes(state_of(kind, interrupted, tiny_data, tmp_path))
     fails_with_one_line(cli("train", "--out", run, "--resume"), "last.ckpt", "train anew with --overwrite")
+
+
+def test_another_precision_than_at_the_beginning_is_told(
+    interrupted: Path, tmp_path: Path, cli: Callable[..., Outcome]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(interrupted, run)
+    environment = json.loads((run / "environment.json").read_text())
+    (run / "environment.json").write_text(json.dumps(environment | {"precision": "64-true"}))
+    result = cli("train", "--out", run, "--resume")
+    assert result.returncode == 0, result.stderr
+    assert f"began in 64-true on another machine and goes on in {environment['precision']}" in result.stdout
 
 
 def test_a_run_goes_on_where_its_data_have_moved(

@@ -235,7 +235,7 @@ class _OneProcess:
         job = self._job
         try:
             error, seconds = pickle.load(self._process.stdout)  # noqa: S301  # from our own process, not from a file
-        except EOFError:
+        except (EOFError, pickle.UnpicklingError):  # it died before, or in the middle of, its answer
             self._process, self._job = None, None
             return Outcome(job, "its process was killed; was there too little memory?")
         self._job = None
@@ -286,7 +286,7 @@ class _Ray:
             where = {"address": "local", "num_cpus": len(os.sched_getaffinity(0)), "include_dashboard": False}
         try:
             self._ray.init(logging_level=logging.ERROR, log_to_driver=False, **where)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except Exception as error:  # of a start that takes too long Ray raises no more than that
             trouble = "Ray does not start" if address is None else f"no Ray cluster answers at --address {address}"
             raise InputError(f"{trouble}: {str(error).splitlines()[0]}") from error
         resources = self._ray.cluster_resources()
@@ -315,7 +315,12 @@ class _Ray:
             return Outcome(job, f"its process was killed ({type(error).__name__}); was there too little memory?")
 
     def close(self) -> None:
-        for reference in self._running:
-            self._ray.cancel(reference, force=True)
-        self._ray.shutdown()
-        os.environ.pop(_LOOPBACK, None)
+        running = list(self._running)
+        try:
+            for reference in running:
+                self._ray.cancel(reference, force=True)
+            if running:  # whoever goes on with the study at once must not meet them in its folders
+                self._ray.wait(running, num_returns=len(running), timeout=20)
+        finally:
+            self._ray.shutdown()
+            os.environ.pop(_LOOPBACK, None)

@@ -121,6 +121,7 @@ def fit(
             return run
     settings = settings or TrainSettings()
     hardware = hardware or Hardware()
+    precision = choose_precision(settings.precision, hardware.uses_cuda)
     if settings.batch_size % (hardware.devices * hardware.num_nodes):
         raise InputError(f"--batch-size {settings.batch_size} cannot be shared equally by all devices; take a multiple")
     check_faces(manifest, settings)
@@ -134,7 +135,10 @@ def fit(
     if known:
         tell(f"{known} for validation: its accuracy will flatter")
     if is_first and not resume:
-        begin_run(out, manifest, settings, model, overwrite)
+        begin_run(out, manifest, settings, precision, model, overwrite)
+    began_in = precision if run is None else run.environment.get("precision", precision)
+    if is_first and began_in != precision:
+        tell(f"{out} began in {began_in} on another machine and goes on in {precision}, so its numbers will be others")
     faces = FaceData(manifest, settings, _count_workers(hardware))
     removal = BimodalDistributionRemoval(settings.removal, beliefs=True)
     history = History(out, removal, tell)
@@ -146,7 +150,9 @@ def fit(
     goes_on = resume and state.is_file()
     if goes_on:
         check_state(state, keeper.identity)
-    trainer = _build_trainer(out, settings, hardware, [_epoch_for(faces), removal, history, keeper, *callbacks])
+    trainer = _build_trainer(
+        out, settings, hardware, precision, [_epoch_for(faces), removal, history, keeper, *callbacks]
+    )
     keep_freed_memory()
     try:
         with warnings.catch_warnings():
@@ -195,7 +201,9 @@ def _build_model(settings: TrainSettings) -> EmotionClassifier:
     return model
 
 
-def _build_trainer(out: Path, settings: TrainSettings, hardware: Hardware, callbacks: list[Any]) -> pl.Trainer:
+def _build_trainer(
+    out: Path, settings: TrainSettings, hardware: Hardware, precision: Any, callbacks: list[Any]
+) -> pl.Trainer:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     if sys.stderr.isatty():
@@ -206,7 +214,7 @@ def _build_trainer(out: Path, settings: TrainSettings, hardware: Hardware, callb
         devices=hardware.devices,
         num_nodes=hardware.num_nodes,
         strategy="ddp" if several else "auto",
-        precision=choose_precision(settings.precision, hardware.uses_cuda),
+        precision=precision,
         max_epochs=settings.epochs,
         callbacks=callbacks,
         plugins=[AtomicCheckpointIO()],

@@ -60,7 +60,7 @@ _PACKAGES = ("torch", "torchvision", "timm", "lightning", "albumentations", "ope
 
 
 def begin_run(
-    out: Path, manifest: Manifest, settings: TrainSettings, model: EmotionClassifier, overwrite: bool
+    out: Path, manifest: Manifest, settings: TrainSettings, precision: str, model: EmotionClassifier, overwrite: bool
 ) -> None:
     """Make the run folder, whole or not at all, and write what is known before the first step.
 
@@ -74,7 +74,8 @@ def begin_run(
     table = manifest.table.assign(sha256=manifest.digests)  # by which later data are known to overlap with these
     # staged: a folder that Ctrl-C left without its configuration could neither be resumed nor begun anew
     with staged_folder(out, overwrite, ours=_OURS, marks=("config.yaml",)) as folder:
-        _write_text(folder / "environment.json", json.dumps(environment_of(manifest, settings.seed), indent=1))
+        environment = environment_of(manifest, settings.seed) | {"precision": precision}
+        _write_text(folder / "environment.json", json.dumps(environment, indent=1))
         _write_text(folder / "network.json", json.dumps(stages, indent=1))
         table.to_csv(folder / "manifest.csv", index=False)
         _write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
