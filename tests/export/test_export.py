@@ -14,6 +14,7 @@ import bimodal as package
 from bimodal.data.cache import decoded
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
+from bimodal.export.int8 import write_int8
 from bimodal.export.onnx import compare, to_onnx, write_onnx
 from bimodal.inference.hub import fetch_published
 from bimodal.inference.onnx_network import load_onnx
@@ -90,6 +91,18 @@ def test_int8_says_what_it_costs(run: Path, tiny_data: Path, cli: Callable[..., 
     faces = faces_of(tiny_data)
     apart = np.abs(package.load(small).probabilities(faces) - package.load(single).probabilities(faces))
     assert 0 < apart.mean() < 0.1
+
+
+@pytest.mark.parametrize("count", [1, 40, 150])
+def test_int8_is_fitted_on_any_number_of_faces(tmp_path: Path, count: int) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)).eval()
+    info = ModelInfo("a", ("x", "y"), 32)
+    faces = np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
+    write_onnx(model, info, tmp_path / "single.onnx", faces)
+    write_int8(tmp_path / "single.onnx", tmp_path / "int8.onnx", info, faces)
+    single, small = (package.load(tmp_path / f"{name}.onnx").probabilities(faces) for name in ("single", "int8"))
+    assert 0 < np.abs(small - single).max() < 0.05
 
 
 def test_an_export_that_differs_is_refused_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from bimodal.inference.onnx_network import load_onnx
 from bimodal.model_info import ModelInfo
 
 _BATCH = 32
+_ENOUGH = 100  # faces; of fewer the lowest and highest activations are taken as they are
 
 
 def write_int8(single: Path, out: Path, info: ModelInfo, faces: NDArray[np.uint8]) -> None:
@@ -37,6 +38,9 @@ def write_int8(single: Path, out: Path, info: ModelInfo, faces: NDArray[np.uint8
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
+    by_entropy = len(faces) >= _ENOUGH
+    if by_entropy:
+        faces = faces[: len(faces) // _BATCH * _BATCH]  # it takes whole batches only
     network = load_onnx(single)
     with tempfile.TemporaryDirectory() as folder, _quiet():
         ready, quantised = Path(folder) / "ready.onnx", Path(folder) / "int8.onnx"
@@ -47,9 +51,10 @@ def write_int8(single: Path, out: Path, info: ModelInfo, faces: NDArray[np.uint8
             _Reader(network, faces),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
+            reduce_range=True,  # weights of seven bits: sums of pairs overflow on processors without VNNI otherwise
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.Entropy if len(faces) >= 100 else CalibrationMethod.MinMax,
+            calibrate_method=CalibrationMethod.Entropy if by_entropy else CalibrationMethod.MinMax,
         )
         proto = onnx.load(quantised)
     describe(proto, info)
