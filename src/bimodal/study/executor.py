@@ -288,7 +288,8 @@ class _Ray:
             self._ray.init(logging_level=logging.ERROR, log_to_driver=False, **where)
         except Exception as error:  # of a start that takes too long Ray raises no more than that
             trouble = "Ray does not start" if address is None else f"no Ray cluster answers at --address {address}"
-            raise InputError(f"{trouble}: {str(error).splitlines()[0]}") from error
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InputError(f"{trouble}: {reason}") from error
         resources = self._ray.cluster_resources()
         cores, self._gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
         self._places = 2 * cores  # some wait at Ray's, so that no machine is idle between two

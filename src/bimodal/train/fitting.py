@@ -138,7 +138,7 @@ def fit(
         begin_run(out, manifest, settings, precision, model, overwrite)
     began_in = precision if run is None else run.environment.get("precision", precision)
     if is_first and began_in != precision:
-        tell(f"{out} began in {began_in} on another machine and goes on in {precision}, so its numbers will be others")
+        tell(f"{out} began in {began_in} and goes on in {precision}, which this device is fast at: its end will differ")
     faces = FaceData(manifest, settings, _count_workers(hardware))
     removal = BimodalDistributionRemoval(settings.removal, beliefs=True)
     history = History(out, removal, tell)
