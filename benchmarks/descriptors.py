@@ -18,7 +18,7 @@ from scipy.signal import convolve2d
 
 from bimodal.classical.lpq import LpqSettings, lpq, transform, whitening
 from bimodal.classical.phog import PhogSettings, phog
-from bimodal.data.drawn import draw_set
+from bimodal.synthetic.dataset import draw_set
 from measure import alternate, options, ratios, show, spread, verdict
 
 FACES, SIDE, SECONDS = 1000, 128, 10.0

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from bimodal.data.drawn import write_set
 from bimodal.data.options import PrepareOptions
 from bimodal.data.prepare import prepare
+from bimodal.synthetic.dataset import write_set
 
 
 def draw(folder: Path, train: int, side: int = 160) -> Path:

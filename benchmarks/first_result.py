@@ -51,7 +51,7 @@ def draw(file: Path) -> Path:
     """Draw a face."""
     from PIL import Image
 
-    from bimodal.data.drawn import draw_set
+    from bimodal.synthetic.dataset import draw_set
 
     Image.fromarray(draw_set(7, size=128).images[0]).save(file)
     return file

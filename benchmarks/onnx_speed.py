@@ -36,9 +36,9 @@ def main() -> None:
     import numpy as np
     import torch
 
+    from bimodal.experiments.pretrain.pretrain import VotesOf, read_two_heads
     from bimodal.inference.onnx_network import load_onnx
-    from bimodal.packaged import HOME, ONNX, WEIGHTS
-    from bimodal.pretrain.pretraining import VotesOf, read_two_heads
+    from bimodal.model_files.packaged import HOME, ONNX, WEIGHTS
 
     threads = arguments.threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)

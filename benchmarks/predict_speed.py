@@ -56,18 +56,18 @@ class Ours:
     """`bimodal predict` without the start of the process: a folder to a table in a file."""
 
     def __init__(self, arguments: argparse.Namespace, table: Path) -> None:
-        from bimodal.data.faces import detector_file
         from bimodal.inference.load import load
-        from bimodal.inference.pipeline import Look
+        from bimodal.inference.pipeline import InferenceConfig
+        from bimodal.vision.faces import detector_file
 
         self.network = load(arguments.model)
         detect = arguments.pictures is not None
-        self.look_with = Look(detector=detector_file(arguments.detector) if detect else None)
+        self.look_with = InferenceConfig(detector=detector_file(arguments.detector) if detect else None)
         self.table = table
 
     def look(self, folder: Path) -> dict[str, Any]:
         """Return the seconds, and for each picture how many faces and what the largest shows."""
-        from bimodal.inference.predicting import Output, predict_files
+        from bimodal.inference.predict_files import Output, predict_files
 
         found: dict[str, list[Any]] = {}
 
@@ -137,9 +137,9 @@ def peer(arguments: argparse.Namespace) -> Iterator[Fer | None]:
 
 def link(pictures: Path, folder: Path, limit: int) -> dict[str, str]:
     """Link some of the pictures, chosen at random, and return the labels of those in folders named after emotions."""
-    from bimodal.data.pictures import SUFFIXES
     from bimodal.emotions import NAMES, code_of
     from bimodal.errors import InputError
+    from bimodal.vision.pictures import SUFFIXES
 
     files = sorted(path for path in pictures.rglob("*") if path.suffix.casefold() in SUFFIXES)
     chosen = np.random.default_rng(0).permutation(len(files))[:limit]
@@ -205,9 +205,9 @@ def accuracy(arguments: argparse.Namespace, temporary: Path, fer: Fer | None) ->
     from bimodal.data.cache import decoded
     from bimodal.data.sources.fer2013 import SIDE
     from bimodal.emotions import NAMES
-    from bimodal.packaged import FACE, WEIGHTS, packaged_file
-    from bimodal.pretrain.faces import read_faces
-    from bimodal.pretrain.pretraining import predict_both, read_two_heads
+    from bimodal.experiments.pretrain.faces import read_faces
+    from bimodal.experiments.pretrain.pretrain import predict_both, read_two_heads
+    from bimodal.model_files.packaged import FACE, WEIGHTS, packaged_file
 
     manifest, every_split = read_faces(arguments.fer2013)
     faces = every_split["test"]
@@ -238,7 +238,7 @@ def draw(folder: Path, count: int) -> None:
     """Draw faces, one a picture."""
     from PIL import Image
 
-    from bimodal.data.drawn import draw_set
+    from bimodal.synthetic.dataset import draw_set
 
     for number, picture in enumerate(draw_set(count, size=128).images):
         Image.fromarray(picture).save(folder / f"{number:04}.png")

@@ -98,10 +98,10 @@ def epoch(data: Path, out: Path, recipe: dict[str, Any]) -> dict[str, float]:
     """
     from torch.nn.functional import cross_entropy
 
-    from bimodal.train import module
-    from bimodal.train.callback import BimodalDistributionRemoval as Removal
-    from bimodal.train.fitting import fit
-    from bimodal.train.settings import TrainSettings
+    from bimodal.training import module
+    from bimodal.training.callback import BimodalDistributionRemoval as Removal
+    from bimodal.training.settings import TrainSettings
+    from bimodal.training.train import train
 
     spent: dict[str, float] = defaultdict(float)
     plain_loss = cross_entropy
@@ -127,7 +127,7 @@ def epoch(data: Path, out: Path, recipe: dict[str, Any]) -> dict[str, float]:
         for owner, name, new in patches:
             call = timed(getattr(owner, name), new, spent) if isinstance(new, str) else new
             stack.enter_context(patch.object(owner, name, call))
-        fit(data, out, settings, overwrite=out.exists(), tell=lambda line: None)
+        train(data, out, settings, overwrite=out.exists())
     batches = stamps[1] - stamps[0]
     return {**dict.fromkeys(NAMES, 0.0), **spent, "epoch": batches + spent["end"] + spent["loader"]}
 
@@ -151,8 +151,8 @@ def single_steps(recipe: dict[str, Any], pairs: int) -> dict[str, list[float]]:
     from torch.nn.functional import cross_entropy
 
     from bimodal.models import EmotionClassifier
-    from bimodal.train.callback import BimodalDistributionRemoval
-    from bimodal.train.module import EmotionModule
+    from bimodal.training.callback import BimodalDistributionRemoval
+    from bimodal.training.module import EmotionModule
 
     size, batch_size = recipe["image_size"], recipe["batch_size"]
     module = EmotionModule(EmotionClassifier(recipe["backbone"], image_size=size)).train()

@@ -142,16 +142,16 @@ def train_bimodal(data: str, recipe: dict[str, Any], stamp: Any) -> list[float]:
     """Train as `bimodal train` does, all of it: removal's bookkeeping, logs, and the callbacks of every step."""
     import pandas as pd
 
-    from bimodal.train.fitting import fit
-    from bimodal.train.module import EmotionModule
-    from bimodal.train.settings import TrainSettings
+    from bimodal.training.module import EmotionModule
+    from bimodal.training.settings import TrainSettings
+    from bimodal.training.train import train
 
     # Lightning calls these around the training batches of an epoch; our module leaves both free.
     EmotionModule.on_train_epoch_start = lambda self: stamp()  # type: ignore[method-assign]
     EmotionModule.on_validation_start = lambda self: stamp()  # type: ignore[method-assign]
     settings = TrainSettings.preset("paper", recipe | {"pretrained": False})
     with tempfile.TemporaryDirectory() as out:
-        fit(Path(data), Path(out) / "run", settings, tell=lambda line: None)
+        train(Path(data), Path(out) / "run", settings)
         return [float(loss) for loss in pd.read_csv(Path(out) / "run" / "steps.csv")["train_loss"]]
 
 
@@ -161,8 +161,8 @@ def train_plain(way: str, data: str, recipe: dict[str, Any], chance: int, stamp:
     import torch
 
     from bimodal.models import EmotionClassifier
-    from bimodal.train import TrainSettings
-    from bimodal.train.memory import keep_freed_memory
+    from bimodal.training.memory import keep_freed_memory
+    from bimodal.training.settings import TrainSettings
     from plain_loop import Pictures, in_seeds_order, train, train_with_lightning
 
     settings = TrainSettings.preset("paper", recipe)

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 
 from bimodal.removal import RemovalSettings
-from bimodal.train import BimodalDistributionRemoval
+from bimodal.training.callback import BimodalDistributionRemoval
 
 
 class Digits(Dataset):

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import bimodal
-from bimodal.train.fitting import fit
-from bimodal.train.settings import TrainSettings
+from bimodal.training.settings import TrainSettings
+from bimodal.training.train import train
 from tests.conftest import ROOT, Outcome, write_data
 
 MODULES = sorted(
@@ -74,7 +74,7 @@ def test_the_predictions_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     data = write_data(tmp_path / "DATA", {"train": 28, "val": 7, "test": 7})
     small = {"epochs": 1, "removal": "none", "image_size": 32, "batch_size": 14}
-    fit(data, tmp_path / "RUN", TrainSettings.preset("small", small), tell=lambda _: None)
+    train(data, tmp_path / "RUN", TrainSettings.preset("small", small))
     (data / "images/test-0000.png").rename(tmp_path / "photo.png")
     names: dict[str, object] = {}
     for block in blocks(ROOT / "docs/predict.md", "python"):

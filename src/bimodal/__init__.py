@@ -4,15 +4,15 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bimodal.inference.api import predict
     from bimodal.inference.load import load
-    from bimodal.removal import find_label_errors
+    from bimodal.inference.predict import predict
+    from bimodal.removal import find_label_issues
 
-__all__ = ["__version__", "find_label_errors", "load", "predict"]
+__all__ = ["__version__", "find_label_issues", "load", "predict"]
 __version__ = version("bimodal")
 
 
-_HOMES = {"find_label_errors": "removal", "load": "inference.load", "predict": "inference.api"}
+_HOMES = {"find_label_issues": "removal", "load": "inference.load", "predict": "inference.api"}
 
 
 def __getattr__(name: str) -> Any:  # loaded when first asked for: each brings libraries of its own

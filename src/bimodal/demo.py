@@ -5,24 +5,24 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from bimodal import __version__
-from bimodal.data.drawn import write_set
 from bimodal.data.options import PrepareOptions
 from bimodal.data.prepare import prepare
 from bimodal.errors import InputError
 from bimodal.files import write_atomically
+from bimodal.progress import inform
 from bimodal.report.comparison import Evaluation, evaluate
 from bimodal.report.conditions import group, open_runs
 from bimodal.report.gallery import Truth, against_truth
-from bimodal.report.page import write_report
-from bimodal.train.evaluate import evaluate_run
-from bimodal.train.run import Run
+from bimodal.report.report_page import write_report
+from bimodal.runs.run import Run
+from bimodal.synthetic.dataset import write_set
+from bimodal.training.evaluate import evaluate_run
+from bimodal.version import __version__
 
 RULES = ("none", "wang")
 SIZE = 64
@@ -46,9 +46,7 @@ class Demo:
     report: Path
 
 
-def run_demo(
-    out: Path, seeds: int = 3, faces: int = 891, epochs: int = 20, tell: Callable[[str], None] = print
-) -> Demo:
+def run_demo(out: Path, seeds: int = 3, faces: int = 891, epochs: int = 20) -> Demo:
     """Draw faces with known wrong labels, train without and with removal, and say what it was good for.
 
     What is there already is kept: an interrupted demo goes on where it stopped, and more seeds may be asked for.
@@ -58,19 +56,18 @@ def run_demo(
         seeds: trainings of each kind.
         faces: training faces to draw; a quarter as many for validation, half as many for test.
         epochs: of each training; the removal comes after three fifths of them.
-        tell: takes the lines that say how it goes.
 
     Raises:
         InputError: if `out` holds something else, or a demo with other faces or epochs.
     """
     _begin(out, {"version": __version__, "faces": faces, "epochs": epochs})
     if not (out / "drawn").is_dir():
-        tell(f"drawing {faces} training faces, a tenth of them with a wrong label")
+        inform(f"drawing {faces} training faces, a tenth of them with a wrong label")
         write_set(out / "drawn", faces, wrong=0.1, seed=0, val=faces // 4, test=faces // 2)
     if not (out / "data").is_dir():
         prepare(out / "drawn", out / "data", PrepareOptions())
     runs = [out / f"{rule}-seed{seed}" for seed in range(seeds) for rule in RULES]
-    _train_all(out / "data", runs, epochs, tell)
+    _train_all(out / "data", runs, epochs)
     conditions = group(open_runs(runs))
     truth = against_truth(next(condition for condition in conditions if condition.removes))
     if truth is None:
@@ -97,7 +94,7 @@ def _begin(out: Path, settings: dict[str, object]) -> None:
         write_atomically(file, lambda part: part.write_bytes(content))
 
 
-def _train_all(data: Path, runs: list[Path], epochs: int, tell: Callable[[str], None]) -> None:
+def _train_all(data: Path, runs: list[Path], epochs: int) -> None:
     """Train and evaluate all runs, one for each core at a time: small networks gain little from a second thread."""
     todo = [run for run in runs if not (run / "predictions_test.csv").is_file()]
     done = len(runs) - len(todo)
@@ -111,10 +108,10 @@ def _train_all(data: Path, runs: list[Path], epochs: int, tell: Callable[[str], 
             evaluate_run(run, split="test")
             done += 1
             removed = len(Run.open(run).removed)
-            tell(f"trained {done}/{len(runs)}: {run.name}" + (f", {removed} faces removed" if removed else ""))
+            inform(f"trained {done}/{len(runs)}: {run.name}" + (f", {removed} faces removed" if removed else ""))
 
     if todo:
-        tell(f"training {len(todo)} small networks, with and without removal")
+        inform(f"training {len(todo)} small networks, with and without removal")
     pool = ThreadPoolExecutor(min(len(os.sched_getaffinity(0)), 8))
     try:
         for future in as_completed([pool.submit(train, run) for run in todo]):

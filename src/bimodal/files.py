@@ -10,8 +10,12 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bimodal.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOCK = ".lock"
 _PREFIX = ".bimodal-"
@@ -39,6 +43,24 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file (UTF-8), wholly or not at all.
+
+    Raises:
+        OSError: it cannot be written; the error names `path`.
+    """
+    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def write_csv(path: Path, table: "pd.DataFrame", float_format: str | None = None) -> None:
+    """Write a table as CSV without its index, wholly or not at all.
+
+    Raises:
+        OSError: it cannot be written; the error names `path`.
+    """
+    write_atomically(path, lambda file: table.to_csv(file, index=False, float_format=float_format))
 
 
 def sha256_of(file: Path) -> str:

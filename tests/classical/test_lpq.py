@@ -10,8 +10,8 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from bimodal.classical.lpq import CODES, LpqSettings, lpq, lpq_codes, transform, whitening
-from bimodal.data.drawn import draw_set
 from bimodal.errors import InputError
+from bimodal.synthetic.dataset import draw_set
 from tests.conftest import SHARED
 
 REAL = SHARED / "data" / "faces"

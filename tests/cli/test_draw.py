@@ -9,8 +9,8 @@ import typer
 from typer.testing import CliRunner
 
 from bimodal.cli.draw import draw
-from bimodal.data.drawn import write_set
 from bimodal.errors import InputError
+from bimodal.synthetic.dataset import write_set
 
 app = typer.Typer()
 app.command()(draw)

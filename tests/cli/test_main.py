@@ -39,7 +39,7 @@ def test_help_lists_every_command_and_each_explains_itself(cli: Callable[..., Ou
 
 
 @pytest.mark.parametrize(
-    "command", ["import bimodal", "import bimodal.cli.main", "import bimodal.removal, bimodal.evaluate"]
+    "command", ["import bimodal", "import bimodal.cli.main", "import bimodal.removal, bimodal.evaluation"]
 )
 def test_nothing_heavy_is_loaded_before_it_is_needed(command: str) -> None:
     code = f"{command}; import sys; print(*sys.modules)"
@@ -51,14 +51,14 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(command: str) -> None:
 def test_a_full_disk_and_missing_permission_are_one_line(
     cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
-    import bimodal.data.drawn
+    import bimodal.synthetic.dataset
 
     for code, words in ((errno.ENOSPC, "No space left"), (errno.EACCES, "Permission denied")):
 
         def fail(*_: object, code: int = code, **__: object) -> None:
             raise OSError(code, __import__("os").strerror(code), str(tmp_path / "x.png"))
 
-        monkeypatch.setattr(bimodal.data.drawn, "write_set", fail)
+        monkeypatch.setattr(bimodal.synthetic.dataset, "write_set", fail)
         fails_with_one_line(cli("draw", tmp_path / "out"), words, "x.png")
 
 

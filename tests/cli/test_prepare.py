@@ -100,7 +100,7 @@ def test_says_that_val_was_halved(source: Path, tmp_path: Path, run: Run) -> Non
 
 def test_ctrl_c_leaves_nothing(source: Path, tmp_path: Path) -> None:
     code = (
-        "import sys, time, bimodal.data.look as p\n"
+        "import sys, time, bimodal.data.inspect_pictures as p\n"
         "def slow(source): print('started', flush=True); time.sleep(2); return read(source)\n"
         "read, p.decode = p.decode, slow\n"
         "sys.argv = ['bimodal', 'prepare', *sys.argv[1:]]\n"

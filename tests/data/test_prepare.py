@@ -14,13 +14,13 @@ import pytest
 from PIL import Image
 
 from bimodal.data.cache import decoded
-from bimodal.data.faces import Face
 from bimodal.data.manifest import Manifest
 from bimodal.data.options import PrepareOptions
 from bimodal.data.prepare import prepare
 from bimodal.data.sources.fer2013 import CODES
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
+from bimodal.vision.faces import Face
 
 Noise = Callable[..., Path]
 SHARED = Path(os.environ.get("BIMODAL_SHARED", Path(__file__).parents[2] / ".." / "shared"))
@@ -375,7 +375,7 @@ class Middle:
 
 
 def test_align(tmp_path: Path, noise: Noise, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bimodal.data.look.Detector", Middle)
+    monkeypatch.setattr("bimodal.data.inspect_pictures.Detector", Middle)
     for number in range(20):
         noise(tmp_path / "s" / "happy" / f"{number}.jpg", number, 40)
         noise(tmp_path / "s" / "sad" / f"{number}.jpg", 100 + number, 12 if number == 3 else 40)

@@ -18,11 +18,11 @@ from bimodal.export.int8 import write_int8
 from bimodal.export.onnx import compare, to_onnx, write_onnx
 from bimodal.inference.hub import fetch_published
 from bimodal.inference.onnx_network import load_onnx
-from bimodal.model_info import FILE, ModelInfo
+from bimodal.model_files.info import FILE, ModelInfo
+from bimodal.model_files.packaged import FACE
 from bimodal.models import EmotionClassifier
-from bimodal.packaged import FACE
-from bimodal.train.fitting import fit
-from bimodal.train.settings import TrainSettings
+from bimodal.training.settings import TrainSettings
+from bimodal.training.train import train
 from tests.conftest import Outcome, fails_with_one_line, write_data
 
 EPOCHS = {
@@ -39,7 +39,7 @@ EPOCHS = {
 @pytest.fixture(scope="module")
 def run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "run"
-    fit(tiny_data, out, TrainSettings.preset("small", EPOCHS), tell=lambda _: None)
+    train(tiny_data, out, TrainSettings.preset("small", EPOCHS))
     return out
 
 

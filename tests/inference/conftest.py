@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from bimodal.data.faces import Face
 from bimodal.export.onnx import write_onnx
-from bimodal.model_info import ModelInfo
+from bimodal.model_files.info import ModelInfo
+from bimodal.vision.faces import Face
 
 SIZE = 32
 EMOTIONS = ("angry", "happy", "sad")

@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 
 import bimodal
-from bimodal.data.drawn import draw_set
+from bimodal.experiments.pretrain.pretrain import VotesOf, read_two_heads
+from bimodal.model_files.packaged import FACE, HOME, LEARNT, ONNX, WEIGHTS
 from bimodal.models import EmotionClassifier, hub, weights
-from bimodal.packaged import FACE, HOME, LEARNT, ONNX, WEIGHTS
-from bimodal.pretrain.pretraining import VotesOf, read_two_heads
-from bimodal.train.settings import TrainSettings
+from bimodal.synthetic.dataset import draw_set
+from bimodal.training.settings import TrainSettings
 from tests.conftest import Outcome
 
 SHARED = Path(os.environ.get("BIMODAL_SHARED", Path(__file__).parents[2] / ".." / "shared"))

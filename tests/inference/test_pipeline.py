@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from bimodal.errors import InputError
-from bimodal.inference.inputs import DRAWN, Shot, check_inputs, find_files, shown
+from bimodal.inference.inputs import DRAWN, Frame, check_inputs, find_files, shown
 from bimodal.inference.network import Network
 from bimodal.inference.onnx_network import load_onnx
-from bimodal.inference.pipeline import NO_FACE, Look, Seen, look_at
+from bimodal.inference.pipeline import NO_FACE, ImageResult, InferenceConfig, look_at
 from bimodal.inference.rows import columns_of, rows_of
 from tests.inference.conftest import EMOTIONS, SIZE, LightFinder, scene
 
@@ -21,9 +21,9 @@ def network(onnx_file: Path) -> Network:
     return load_onnx(onnx_file, threads=1)
 
 
-def look(network: Network, *pictures: object, **options: object) -> list[Seen]:
-    shots = [Shot(str(k), picture) for k, picture in enumerate(pictures)]  # type: ignore[arg-type]
-    return list(look_at(shots, network, Look(finder=LightFinder, **options)))  # type: ignore[arg-type]
+def look(network: Network, *pictures: object, **options: object) -> list[ImageResult]:
+    shots = [Frame(str(k), picture) for k, picture in enumerate(pictures)]  # type: ignore[arg-type]
+    return list(look_at(shots, network, InferenceConfig(finder=LightFinder, **options)))  # type: ignore[arg-type]
 
 
 def test_all_faces_the_largest_first_with_their_boxes(network: Network) -> None:
@@ -64,7 +64,7 @@ def test_the_temperature_softens(network: Network) -> None:
 
 def test_without_detection_each_picture_is_a_face(network: Network) -> None:
     picture = scene((0, 0, 100), size=(100, 100))
-    (seen,) = look_at([Shot("a", picture)], network, Look())
+    (seen,) = look_at([Frame("a", picture)], network, InferenceConfig())
     assert seen.faces[0].box is None
     assert seen.faces[0].score is None
     assert np.allclose(seen.faces[0].probabilities, network.probabilities(picture[None])[0])
@@ -98,8 +98,8 @@ def test_pictures_of_every_kind(tmp_path: Path, network: Network) -> None:
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     Image.new("1", (33_000, 2)).save(tmp_path / "huge.png")
     bad = {name: tmp_path / name for name in ("text.jpg", "empty.png", "cut.png", "huge.png", "gone.png")}
-    shots = [Shot(name, path) for name, path in (readable | bad).items()]
-    seen = {one.shot.file: one for one in look_at(shots, network, Look(batch_size=2))}
+    shots = [Frame(name, path) for name, path in (readable | bad).items()]
+    seen = {one.shot.file: one for one in look_at(shots, network, InferenceConfig(batch_size=2))}
     for name in readable:
         assert seen[name].readable, seen[name].problem
     straight, turned = (seen[name].faces[0].probabilities for name in ("rgb.png", "turned.jpg"))
@@ -122,7 +122,7 @@ def test_a_large_jpeg_is_decoded_small_and_its_boxes_are_in_its_own_pixels(tmp_p
             sizes.append(image.shape)
             return super().detect(image)
 
-    (seen,) = look_at([Shot("large", tmp_path / "large.jpg")], network, Look(finder=Noting))
+    (seen,) = look_at([Frame("large", tmp_path / "large.jpg")], network, InferenceConfig(finder=Noting))
     assert sizes == [(1500, 2000, 3)]
     assert seen.faces[0].box == pytest.approx((800, 400, 1200, 1200), abs=20)
 
@@ -177,7 +177,7 @@ def test_a_link_that_is_given_is_walked_and_one_below_it_is_not(tmp_path: Path) 
 
 def test_an_unusable_batch_size_is_refused() -> None:
     with pytest.raises(InputError, match="--batch-size"):
-        Look(batch_size=0)
+        InferenceConfig(batch_size=0)
 
 
 def test_names_cannot_command_a_terminal() -> None:

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from bimodal.errors import InputError
-from bimodal.inference.inputs import Shot
+from bimodal.inference.inputs import Frame
 from bimodal.inference.onnx_network import load_onnx
-from bimodal.inference.pipeline import Look, Seen, SeenFace
-from bimodal.inference.predicting import Output, predict_files
+from bimodal.inference.pipeline import FaceResult, ImageResult, InferenceConfig
+from bimodal.inference.predict_files import Output, predict_files
 from bimodal.inference.timeline import BINS, Timeline
 from bimodal.inference.video import VideoWriter, camera_shots, frame_count, frames_a_second, video_shots
 from tests.inference.conftest import EMOTIONS, LightFinder
@@ -90,7 +90,11 @@ def test_annotated_video_and_timeline(write_video: Callable[..., Path], tmp_path
     out = tmp_path / "drawn"
     rows = []
     tally = predict_files(
-        [str(file)], network, Look(finder=LightFinder), Output(draw=out), take=lambda seen, own: rows.extend(own)
+        [str(file)],
+        network,
+        InferenceConfig(finder=LightFinder),
+        Output(draw=out),
+        take=lambda seen, own: rows.extend(own),
     )
     assert (tally.pictures, tally.faces) == (20, 20)
     assert [row["frame"] for row in rows] == list(range(20))
@@ -110,8 +114,8 @@ def test_a_timeline_of_any_length_takes_the_same_memory() -> None:
     for number in range(30_000):  # twenty minutes of 25 frames a second
         seconds = number / 25
         happy = np.array([0.1, 0.8, 0.1]) if seconds > 600 else np.array([0.8, 0.1, 0.1])
-        faces = () if 300 < seconds < 400 else (SeenFace(None, None, happy),)
-        timeline.add(Seen(Shot("a", None, number, seconds), faces, "", True))
+        faces = () if 300 < seconds < 400 else (FaceResult(None, None, happy),)
+        timeline.add(ImageResult(Frame("a", None, number, seconds), faces, "", True))
     times, means = timeline.means()
     assert len(times) <= BINS
     assert times[-1] == pytest.approx(1200, abs=timeline.step)
@@ -123,7 +127,9 @@ def test_a_timeline_of_any_length_takes_the_same_memory() -> None:
 def test_frames_far_apart_leave_no_gaps() -> None:
     timeline = Timeline(EMOTIONS)
     for seconds in (0.0, 1.0, 2.0):
-        timeline.add(Seen(Shot("a", None, 0, seconds), (SeenFace(None, None, np.array([1.0, 0, 0])),), "", True))
+        timeline.add(
+            ImageResult(Frame("a", None, 0, seconds), (FaceResult(None, None, np.array([1.0, 0, 0])),), "", True)
+        )
     assert not np.isnan(timeline.means()[1]).any()
 
 
@@ -133,5 +139,7 @@ def test_odd_sizes_can_be_drawn(tmp_path: Path, onnx_file: Path) -> None:
     for _ in range(3):
         writer.write(np.full((121, 161, 3), 200, dtype=np.uint8))
     writer.release()
-    predict_files([str(file)], load_onnx(onnx_file, 1), Look(finder=LightFinder), Output(draw=tmp_path / "drawn"))
+    predict_files(
+        [str(file)], load_onnx(onnx_file, 1), InferenceConfig(finder=LightFinder), Output(draw=tmp_path / "drawn")
+    )
     assert len(list(video_shots(tmp_path / "drawn/odd.avi.mp4"))) == 3

@@ -1,4 +1,4 @@
-"""The rule that adapts, against literal readings of what it promises, on beliefs as one training leaves them."""
+"""The rule that adapts, against literal readings of what it promises, on pred_probs as one training leaves them."""
 
 import time
 
@@ -26,7 +26,7 @@ UNEVEN = np.r_[np.full(6, 0.163), 0.022]
 
 
 def simulate(size: int, wrong: float, seed: int, classes: int = 7, frequency: np.ndarray | None = None) -> Beliefs:
-    """Return beliefs, labels, and which of them are wrong.
+    """Return pred_probs, labels, and which of them are wrong.
 
     Three in ten are hard to tell, and the network has learnt a little of every label by heart.
     """
@@ -42,16 +42,16 @@ def simulate(size: int, wrong: float, seed: int, classes: int = 7, frequency: np
 
 
 def calibrated(size: int, stray: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return beliefs that are as often right as they say, and labels of which a share has nothing to do with them."""
+    """Return pred_probs that are as often right as they say, and labels of which a share has nothing to do with them."""
     rng = np.random.default_rng(seed)
-    beliefs = softmax(8 * rng.normal(size=(size, 7)), axis=1)
-    labels = (rng.random((size, 1)) > beliefs.cumsum(axis=1)[:, :-1]).sum(axis=1)
-    return beliefs, np.where(rng.random(size) < stray, (labels + rng.integers(1, 7, size)) % 7, labels)
+    pred_probs = softmax(8 * rng.normal(size=(size, 7)), axis=1)
+    labels = (rng.random((size, 1)) > pred_probs.cumsum(axis=1)[:, :-1]).sum(axis=1)
+    return pred_probs, np.where(rng.random(size) < stray, (labels + rng.integers(1, 7, size)) % 7, labels)
 
 
 def tipping_error(result: TwoModes) -> float:
     """Return the error at which no test finds anything any more."""
-    assert np.isinf(result.valley)
+    assert np.isinf(result.antimode)
     return min(result.p_contradicted / SHARES_OF_ERROR[0], result.p_stray / SHARES_OF_ERROR[1])
 
 
@@ -61,7 +61,7 @@ def at_most(error: float, tries: int) -> int:
 
 
 def check_shape(result: TwoModes, labels: np.ndarray) -> None:
-    """What holds for any beliefs."""
+    """What holds for any pred_probs."""
     assert result.probability.shape == result.score.shape == result.remove.shape == labels.shape
     assert (result.remove.dtype, result.suggested.dtype) == (np.bool_, np.int64)
     assert np.isfinite(result.score).all()
@@ -77,8 +77,8 @@ def check_shape(result: TwoModes, labels: np.ndarray) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_clean_labels_are_left_alone(seed: int) -> None:
-    beliefs, labels, _ = simulate(900, 0, seed)
-    result = two_modes(beliefs, labels)
+    pred_probs, labels, _ = simulate(900, 0, seed)
+    result = two_modes(pred_probs, labels)
     check_shape(result, labels)
     assert not result.found
     assert not result.remove.any()
@@ -91,8 +91,8 @@ def test_clean_labels_are_left_alone(seed: int) -> None:
 )
 @pytest.mark.parametrize("seed", range(3))
 def test_wrong_labels_are_found_counted_and_named(size: int, wrong: float, f1: float, seed: int) -> None:
-    beliefs, labels, is_wrong = simulate(size, wrong, seed)
-    result = two_modes(beliefs, labels)
+    pred_probs, labels, is_wrong = simulate(size, wrong, seed)
+    result = two_modes(pred_probs, labels)
     check_shape(result, labels)
     assert result.found
     assert result.share == pytest.approx(wrong, rel=0.35)
@@ -109,9 +109,9 @@ def test_what_lies_where_the_network_agrees_does_not_count_as_wrong(seed: int) -
 
 
 def clusters(*kinds: tuple[list[float], int]) -> np.ndarray:
-    """Return beliefs of several kinds of examples, each so many times, with a little noise."""
-    beliefs = np.concatenate([np.tile(belief, (count, 1)) for belief, count in kinds])
-    return beliefs * np.exp(np.random.default_rng(0).normal(0, 0.2, beliefs.shape))
+    """Return pred_probs of several kinds of examples, each so many times, with a little noise."""
+    pred_probs = np.concatenate([np.tile(belief, (count, 1)) for belief, count in kinds])
+    return pred_probs * np.exp(np.random.default_rng(0).normal(0, 0.2, pred_probs.shape))
 
 
 def test_modes_that_can_be_seen_are_enough() -> None:
@@ -125,18 +125,18 @@ def test_modes_that_can_be_seen_are_enough() -> None:
 def test_two_modes_that_can_be_seen_are_cut_between() -> None:
     result = two_modes(clusters(([0.9, 0.05, 0.05], 280), ([0.02, 0.96, 0.02], 20)), np.zeros(300, dtype=int))
     check_shape(result, np.zeros(300, dtype=int))
-    assert -2 < result.valley < 4
+    assert -2 < result.antimode < 4
     assert result.called.nonzero()[0].tolist() == list(range(280, 300))
 
 
 def test_two_modes_that_are_both_for_the_labels_are_no_finding() -> None:
     result = two_modes(clusters(([0.6, 0.2, 0.2], 150), ([0.98, 0.01, 0.01], 150)), np.zeros(300, dtype=int))
-    assert (result.found, result.valley) == (False, np.inf)
+    assert (result.found, result.antimode) == (False, np.inf)
 
 
 def test_a_mode_of_nearly_all_is_not_that_of_the_wrong() -> None:
     result = two_modes(clusters(([0.8, 0.1, 0.1], 75), ([0.1, 0.8, 0.1], 225)), np.zeros(300, dtype=int))
-    assert result.valley == np.inf
+    assert result.antimode == np.inf
 
 
 def test_no_estimate_claims_more_than_it_can_know() -> None:
@@ -145,15 +145,15 @@ def test_no_estimate_claims_more_than_it_can_know() -> None:
 
 
 def test_scores_and_suggestions_say_what_they_promise() -> None:
-    beliefs, labels, _ = simulate(300, 0.2, 0)
-    result = two_modes(beliefs, labels)
-    for i, (row, label) in enumerate(zip(beliefs.tolist(), labels.tolist(), strict=True)):
+    pred_probs, labels, _ = simulate(300, 0.2, 0)
+    result = two_modes(pred_probs, labels)
+    for i, (row, label) in enumerate(zip(pred_probs.tolist(), labels.tolist(), strict=True)):
         others = {c: p for c, p in enumerate(row) if c != label}
         best = max(others, key=others.__getitem__)
         assert result.suggested[i] == best
         assert result.confidence[i] == pytest.approx(row[best])
         assert result.score[i] == pytest.approx(np.log(row[best] / row[label]))
-    np.testing.assert_array_equal(log_odds(beliefs, labels), result.score)
+    np.testing.assert_array_equal(log_odds(pred_probs, labels), result.score)
 
 
 def test_suggestions_for_wrong_labels_are_mostly_the_truth() -> None:
@@ -165,8 +165,8 @@ def test_suggestions_for_wrong_labels_are_mostly_the_truth() -> None:
 
 
 def test_the_threshold_is_where_the_expected_f1_is_highest() -> None:
-    beliefs, labels, _ = simulate(600, 0.2, 1)
-    result = two_modes(beliefs, labels)
+    pred_probs, labels, _ = simulate(600, 0.2, 1)
+    result = two_modes(pred_probs, labels)
     order = np.argsort(-result.score)
     hits = np.cumsum(result.probability[order])
     f1 = [2 * hits[k] / (k + 1 + result.share * 600) for k in range(600)]
@@ -174,17 +174,17 @@ def test_the_threshold_is_where_the_expected_f1_is_highest() -> None:
 
 
 def test_called_is_all_beyond_the_threshold_but_who_is_only_rare() -> None:
-    beliefs, labels, _ = simulate(1500, 0.3, 0, frequency=UNEVEN)
-    result = two_modes(beliefs, labels)
+    pred_probs, labels, _ = simulate(1500, 0.3, 0, frequency=UNEVEN)
+    result = two_modes(pred_probs, labels)
     beyond = result.score >= result.threshold
-    only_rare = (beliefs / beliefs.mean(axis=0)).argmax(axis=1) == labels
+    only_rare = (pred_probs / pred_probs.mean(axis=0)).argmax(axis=1) == labels
     assert (beyond & only_rare).any()
     np.testing.assert_array_equal(result.called, beyond & ~only_rare)
 
 
 def test_removed_is_what_is_wrong_rather_than_right_and_not_rare() -> None:
-    beliefs, labels, is_wrong = simulate(1500, 0.3, 0, frequency=UNEVEN)
-    result = two_modes(beliefs, labels)
+    pred_probs, labels, is_wrong = simulate(1500, 0.3, 0, frequency=UNEVEN)
+    result = two_modes(pred_probs, labels)
     rather = result.called & (result.probability >= 0.5)
     assert rather[labels == 6].any()
     np.testing.assert_array_equal(result.remove, rather & (labels != 6))
@@ -192,16 +192,16 @@ def test_removed_is_what_is_wrong_rather_than_right_and_not_rare() -> None:
 
 
 def test_who_is_only_rare_is_not_removed_either() -> None:
-    beliefs, labels, _ = simulate(1500, 0.3, 6, frequency=UNEVEN)
-    result = two_modes(beliefs, labels, rare_share=1)
+    pred_probs, labels, _ = simulate(1500, 0.3, 6, frequency=UNEVEN)
+    result = two_modes(pred_probs, labels, rare_share=1)
     assert ((result.probability >= 0.5) & ~result.called).any()
     np.testing.assert_array_equal(result.remove, result.called & (result.probability >= 0.5))
 
 
 @pytest.mark.parametrize("rare_share", [0.0, 0.1, 0.5, 1.0])
 def test_a_rare_class_loses_no_more_than_its_share(rare_share: float) -> None:
-    beliefs, labels, _ = simulate(1500, 0.3, 1, frequency=UNEVEN)
-    result, free = two_modes(beliefs, labels, rare_share=rare_share), two_modes(beliefs, labels, rare_share=1)
+    pred_probs, labels, _ = simulate(1500, 0.3, 1, frequency=UNEVEN)
+    result, free = two_modes(pred_probs, labels, rare_share=rare_share), two_modes(pred_probs, labels, rare_share=1)
     rare = labels == 6
     assert result.remove[rare].sum() == min(int(rare_share * rare.sum()), free.remove[rare].sum())
     spared = free.remove & rare & ~result.remove
@@ -211,42 +211,42 @@ def test_a_rare_class_loses_no_more_than_its_share(rare_share: float) -> None:
 
 
 def test_a_class_is_rare_below_half_the_mean_size() -> None:
-    beliefs, labels, _ = simulate(2000, 0.4, 0)
+    pred_probs, labels, _ = simulate(2000, 0.4, 0)
     for size, is_rare in [(140, True), (170, False)]:  # the others have 280 or so: the mean is near 260, half of it 130
         keep = np.flatnonzero((labels != 6) | ((labels == 6).cumsum() <= size))
         sizes = np.bincount(labels[keep])
         sizes_below = sizes < RARE * sizes.mean()
         assert not sizes_below[:6].any()
-        result = two_modes(beliefs[keep], labels[keep], rare_share=0)
+        result = two_modes(pred_probs[keep], labels[keep], rare_share=0)
         assert (result.remove[labels[keep] == 6].sum() == 0) == sizes_below[6], (size, is_rare)
 
 
 def test_who_is_doubted_only_because_the_class_is_rare() -> None:
-    beliefs = np.array([[0.9, 0.1]] * 18 + [[0.6, 0.4], [0.99, 0.01]])
+    pred_probs = np.array([[0.9, 0.1]] * 18 + [[0.6, 0.4], [0.99, 0.01]])
     labels = np.array([0] * 18 + [1, 1])
-    assert _only_rare(np.log(beliefs), labels)[18:].tolist() == [True, False]
+    assert _only_rare(np.log(pred_probs), labels)[18:].tolist() == [True, False]
 
 
 def test_the_test_of_contradicted_labels_is_binomial() -> None:
-    beliefs, labels, _ = simulate(900, 0.05, 0)
+    pred_probs, labels, _ = simulate(900, 0.05, 0)
     for count in (100, 165, 180, 190):
         contradicted = np.where(np.arange(900) < count, 1.0, -1.0)
         result = two_modes(np.c_[np.ones(900), np.exp(contradicted)], np.zeros(900, dtype=int))
         assert result.contradicted == count / 900
         assert result.p_contradicted == pytest.approx(binom.sf(count - 1, 900, RIGHT_AT_MOST), rel=0.3)
-    assert two_modes(beliefs, labels).contradicted == (log_odds(beliefs, labels) > 0.5).mean()
+    assert two_modes(pred_probs, labels).contradicted == (log_odds(pred_probs, labels) > 0.5).mean()
 
 
 @pytest.mark.parametrize("stray", [0.0, 0.03, 0.1])
 def test_the_test_of_stray_labels_is_a_likelihood_ratio(stray: float) -> None:
-    beliefs, labels = calibrated(500, stray, 5)
-    beliefs = softmax(0.4 * np.log(beliefs), axis=1)  # a network says less than it knows
+    pred_probs, labels = calibrated(500, stray, 5)
+    pred_probs = softmax(0.4 * np.log(pred_probs), axis=1)  # a network says less than it knows
     shares = np.r_[0.0, STRAY_AT_MOST, np.arange(0.0, 0.6, 0.002)][:, None]
     loss = np.full(len(shares), np.inf)
     for temperature in np.geomspace(0.1, 3, 100):
-        q = np.exp(log_softmax(np.log(beliefs) / temperature, axis=1)[np.arange(500), labels])
+        q = np.exp(log_softmax(np.log(pred_probs) / temperature, axis=1)[np.arange(500), labels])
         loss = np.minimum(loss, -np.log((1 - shares) * q + shares * (1 - q) / 6).sum(axis=1))
-    result = two_modes(beliefs, labels)
+    result = two_modes(pred_probs, labels)
     assert result.stray == pytest.approx(shares[loss.argmin(), 0], abs=0.003)
     assert result.stray == pytest.approx(stray, abs=0.02)
     expected = 0.5 * chi2.sf(2 * (loss[1] - loss.min()), df=1) if result.stray > STRAY_AT_MOST else 1.0
@@ -255,13 +255,13 @@ def test_the_test_of_stray_labels_is_a_likelihood_ratio(stray: float) -> None:
 
 @pytest.mark.parametrize(("wrong", "seed", "decides"), [(0.1, 8, 0), (0.1, 1, 1), (0.05, 3, 1)])
 def test_error_is_shared_by_the_tests(wrong: float, seed: int, decides: int) -> None:
-    beliefs, labels, _ = simulate(900, wrong, seed)
-    usual = two_modes(beliefs, labels)
+    pred_probs, labels, _ = simulate(900, wrong, seed)
+    usual = two_modes(pred_probs, labels)
     p, others = np.roll([usual.p_contradicted, usual.p_stray], -decides)
     assert p < others / 2
     assert sum(SHARES_OF_ERROR) == pytest.approx(1)
-    assert two_modes(beliefs, labels, error=1.01 * p / SHARES_OF_ERROR[decides]).found
-    stricter = two_modes(beliefs, labels, error=0.99 * p / SHARES_OF_ERROR[decides])
+    assert two_modes(pred_probs, labels, error=1.01 * p / SHARES_OF_ERROR[decides]).found
+    stricter = two_modes(pred_probs, labels, error=0.99 * p / SHARES_OF_ERROR[decides])
     assert not stricter.found
     assert not stricter.remove.any()
 
@@ -269,8 +269,8 @@ def test_error_is_shared_by_the_tests(wrong: float, seed: int, decides: int) -> 
 def alarms_of_right_labels(size: int, counts: range) -> float:
     """Return the chance of an alarm where as many right labels are contradicted as ever; it begins within the counts."""
     for count in counts:
-        beliefs = np.where(np.arange(size)[:, None] < count, [0.35, 0.65], [0.8, 0.2])
-        if two_modes(beliefs, np.zeros(size, dtype=int)).p_contradicted < 0.025:
+        pred_probs = np.where(np.arange(size)[:, None] < count, [0.35, 0.65], [0.8, 0.2])
+        if two_modes(pred_probs, np.zeros(size, dtype=int)).p_contradicted < 0.025:
             return float(binom.sf(count - 1, size, RIGHT_AT_MOST))
     return 0.0
 
@@ -287,15 +287,15 @@ def test_false_alarms_on_clean_labels_are_no_more_than_stated() -> None:
 def test_false_alarms_are_no_more_than_stated_where_as_many_labels_are_stray_as_in_clean_sets() -> None:
     alarms = 0
     for seed in range(100):
-        beliefs, labels = calibrated(900, STRAY_AT_MOST, seed)
-        alarms += _stray(np.log(beliefs), labels)[1] < 0.025
+        pred_probs, labels = calibrated(900, STRAY_AT_MOST, seed)
+        alarms += _stray(np.log(pred_probs), labels)[1] < 0.025
     assert 0 < alarms <= at_most(0.025, 100)
 
 
 def test_the_order_of_the_examples_does_not_matter() -> None:
-    beliefs, labels, _ = simulate(900, 0.2, 3, frequency=UNEVEN)
+    pred_probs, labels, _ = simulate(900, 0.2, 3, frequency=UNEVEN)
     order = np.random.default_rng(0).permutation(900)
-    result, shuffled = two_modes(beliefs, labels), two_modes(beliefs[order], labels[order])
+    result, shuffled = two_modes(pred_probs, labels), two_modes(pred_probs[order], labels[order])
     np.testing.assert_array_equal(result.remove[order], shuffled.remove)
     np.testing.assert_array_equal(result.suggested[order], shuffled.suggested)
     np.testing.assert_allclose(result.probability[order], shuffled.probability, rtol=1e-6)
@@ -303,19 +303,19 @@ def test_the_order_of_the_examples_does_not_matter() -> None:
 
 
 def test_the_names_of_the_classes_do_not_matter() -> None:
-    beliefs, labels, _ = simulate(900, 0.2, 4, frequency=UNEVEN)
+    pred_probs, labels, _ = simulate(900, 0.2, 4, frequency=UNEVEN)
     code = np.random.default_rng(1).permutation(7)  # class c is called code[c]
-    result, renamed = two_modes(beliefs, labels), two_modes(beliefs[:, np.argsort(code)], code[labels])
+    result, renamed = two_modes(pred_probs, labels), two_modes(pred_probs[:, np.argsort(code)], code[labels])
     np.testing.assert_array_equal(result.remove, renamed.remove)
     np.testing.assert_array_equal(code[result.suggested], renamed.suggested)
     np.testing.assert_allclose(result.probability, renamed.probability, rtol=1e-6)
 
 
 def test_beliefs_need_not_add_up_to_one_and_are_not_touched() -> None:
-    beliefs, labels, _ = simulate(900, 0.2, 0)
-    scaled = beliefs * np.random.default_rng(0).uniform(0.1, 10, (900, 1))
+    pred_probs, labels, _ = simulate(900, 0.2, 0)
+    scaled = pred_probs * np.random.default_rng(0).uniform(0.1, 10, (900, 1))
     before = scaled.copy()
-    result, other = two_modes(beliefs, labels), two_modes(scaled, labels)
+    result, other = two_modes(pred_probs, labels), two_modes(scaled, labels)
     np.testing.assert_array_equal(result.remove, other.remove)
     np.testing.assert_allclose(result.confidence, other.confidence)
     np.testing.assert_allclose(result.probability, other.probability, rtol=1e-6)
@@ -323,15 +323,15 @@ def test_beliefs_need_not_add_up_to_one_and_are_not_touched() -> None:
 
 
 def test_single_precision_and_lists_say_the_same() -> None:
-    beliefs, labels, _ = simulate(300, 0.2, 0)
-    double, single = two_modes(beliefs.tolist(), labels.tolist()), two_modes(beliefs.astype(np.float32), labels)
+    pred_probs, labels, _ = simulate(300, 0.2, 0)
+    double, single = two_modes(pred_probs.tolist(), labels.tolist()), two_modes(pred_probs.astype(np.float32), labels)
     np.testing.assert_array_equal(double.remove, single.remove)
     np.testing.assert_allclose(double.probability, single.probability, atol=1e-4)
 
 
 def test_two_classes() -> None:
-    beliefs, labels, is_wrong = simulate(900, 0.3, 0, classes=2)
-    result = two_modes(beliefs, labels)
+    pred_probs, labels, is_wrong = simulate(900, 0.3, 0, classes=2)
+    result = two_modes(pred_probs, labels)
     check_shape(result, labels)
     assert result.found
     assert result.suggested.tolist() == (1 - labels).tolist()
@@ -341,8 +341,8 @@ def test_two_classes() -> None:
 @pytest.mark.parametrize("size", [1, 2, 5])
 @pytest.mark.parametrize("label", [0, 1])
 def test_a_handful_of_examples(size: int, label: int) -> None:
-    beliefs, labels = np.tile([0.1, 0.7, 0.2], (size, 1)), np.full(size, label)
-    result = two_modes(beliefs, labels)
+    pred_probs, labels = np.tile([0.1, 0.7, 0.2], (size, 1)), np.full(size, label)
+    result = two_modes(pred_probs, labels)
     check_shape(result, labels)
     assert result.suggested.tolist() == [2 if label == 1 else 1] * size
 
@@ -353,22 +353,22 @@ def test_false_alarms_on_few_examples_are_no_more_than_stated(size: int) -> None
 
 
 def test_labels_of_one_class() -> None:
-    beliefs, labels, is_wrong = simulate(2000, 0.3, 0)
+    pred_probs, labels, is_wrong = simulate(2000, 0.3, 0)
     angry = labels == 0
-    result = two_modes(beliefs[angry], labels[angry])
+    result = two_modes(pred_probs[angry], labels[angry])
     check_shape(result, labels[angry])
     assert result.found
     assert is_wrong[angry][result.remove].mean() > 0.7
 
 
 def test_a_class_that_no_label_says_is_no_alternative() -> None:
-    beliefs, labels, _ = simulate(900, 0.2, 0)
+    pred_probs, labels, _ = simulate(900, 0.2, 0)
     keep = np.flatnonzero(~np.isin(labels, [0, 4]))
     others = np.array([1, 2, 3, 5, 6])
-    result = two_modes(beliefs[keep], labels[keep])
+    result = two_modes(pred_probs[keep], labels[keep])
     check_shape(result, labels[keep])
     assert np.unique(result.suggested).tolist() == others.tolist()
-    without = two_modes(beliefs[keep][:, others], np.searchsorted(others, labels[keep]))
+    without = two_modes(pred_probs[keep][:, others], np.searchsorted(others, labels[keep]))
     np.testing.assert_array_equal(result.called, without.called)
     np.testing.assert_allclose(result.score, without.score, rtol=1e-9)
     np.testing.assert_array_equal(result.suggested, others[without.suggested])
@@ -398,8 +398,8 @@ def test_a_network_that_knows_nothing_accuses_nobody() -> None:
 
 
 def test_the_cut_says_the_same() -> None:
-    beliefs, labels, _ = simulate(900, 0.3, 0, frequency=UNEVEN)
-    result, cut = two_modes(beliefs, labels, 0.01, 0.2), cut_between_modes(beliefs, labels, 0.01, 0.2)
+    pred_probs, labels, _ = simulate(900, 0.3, 0, frequency=UNEVEN)
+    result, cut = two_modes(pred_probs, labels, 0.01, 0.2), cut_between_modes(pred_probs, labels, 0.01, 0.2)
     rather = result.called & (result.probability >= 0.5)
     assert (cut.rule, cut.threshold) == ("two-modes", result.score[rather].min())
     assert np.isnan([cut.m1, cut.m2, cut.std2]).all()
@@ -412,7 +412,7 @@ def test_the_cut_says_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("beliefs", "labels", "message"),
+    ("pred_probs", "labels", "message"),
     [
         ([0.5, 0.5], [0], "a label for each example, got shapes"),
         ([[0.5, 0.5]], [0, 1], "a label for each example, got shapes"),
@@ -429,10 +429,10 @@ def test_the_cut_says_the_same() -> None:
         ([[0.5, 0.5], [0.0, 0.0]], [0, 0], "not all 0"),
     ],
 )
-def test_what_does_not_fit_is_refused(beliefs: list, labels: list, message: str) -> None:
+def test_what_does_not_fit_is_refused(pred_probs: list, labels: list, message: str) -> None:
     for function in (two_modes, log_odds):
         with pytest.raises(InputError, match=message):
-            function(beliefs, labels)
+            function(pred_probs, labels)
 
 
 def test_shares_out_of_range_are_refused() -> None:
@@ -446,17 +446,17 @@ def test_shares_out_of_range_are_refused() -> None:
 
 @pytest.mark.parametrize("wrong", [0.0, 0.2])
 def test_fifty_thousand_examples_take_seconds(wrong: float) -> None:
-    beliefs, labels, _ = simulate(50_000, wrong, 0)
+    pred_probs, labels, _ = simulate(50_000, wrong, 0)
     begin = time.process_time()
-    assert two_modes(beliefs, labels).found == (wrong > 0)
+    assert two_modes(pred_probs, labels).found == (wrong > 0)
     assert time.process_time() - begin < 60
 
 
 @pytest.mark.parametrize("present", [2, 3, 5])
 def test_classes_that_no_label_names_change_nothing(present: int) -> None:
-    beliefs, labels, _ = simulate(1500, 0.1, 0)
+    pred_probs, labels, _ = simulate(1500, 0.1, 0)
     keep = labels < present
-    known = beliefs[keep][:, :present]
+    known = pred_probs[keep][:, :present]
     padded = np.c_[known, np.full((keep.sum(), 7 - present), 1e-4)]
     one, other = two_modes(known, labels[keep]), two_modes(padded, labels[keep])
     assert one.found == other.found

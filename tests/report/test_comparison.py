@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bimodal.errors import InputError
-from bimodal.evaluate.statistics import mcnemar
+from bimodal.evaluation.statistics import mcnemar
 from bimodal.report.comparison import Evaluation, common_split, evaluate
 from bimodal.report.conditions import group, open_runs
 from tests.runs import write_run

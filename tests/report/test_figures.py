@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from bimodal.evaluate.metrics import measure
+from bimodal.evaluation.metrics import measure
+from bimodal.rendering.plot import COLOURS, GONE, inline, png, svg
 from bimodal.report.accuracies import accuracies
 from bimodal.report.classes import class_counts, confusion, pooled, reliability
 from bimodal.report.comparison import evaluate
@@ -14,8 +15,7 @@ from bimodal.report.conditions import group, open_runs
 from bimodal.report.curves import loss_by_step, removal_epochs, variance_by_epoch
 from bimodal.report.losses import before_and_after, first_cut, histogram
 from bimodal.report.network import network
-from bimodal.report.style import COLOURS, GONE, inline, png, svg
-from bimodal.train.run import Run
+from bimodal.runs.run import Run
 from tests.runs import TRAIN, write_run
 
 

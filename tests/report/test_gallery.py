@@ -9,7 +9,7 @@ from PIL import Image
 
 from bimodal.report.conditions import Condition, group, open_runs
 from bimodal.report.gallery import against_truth, removed_examples, thumbnails, true_labels
-from bimodal.train.run import Run
+from bimodal.runs.run import Run
 from tests.runs import WRONG, write_run
 
 

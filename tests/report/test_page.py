@@ -10,7 +10,7 @@ import pytest
 from bimodal.errors import InputError
 from bimodal.report.conditions import group, open_runs
 from bimodal.report.gallery import SHOWN
-from bimodal.report.page import GENERATOR, Report, build, write_report
+from bimodal.report.report_page import GENERATOR, Report, build, write_report
 from tests.runs import TRAIN, VAL, write_run
 
 SECTIONS = ["summary", "results", "removed", "training", "classes", "data", "network", "making"]
@@ -213,7 +213,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     def full(*_: object) -> bytes:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bimodal.report.page.style.png", full)
+    monkeypatch.setattr("bimodal.report.report_page.style.png", full)
     with pytest.raises(OSError, match="No space"):
         write_report([path], tmp_path / "out" / "report")
     assert list((tmp_path / "out").iterdir()) == []

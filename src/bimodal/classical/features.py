@@ -17,6 +17,7 @@ from bimodal.data.cache import decoded
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
 from bimodal.files import write_atomically
+from bimodal.progress import track
 
 SIZE = 128
 """Side of the grey faces that are described, in pixels."""
@@ -25,13 +26,12 @@ _CHUNK = 256
 _DESCRIPTORS: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]] = {"lpq": lpq, "phog": phog}
 
 
-def describe(manifest: Manifest, kind: str, progress: Callable[[int], None] | None = None) -> NDArray[np.float32]:
+def describe(manifest: Manifest, kind: str) -> NDArray[np.float32]:
     """Return a descriptor of every face, float32 (N,D): grey, 128 pixels wide.
 
     Args:
         manifest: N faces.
         kind: `lpq` (3 by 3 blocks, D = 2304) or `phog` (8 bins, 4 levels, D = 680).
-        progress: called with the number of faces done so far.
 
     Raises:
         InputError: another kind, or a picture that cannot be read.
@@ -40,12 +40,11 @@ def describe(manifest: Manifest, kind: str, progress: Callable[[int], None] | No
         raise InputError(f"expected one of the descriptors {', '.join(_DESCRIPTORS)}, got {kind!r}")
     pictures = decoded(manifest, SIZE)
     parts = []
-    for start in range(0, len(pictures), _CHUNK):
+    starts = range(0, len(pictures), _CHUNK)
+    for start in track(starts, f"computing {kind}", len(starts)):
         chunk = pictures[start : start + _CHUNK]
         grey = np.stack([cv2.cvtColor(np.asarray(picture), cv2.COLOR_RGB2GRAY) for picture in chunk])
         parts.append(_DESCRIPTORS[kind](grey))
-        if progress is not None:
-            progress(start + len(chunk))
     return np.concatenate(parts)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from bimodal.checks import check_choice, check_range, option
 from bimodal.errors import InputError
+from bimodal.settings import check_choice, check_range, option
 
 Weights = Literal["uniform", "gaussian"]
 

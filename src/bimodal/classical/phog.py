@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bimodal.checks import check_range, option
 from bimodal.classical.lpq import grey_stack
 from bimodal.errors import InputError
+from bimodal.settings import check_range, option
 
 _ROUNDING = 1e-9
 """In bins; a gradient of whole numbers that is not exactly on the limit of a bin is a hundred times farther from it."""

@@ -15,10 +15,10 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from bimodal.checks import check_range
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.removal import RemovalSettings, Remover
+from bimodal.settings import check_range
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from bimodal.audit import Audit
+    from bimodal.label_audit.audit import Audit
 
 
 def audit(
@@ -61,11 +61,11 @@ def audit(
     from rich.console import Console
     from rich.markup import escape
 
-    from bimodal.audit import audit as run
-    from bimodal.audit import audit_settings
     from bimodal.data.manifest import Manifest
-    from bimodal.train.fitting import Hardware
-    from bimodal.train.settings import TrainSettings, load_yaml, merge
+    from bimodal.label_audit.audit import audit as run
+    from bimodal.label_audit.settings import audit_settings
+    from bimodal.training.settings import TrainSettings, load_yaml, merge
+    from bimodal.training.train import Hardware
 
     settings = None
     if preset is not None or config is not None:
@@ -85,7 +85,6 @@ def audit(
             decisions=decisions,
             report_val_and_test=report_val_and_test,
             overwrite=overwrite,
-            tell=lambda line: console.print(escape(line)),
         )
     except KeyboardInterrupt:
         console.print("\ninterrupted; the same command goes on where it stopped")

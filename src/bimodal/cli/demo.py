@@ -29,13 +29,12 @@ def demo(
         if not low <= value <= high:
             raise InputError(f"--{name} must be from {low} to {high}, got {value}")
     from rich.console import Console
-    from rich.markup import escape
 
     from bimodal.demo import run_demo
 
     console = Console(highlight=False)
     try:
-        result = run_demo(out, seeds, faces, epochs, tell=lambda line: console.print(escape(line)))
+        result = run_demo(out, seeds, faces, epochs)
     except KeyboardInterrupt:
         console.print("\ninterrupted; the same command goes on where it stopped")
         raise

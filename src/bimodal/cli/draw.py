@@ -25,24 +25,20 @@ def draw(
     knows each picture's true label. Class proportions are those of SFEW.
     """
     from rich.console import Console
-    from rich.progress import Progress
 
-    from bimodal.data.drawn import write_set
+    from bimodal.synthetic.dataset import write_set
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("drawing", total=count + val + test)
-        write_set(
-            out,
-            count,
-            wrong=wrong,
-            no_face=no_face,
-            seed=seed,
-            size=size,
-            val=val,
-            test=test,
-            overwrite=overwrite,
-            on_picture=lambda: progress.advance(task),
-        )
+    write_set(
+        out,
+        count,
+        wrong=wrong,
+        no_face=no_face,
+        seed=seed,
+        size=size,
+        val=val,
+        test=test,
+        overwrite=overwrite,
+    )
     total = count + val + test
     Console(soft_wrap=True).print(
         f"{total} pictures in {out}, the truth in {out / 'truth.csv'}", highlight=False, markup=False

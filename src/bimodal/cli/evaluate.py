@@ -10,7 +10,7 @@ from bimodal.errors import InputError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from bimodal.evaluate.metrics import Measures
+    from bimodal.evaluation.metrics import Measures
 
 
 def evaluate(
@@ -37,7 +37,7 @@ def evaluate(
     from rich.console import Console
     from rich.markup import escape
 
-    from bimodal.train.evaluate import evaluate_run
+    from bimodal.training.evaluate import evaluate_run
 
     result = evaluate_run(run, data, split, out, overwrite)
     console = Console(highlight=False)

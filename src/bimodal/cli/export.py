@@ -34,7 +34,7 @@ def export(
     from rich.console import Console
     from rich.markup import escape
 
-    from bimodal.export.exporting import export_run
+    from bimodal.export.export import export_run
 
     out = out or run / ("model-int8.onnx" if int8 else "model.onnx")
     result = export_run(run, out, int8=int8, data=data, overwrite=overwrite)
@@ -79,10 +79,10 @@ def publish(
     from rich.console import Console
     from rich.markup import escape
 
-    from bimodal.export import publishing
+    from bimodal.export import publish
 
-    folder = publishing.publish(run, out, overwrite)
+    folder = publish.publish(run, out, overwrite)
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"{escape(str(folder))}  read back; look through its README.md before you share it")
     if push:
-        console.print(f"uploaded: {escape(publishing.push(folder, push, private))}")
+        console.print(f"uploaded: {escape(publish.push(folder, push, private))}")

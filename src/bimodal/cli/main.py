@@ -19,6 +19,7 @@ from bimodal.cli import (
     study,
     train,
 )
+from bimodal.cli.progress import shown_progress
 from bimodal.errors import InputError
 
 app = typer.Typer(
@@ -50,7 +51,8 @@ app.add_typer(study.app, name="study")
 def run() -> None:
     """Run the command line (the entry point `bimodal`)."""
     try:
-        app()
+        with shown_progress():
+            app()
     except InputError as error:
         sys.exit(_fail(str(error)))
     except OSError as error:  # disk full, no permission: the system's own words name the file

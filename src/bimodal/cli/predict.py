@@ -10,8 +10,8 @@ import typer
 from bimodal.errors import InputError
 
 if TYPE_CHECKING:
-    from bimodal.inference.pipeline import Seen
-    from bimodal.inference.predicting import Tally
+    from bimodal.inference.pipeline import ImageResult
+    from bimodal.inference.predict_files import Summary
 
 _SHOWN = 40
 """Rows that the terminal shows."""
@@ -68,17 +68,17 @@ def predict(
         raise InputError("expected pictures, folders, patterns or videos: bimodal predict photo.jpg; or --camera 0")
     if inputs and camera is not None:
         raise InputError("--camera takes the place of files: give one or the other")
-    from bimodal.data.faces import detector_file
     from bimodal.inference.load import load
-    from bimodal.inference.pipeline import Look
-    from bimodal.inference.predicting import Output, predict_files
+    from bimodal.inference.pipeline import InferenceConfig
+    from bimodal.inference.predict_files import Output, predict_files
     from bimodal.inference.table_file import part_of
+    from bimodal.vision.faces import detector_file
 
     output = Output(out, draw, resume, overwrite)
     if detector is not None and not detect:
         raise InputError("--detector and --no-detect exclude each other")
     network = load(model)
-    look = Look(
+    look = InferenceConfig(
         detector=detector_file(detector) if detect else None,
         largest=largest,
         flip=flip,
@@ -94,7 +94,7 @@ def predict(
     try:
         with _Progress(inputs or [], every, quiet=camera is not None) as progress:
 
-            def take(seen: "Seen", rows: list[dict[str, Any]]) -> None:
+            def take(seen: "ImageResult", rows: list[dict[str, Any]]) -> None:
                 progress.advance(seen)
                 if out is None:
                     shown.take(rows)
@@ -116,7 +116,7 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def _summarise(tally: "Tally", out: Path | None, draw: Path | None) -> None:
+def _summarise(tally: "Summary", out: Path | None, draw: Path | None) -> None:
     from rich.console import Console
     from rich.markup import escape
 
@@ -159,7 +159,7 @@ class _Progress:
             self._task = self._bar.add_task("looking", total=self._total())
         return self
 
-    def advance(self, seen: "Seen") -> None:
+    def advance(self, seen: "ImageResult") -> None:
         if self._bar is not None:
             self._bar.update(self._task, advance=1)
 

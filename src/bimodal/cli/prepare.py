@@ -63,7 +63,6 @@ def prepare(
     What is wrong with the pictures is reported in OUT/problems.csv.
     """
     from rich.console import Console
-    from rich.progress import track
 
     from bimodal.data.labels import parse_labels
     from bimodal.data.options import PrepareOptions
@@ -86,15 +85,7 @@ def prepare(
         link=link,
         overwrite=overwrite,
     )
-    progress = Console(stderr=True)
-    done = run(
-        source,
-        out,
-        options,
-        lambda items, what, total: track(
-            items, what, total, console=progress, transient=True, disable=not progress.is_terminal
-        ),
-    )
+    done = run(source, out, options)
     _show(done, Console())
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from bimodal.cli.options import options_of, with_options
-from bimodal.pretrain.recipe import Recipe
+from bimodal.experiments.pretrain.recipe import Recipe
 
 
 def pretrain(
@@ -33,8 +33,8 @@ def pretrain(
     given = {key: value for key, value in values.items() if value is not None}
     recipe = Recipe(**given)
 
-    from bimodal.pretrain.pretraining import pretrain as run
-    from bimodal.pretrain.pretraining import read_recipe
+    from bimodal.experiments.pretrain.pretrain import pretrain as run
+    from bimodal.experiments.pretrain.pretrain import read_recipe
 
     if resume:  # only what is said anew could differ
         recipe = replace(read_recipe(out)[0], **given)
@@ -42,7 +42,7 @@ def pretrain(
     console = Console(highlight=False, soft_wrap=True)
     quoted = f"{shlex.quote(str(data))} --out {shlex.quote(str(out))}"
     try:
-        run(data, out, recipe, accelerator=accelerator, resume=resume, tell=lambda line: console.print(escape(line)))
+        run(data, out, recipe, accelerator=accelerator, resume=resume)
     except KeyboardInterrupt:
         console.print(f"\ninterrupted; go on with: bimodal pretrain {escape(quoted)} --resume")
         raise

@@ -19,7 +19,7 @@ def report(
     """Write a self-contained HTML page (report.html) and its figures (figures/*.png, *.svg)."""
     from rich.console import Console
 
-    from bimodal.report.page import write_report
+    from bimodal.report.report_page import write_report
 
     console = Console()
     with console.status("drawing"):

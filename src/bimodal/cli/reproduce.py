@@ -84,7 +84,7 @@ def reproduce(
 
     bimodal reproduce DATA --out STUDY --methods resnet50,resnet50-bdr --seeds 5
     """
-    from bimodal.study.methods import METHODS
+    from bimodal.experiments.paper_table.methods import METHODS
 
     if list_methods:
         width = max(map(len, METHODS))
@@ -94,7 +94,7 @@ def reproduce(
         return
     if data is None or out is None:
         raise InputError("expected a data folder and --out: bimodal reproduce DATA --out STUDY; methods: --list")
-    from bimodal.study.options import StudyOptions
+    from bimodal.experiments.paper_table.options import StudyOptions
 
     features = {kind: file.absolute() for kind, file in (("lpq", lpq), ("phog", phog)) if file is not None}
     options = StudyOptions(
@@ -111,14 +111,12 @@ def reproduce(
     )
     from rich.console import Console
 
-    from bimodal.cli.watching import watching
-    from bimodal.study.reproduction import reproduce as run
-    from bimodal.study.table import tabulate, to_terminal
+    from bimodal.experiments.paper_table.reproduction import reproduce as run
+    from bimodal.experiments.paper_table.table import tabulate, to_terminal
 
     console = Console(highlight=False)
     try:
-        with watching(console) as watch:
-            done = run(data, out, options, watch, command=shlex.join(["bimodal", *sys.argv[1:]]))
+        done = run(data, out, options, command=shlex.join(["bimodal", *sys.argv[1:]]))
     except KeyboardInterrupt:
         console.print("\ninterrupted; the same command goes on where it stopped", soft_wrap=True)
         raise

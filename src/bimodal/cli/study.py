@@ -25,7 +25,9 @@ def label_noise(
     ] = None,
     photographs: Annotated[
         Path | None,
-        typer.Option(help="Data folder of photographs, for which there are second opinions.", show_default=False),
+        typer.Option(
+            help="Data folder of photographs, for which there are second predictions_at_removal.", show_default=False
+        ),
     ] = None,
     annotations: Annotated[
         Path | None, typer.Option(help="These: a CSV image,label, a line for each opinion.", show_default=False)
@@ -41,7 +43,7 @@ def label_noise(
 ) -> None:
     """Who finds wrong labels best, at what cost, and does it help? Every method on the same faces.
 
-    Labels are made wrong on purpose, or are wrong by themselves and known to be so by second opinions. Without FER2013 the
+    Labels are made wrong on purpose, or are wrong by themselves and known to be so by second predictions_at_removal. Without FER2013 the
     study is of faces that the program draws.
 
     What has ended stays: after Ctrl-C the same command goes on where it stopped.
@@ -52,14 +54,12 @@ def label_noise(
     """
     from rich.console import Console
 
-    from bimodal.cli.watching import watching
-    from bimodal.study.label_noise.studying import NoiseOptions, study_label_noise
+    from bimodal.experiments.label_noise.study import NoiseOptions, study_label_noise
 
     options = NoiseOptions(fer, photographs, annotations, seeds, only, address)
     console = Console(highlight=False)
     try:
-        with watching(console) as watch:
-            done = study_label_noise(out, options, watch, command=shlex.join(["bimodal", *sys.argv[1:]]))
+        done = study_label_noise(out, options, command=shlex.join(["bimodal", *sys.argv[1:]]))
     except KeyboardInterrupt:
         console.print("\ninterrupted; the same command goes on where it stopped", soft_wrap=True)
         raise

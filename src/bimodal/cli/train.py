@@ -9,7 +9,7 @@ import typer
 from bimodal.cli.options import options_of, with_options
 from bimodal.errors import InputError
 from bimodal.removal.settings import RemovalSettings
-from bimodal.train.settings import TrainSettings, load_yaml, merge
+from bimodal.training.settings import TrainSettings, load_yaml, merge
 
 _PREFIX = "removal_"
 
@@ -68,7 +68,7 @@ def train(
         raise InputError(
             "expected a data folder: bimodal train DATA --out RUN; make one with bimodal prepare SOURCE DATA"
         )
-    from bimodal.train.run import Run
+    from bimodal.runs.run import Run
 
     file = load_yaml(config) if config else {}
     if resume:  # only what is said anew could differ from the run's own settings
@@ -79,21 +79,20 @@ def train(
     from rich.console import Console
     from rich.markup import escape
 
-    from bimodal.train.fitting import Hardware, fit
+    from bimodal.training.train import Hardware, train
 
     console = Console(highlight=False, soft_wrap=True)
     quoted = shlex.quote(str(out))
     hardware = Hardware(accelerator, devices, num_nodes, workers)
     before = _began_at(out)
     try:
-        run = fit(
+        run = train(
             data,
             out,
             settings,
             hardware,
             overwrite=overwrite,
             resume=resume,
-            tell=lambda line: console.print(escape(line)),
         )
     except KeyboardInterrupt:
         if resume or _began_at(out) not in (None, before):  # else there is nothing of this call to go on with

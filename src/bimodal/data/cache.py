@@ -1,7 +1,6 @@
 """Every picture decoded and resized once, then read from a memory map."""
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bimodal.data.manifest import Manifest
-from bimodal.data.pictures import THREADS, UnreadableError, decode, resize
 from bimodal.errors import InputError
 from bimodal.files import write_atomically
+from bimodal.progress import track
+from bimodal.vision.pictures import THREADS, UnreadableError, decode, resize
 
 
-def decoded(manifest: Manifest, size: int, progress: Callable[[int], None] | None = None) -> NDArray[np.uint8]:
+def decoded(manifest: Manifest, size: int) -> NDArray[np.uint8]:
     """Return all pictures of a manifest as one read-only memory map, uint8 (N,S,S,3) RGB.
 
     The first call decodes them into `.cache/` of the data folder (or, where that cannot be written, of the user's
@@ -24,7 +24,6 @@ def decoded(manifest: Manifest, size: int, progress: Callable[[int], None] | Non
     Args:
         manifest: N pictures.
         size: side S, in pixels; the shape is not kept, as in the paper (Resize(224×224)).
-        progress: called with the number of pictures done so far.
 
     Raises:
         InputError: if a picture cannot be read; the message names it.
@@ -33,7 +32,7 @@ def decoded(manifest: Manifest, size: int, progress: Callable[[int], None] | Non
     folder = _writable(manifest.root / ".cache")
     file = folder / f"faces-{size}-{manifest.pictures_fingerprint[:16]}.npy"
     if not file.exists():
-        write_atomically(file, lambda part: _decode_into(part, manifest, size, progress))
+        write_atomically(file, lambda part: _decode_into(part, manifest, size))
         if folder.parent == manifest.root:  # the user's cache folder is for other data, too
             for old in set(folder.glob(f"faces-{size}-*.npy")) - {file}:
                 old.unlink(missing_ok=True)
@@ -43,7 +42,7 @@ def decoded(manifest: Manifest, size: int, progress: Callable[[int], None] | Non
     return pictures
 
 
-def _decode_into(file: Path, manifest: Manifest, size: int, progress: Callable[[int], None] | None) -> None:
+def _decode_into(file: Path, manifest: Manifest, size: int) -> None:
     target = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=(len(manifest), size, size, 3))
     with open(file, "r+b") as handle:
         # Reserved before it is written: on a full disk a write to a memory map kills the process (SIGBUS).
@@ -58,9 +57,8 @@ def _decode_into(file: Path, manifest: Manifest, size: int, progress: Callable[[
             ) from error
 
     with ThreadPoolExecutor(THREADS) as pool:  # OpenCV and Pillow decode without the interpreter's lock
-        for done, _ in enumerate(pool.map(fill, range(len(manifest))), start=1):
-            if progress is not None:
-                progress(done)
+        for _ in track(pool.map(fill, range(len(manifest))), "decoding pictures", len(manifest)):
+            pass
     target.flush()
 
 

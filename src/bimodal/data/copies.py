@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from bimodal.data.look import in_threads
+from bimodal.data.inspect_pictures import in_threads
 from bimodal.data.manifest import Manifest
-from bimodal.data.pictures import UnreadableError, decode, pixel_hash, quiet_about_size
 from bimodal.errors import InputError
+from bimodal.vision.pictures import UnreadableError, decode, pixel_hash, quiet_about_size
 
 
 def pixel_hashes(manifest: Manifest, rows: Sequence[int] | None = None) -> Sequence[bytes]:
@@ -23,6 +23,6 @@ def pixel_hashes(manifest: Manifest, rows: Sequence[int] | None = None) -> Seque
 
     with quiet_about_size():
         hashes: list[bytes] = in_threads(
-            look, list(range(len(manifest)) if rows is None else rows), lambda items, _what, _n: items, ""
+            look, list(range(len(manifest)) if rows is None else rows), "comparing pictures"
         )
     return hashes

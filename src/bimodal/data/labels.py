@@ -8,7 +8,7 @@ import yaml
 from bimodal.data.manifest import read_table
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
-from bimodal.plain_yaml import plain_yaml
+from bimodal.settings import plain_yaml
 
 DROP = "drop"
 _MAX_FILE = 2**20

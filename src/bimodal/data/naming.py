@@ -3,7 +3,7 @@
 import unicodedata
 from pathlib import PurePosixPath
 
-from bimodal.data.pictures import SUFFIXES
+from bimodal.vision.pictures import SUFFIXES
 
 MAX_NAME_BYTES = 200
 _RESERVED = frozenset('/\\:*?"<>|')

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,8 +14,8 @@ from PIL import Image
 
 import bimodal
 from bimodal.data.counts import count_faces, draw_counts
+from bimodal.data.inspect_pictures import Example, in_threads, look_at
 from bimodal.data.labels import translate
-from bimodal.data.look import Example, Track, in_threads, look_at
 from bimodal.data.manifest import COLUMNS, FILE, SPLITS
 from bimodal.data.naming import Names, printable
 from bimodal.data.options import PrepareOptions
@@ -58,9 +57,7 @@ class Prepared:
     test_of_val: float
 
 
-def prepare(
-    source: Path, out: Path, options: PrepareOptions | None = None, track: Track[Any] = lambda items, what, total: items
-) -> Prepared:
+def prepare(source: Path, out: Path, options: PrepareOptions | None = None) -> Prepared:
     """Write a data folder from a source; docs/architecture.md lists its files.
 
     The same source, options and seed give the same folder, byte for byte.
@@ -69,7 +66,6 @@ def prepare(
         source: a folder or a file, see `bimodal.data.sources.read_source`.
         out: the folder to write; it is there at the end, whole, or not at all.
         options: see the command line.
-        track: wraps the long loops, to show how far they are: (items, what is done, how many).
 
     Raises:
         InputError: the source or an option cannot be used.
@@ -93,7 +89,7 @@ def prepare(
             raise InputError(f"{source} lists pictures of {out}, which would be replaced; choose another folder")
         problems = list(found.problems)
         examples = _labelled(found, {**found.labels, **options.labels}, problems)
-        examples = look_at(examples, folder, options, track, problems)
+        examples = look_at(examples, folder, options, problems)
         drop = found.drop_duplicates if options.duplicates is None else options.duplicates == "drop"
         if drop:
             examples = _without_copies(examples, problems)
@@ -106,7 +102,7 @@ def prepare(
                 f"expected at least two emotions in {source}, found "
                 f"{' and '.join({NAMES[example.code] for example in examples}) or 'no readable picture'}"
             )
-        images = _store(examples, folder, options, track)
+        images = _store(examples, folder, options)
         problems = _renamed(problems, examples, images) + _report(examples, images, drop)
         table = pd.DataFrame([asdict(problem) for problem in problems], columns=list(PROBLEMS))
         table.to_csv(folder / "problems.csv", index=False)
@@ -211,7 +207,7 @@ def _sampled(examples: list[Example], sample: str, seed: int, problems: list[Pro
     return [example for example, kept in zip(examples, keep, strict=True) if kept]
 
 
-def _store(examples: list[Example], folder: Path, options: PrepareOptions, track: Track[Any]) -> list[str]:
+def _store(examples: list[Example], folder: Path, options: PrepareOptions) -> list[str]:
     """Put the pictures under `images/split/label/`; return their paths relative to the folder."""
     names = Names()
     images = []
@@ -233,7 +229,7 @@ def _store(examples: list[Example], folder: Path, options: PrepareOptions, track
         else:
             shutil.copyfile(content, path)
 
-    in_threads(store, list(zip(examples, images, strict=True)), track, "Storing them")
+    in_threads(store, list(zip(examples, images, strict=True)), "storing pictures")
     shutil.rmtree(folder / "aligned", ignore_errors=True)
     return images
 

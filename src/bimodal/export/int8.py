@@ -15,7 +15,7 @@ from bimodal.export.onnx import INPUT, describe, need
 from bimodal.files import write_atomically
 from bimodal.inference.network import Network
 from bimodal.inference.onnx_network import load_onnx
-from bimodal.model_info import ModelInfo
+from bimodal.model_files.info import ModelInfo
 
 _BATCH = 32
 _ENOUGH = 100  # faces; of fewer the lowest and highest activations are taken as they are

@@ -19,7 +19,7 @@ from bimodal.errors import InputError
 from bimodal.files import write_atomically
 from bimodal.inference.network import Network
 from bimodal.inference.onnx_network import KEY, load_onnx
-from bimodal.model_info import ModelInfo
+from bimodal.model_files.info import ModelInfo
 
 MOST_APART = 1e-3
 """By so much may logits differ from PyTorch's; an export that differs more is refused."""

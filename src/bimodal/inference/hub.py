@@ -6,7 +6,7 @@ from pathlib import Path
 from huggingface_hub import HfApi, snapshot_download
 
 from bimodal.errors import InputError
-from bimodal.model_info import FILE
+from bimodal.model_files.info import FILE
 
 PUBLISHED = ("model.safetensors", "config.yaml", FILE, "README.md")
 """The files of a published network; nothing else of a repository is fetched."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bimodal.data.pictures import is_picture_name
 from bimodal.errors import InputError
+from bimodal.vision.pictures import is_picture_name
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv", ".mts"}
@@ -21,7 +21,7 @@ DRAWN = "drawn-by-bimodal.txt"
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
+class Frame:
     """One picture to look at.
 
     Attributes:

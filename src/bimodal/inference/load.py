@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bimodal.errors import InputError
 from bimodal.inference.network import Network
-from bimodal.packaged import FACE, FAMILY, ONNX, packaged_file
+from bimodal.model_files.packaged import FACE, FAMILY, ONNX, packaged_file
 
 
 def load(model: str | Path | None = None) -> Network:

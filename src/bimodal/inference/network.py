@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bimodal.data.faces import TEMPLATE
-from bimodal.data.pictures import resize
-from bimodal.evaluate.calibration import log_softmax
-from bimodal.model_info import ModelInfo
+from bimodal.evaluation.calibration import log_softmax
+from bimodal.model_files.info import ModelInfo
+from bimodal.vision.faces import TEMPLATE
+from bimodal.vision.pictures import resize
 
 Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Normalised faces, (N,3,S,S), to logits, (N,K)."""

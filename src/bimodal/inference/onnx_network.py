@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bimodal.errors import InputError
 from bimodal.inference.network import Network
-from bimodal.model_info import ModelInfo
+from bimodal.model_files.info import ModelInfo
 
 KEY = "bimodal"
 """Of the file's metadata: its `ModelInfo` as JSON."""

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bimodal.data.faces import Detector, Face, Finder, align
-from bimodal.data.pictures import THREADS, UnreadableError, decode, resize
 from bimodal.errors import InputError
-from bimodal.inference.inputs import Shot
+from bimodal.inference.inputs import Frame
 from bimodal.inference.network import Network
+from bimodal.vision.faces import Detector, Face, Finder, align
+from bimodal.vision.pictures import THREADS, UnreadableError, decode, resize
 
 NO_FACE = "no face found"
 ENOUGH = 1280
@@ -26,7 +26,7 @@ _AHEAD = 3  # shots that wait, for each thread; of one thread none: who looks th
 
 
 @dataclass(frozen=True, eq=False)
-class SeenFace:
+class FaceResult:
     """A face and what it shows.
 
     Attributes:
@@ -41,7 +41,7 @@ class SeenFace:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class ImageResult:
     """A shot, looked at.
 
     Attributes:
@@ -53,8 +53,8 @@ class Seen:
         scale: pixels of the picture for one of these.
     """
 
-    shot: Shot
-    faces: tuple[SeenFace, ...]
+    shot: Frame
+    faces: tuple[FaceResult, ...]
     problem: str
     readable: bool
     pixels: NDArray[np.uint8] | None = None
@@ -62,7 +62,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Look:
+class InferenceConfig:
     """How to look.
 
     Attributes:
@@ -101,7 +101,7 @@ class Look:
 class _Cut:
     """A shot whose faces are cut out."""
 
-    shot: Shot
+    shot: Frame
     faces: tuple[Face | None, ...]
     crops: NDArray[np.uint8]  # (n,S,S,3)
     scale: float  # from pixels that were looked at to those of the picture
@@ -109,7 +109,7 @@ class _Cut:
     pixels: NDArray[np.uint8] | None
 
 
-def look_at(shots: Iterable[Shot], network: Network, look: Look) -> Iterator[Seen]:
+def look_at(shots: Iterable[Frame], network: Network, look: InferenceConfig) -> Iterator[ImageResult]:
     """Yield what each shot shows, in their order; memory does not grow with their number.
 
     Args:
@@ -142,7 +142,7 @@ def look_at(shots: Iterable[Shot], network: Network, look: Look) -> Iterator[See
                 future.cancel()
 
 
-def _cutter(network: Network, look: Look, threads: int) -> Callable[[Shot], _Cut]:
+def _cutter(network: Network, look: InferenceConfig, threads: int) -> Callable[[Frame], _Cut]:
     """Return what decodes a shot and cuts its faces out, in any thread."""
     finders: SimpleQueue[Finder] | None = None  # none may work for two threads at once
     if look.finders is not None:
@@ -152,7 +152,7 @@ def _cutter(network: Network, look: Look, threads: int) -> Callable[[Shot], _Cut
     size, template = network.info.image_size, network.template
     nothing = np.zeros((0, size, size, 3), dtype=np.uint8)
 
-    def cut(shot: Shot) -> _Cut:
+    def cut(shot: Frame) -> _Cut:
         if shot.source is None:
             return _Cut(shot, (), nothing, 1, shot.problem, None)
         scale = 1.0
@@ -199,7 +199,7 @@ def _longest_side(file: Path) -> int:
         raise UnreadableError("it changed while it was read") from error
 
 
-def _ask(waiting: Sequence[_Cut], network: Network, look: Look) -> Iterator[Seen]:
+def _ask(waiting: Sequence[_Cut], network: Network, look: InferenceConfig) -> Iterator[ImageResult]:
     crops = [cut.crops for cut in waiting if len(cut.crops)]
     together = np.concatenate(crops) if crops else np.zeros((0, 1, 1, 3), dtype=np.uint8)
     parts = [
@@ -212,11 +212,11 @@ def _ask(waiting: Sequence[_Cut], network: Network, look: Look) -> Iterator[Seen
         own = probabilities[start : start + len(cut.crops)]
         start += len(cut.crops)
         faces = tuple(
-            SeenFace(_box(cut, face), None if face is None else face.score, row)
+            FaceResult(_box(cut, face), None if face is None else face.score, row)
             for face, row in zip(cut.faces, own, strict=True)
         )
         readable = not cut.problem or cut.problem == NO_FACE
-        yield Seen(cut.shot, faces, cut.problem, readable, cut.pixels, cut.scale)
+        yield ImageResult(cut.shot, faces, cut.problem, readable, cut.pixels, cut.scale)
 
 
 def _box(cut: _Cut, face: Face | None) -> tuple[float, float, float, float] | None:

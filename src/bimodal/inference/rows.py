@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bimodal.inference.pipeline import Seen
+from bimodal.inference.pipeline import ImageResult
 
 PLACE = ("file", "frame", "time", "x", "y", "width", "height", "detection_score", "emotion")
 NOTE = "note"
@@ -18,7 +18,7 @@ def columns_of(emotions: Sequence[str]) -> tuple[str, ...]:
     return (*PLACE, *(f"p_{name}" for name in emotions), NOTE)
 
 
-def rows_of(seen: Seen, emotions: Sequence[str]) -> Iterator[dict[str, Any]]:
+def rows_of(seen: ImageResult, emotions: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Yield the rows of a shot, None where there is no value: its faces, the largest first, or why there is none.
 
     `x`, `y`, `width` and `height` are in pixels, `time` in seconds, probabilities have six decimals.

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bimodal.files import write_atomically
-from bimodal.inference.drawing import emotion_colour
-from bimodal.inference.pipeline import Seen
+from bimodal.inference.annotate import emotion_colour
+from bimodal.inference.pipeline import ImageResult
 
 BINS = 600
 """The time is divided into so many parts at most; each shows the mean of its frames."""
@@ -31,7 +31,7 @@ class Timeline:
         self._frames = np.zeros(BINS)
         self._last = 0.0
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: ImageResult) -> None:
         """Take a frame."""
         seconds = seen.shot.time
         if seconds is None:
@@ -58,7 +58,7 @@ class Timeline:
 
     def write(self, file: Path, title: str) -> None:
         """Draw the figure as PNG: how much of the probability each emotion has, and gaps where no face was seen."""
-        from bimodal.report.style import canvas, legend, png
+        from bimodal.rendering.plot import canvas, legend, png
 
         times, means = self.means()
         minutes = times[-1] > 180

@@ -6,17 +6,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bimodal import __version__
 from bimodal.data.origin import was_aligned
 from bimodal.errors import InputError
 from bimodal.files import sha256_of
 from bimodal.inference.network import Network
-from bimodal.model_info import FILE, ModelInfo
+from bimodal.model_files.info import FILE, ModelInfo
 from bimodal.models.hub import first_sentence
-from bimodal.train.predict import load_model
-from bimodal.train.predictions import fitted_temperature
-from bimodal.train.run import FINISHED, Run
-from bimodal.train.settings import TrainSettings
+from bimodal.runs.predictions import fitted_temperature
+from bimodal.runs.run import FINISHED, Run
+from bimodal.training.predict import load_model
+from bimodal.training.settings import TrainSettings
+from bimodal.version import __version__
 
 
 def load_run(folder: Path, device: str = "auto") -> Network:

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bimodal.data.pictures import MAX_PIXELS
 from bimodal.errors import InputError
-from bimodal.inference.inputs import Shot, shown
+from bimodal.inference.inputs import Frame, shown
+from bimodal.vision.pictures import MAX_PIXELS
 
 _MISSING_SHARE = 0.02
 """Of the frames that a container states may be missing: it often states a few too many."""
@@ -25,7 +25,7 @@ _LISTS = (b"ffconcat", b"#EXTM3U", b"[playlist]")
 """How files begin that name other files, which FFmpeg would open in their place."""
 
 
-def video_shots(file: Path, every: int = 1) -> Iterator[Shot]:
+def video_shots(file: Path, every: int = 1) -> Iterator[Frame]:
     """Yield every `every`-th frame of a video with its time; a last shot says what is wrong, if something is.
 
     Args:
@@ -35,12 +35,12 @@ def video_shots(file: Path, every: int = 1) -> Iterator[Shot]:
     name = shown(file)
     problem = _unfit(file)
     if problem:
-        yield Shot(name, None, problem=problem)
+        yield Frame(name, None, problem=problem)
         return
     with _opened(file) as capture:
         width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         if width * height > MAX_PIXELS:
-            yield Shot(
+            yield Frame(
                 name, None, problem=f"too large: {width} x {height}, at most {MAX_PIXELS // 10**6} megapixels are read"
             )
             return
@@ -51,17 +51,17 @@ def video_shots(file: Path, every: int = 1) -> Iterator[Shot]:
                 continue
             done, frame = capture.retrieve()
             if not done or frame is None:
-                yield Shot(name, None, number, seconds, "this frame is damaged")
+                yield Frame(name, None, number, seconds, "this frame is damaged")
                 continue
-            yield Shot(name, _to_rgb(frame), number, seconds)
+            yield Frame(name, _to_rgb(frame), number, seconds)
         count = number + 1
         if not count:
-            yield Shot(name, None, problem="no video that can be read, or one without frames")
+            yield Frame(name, None, problem="no video that can be read, or one without frames")
         elif count < (1 - _MISSING_SHARE) * stated - 1:
-            yield Shot(name, None, count, None, f"the stream breaks off after {count:,} of {stated:,} frames")
+            yield Frame(name, None, count, None, f"the stream breaks off after {count:,} of {stated:,} frames")
 
 
-def camera_shots(number: int) -> Iterator[Shot]:
+def camera_shots(number: int) -> Iterator[Frame]:
     """Yield frames of a camera until somebody stops asking, or it gives no more; times count from the first.
 
     Raises:
@@ -79,7 +79,7 @@ def camera_shots(number: int) -> Iterator[Shot]:
                     raise InputError(f"camera {number} gives no pictures")
                 return
             start = time.monotonic() if start is None else start
-            yield Shot(f"camera {number}", _to_rgb(frame), frame_number, time.monotonic() - start)
+            yield Frame(f"camera {number}", _to_rgb(frame), frame_number, time.monotonic() - start)
             frame_number += 1
 
 

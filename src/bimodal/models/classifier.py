@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from bimodal.errors import InputError
+from bimodal.model_files.packaged import FACE, FAMILY
 from bimodal.models.face_net import FaceNet
 from bimodal.models.head import build_head
-from bimodal.packaged import FACE, FAMILY
 
 _READS = ("checkpoint", "pretrained", "cache", "features_only", "num_classes", "hf_", "scriptable", "exportable")
 """Parts of names of timm's arguments that do not shape a network, but fetch or read one, or change what comes out."""

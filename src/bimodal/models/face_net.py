@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, relu
 
-from bimodal.model_info import MEAN, STD
+from bimodal.model_files.info import MEAN, STD
 
 SIZE = 44
 """Pixels a side of the faces that the packaged network is asked about, chosen on validation among 40, 44 and 48; much

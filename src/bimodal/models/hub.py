@@ -29,7 +29,7 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from bimodal.errors import InputError
 from bimodal.files import sha256_of
-from bimodal.packaged import FAMILY, WEIGHTS, packaged_file
+from bimodal.model_files.packaged import FAMILY, WEIGHTS, packaged_file
 
 LARGEST = 8 * 2**30
 """Bytes above which weights are refused; timm's backbones for one machine stay far below."""

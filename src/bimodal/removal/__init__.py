@@ -6,9 +6,9 @@
 [99]
 """
 
-from bimodal.removal.guards import spare
-from bimodal.removal.label_errors import find_label_errors, label_quality
+from bimodal.removal.label_issues import find_label_issues, get_label_quality_scores
 from bimodal.removal.ledger import EpochSummary, LossLedger
+from bimodal.removal.limits import spare
 from bimodal.removal.remover import RemovalStep, Remover
 from bimodal.removal.rules import Cut, slade_gedeon, wang
 from bimodal.removal.schedule import has_settled, is_due, should_stop_training
@@ -24,10 +24,10 @@ __all__ = [
     "RemovalStep",
     "Remover",
     "TwoModes",
-    "find_label_errors",
+    "find_label_issues",
     "has_settled",
     "is_due",
-    "label_quality",
+    "get_label_quality_scores",
     "log_odds",
     "preset",
     "should_stop_training",

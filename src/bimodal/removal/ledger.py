@@ -44,7 +44,7 @@ class LossLedger:
         mean: (size,) float32, the mean over the epochs that saw it; NaN before.
         count: (size,) uint32, how many epochs saw it.
         epochs: an `EpochSummary` for each finished epoch.
-        beliefs: (size, C) float32, the probabilities that the network gave each class, averaged over the epochs that saw
+        pred_probs: (size, C) float32, the probabilities that the network gave each class, averaged over the epochs that saw
             the example, each epoch weighing as much as its number: late epochs know more, early ones have nothing by
             heart. NaN before; None as long as no logits came.
 
@@ -67,7 +67,7 @@ class LossLedger:
         self.count: NDArray[np.uint32] = np.zeros(size, dtype=np.uint32)
         self.epochs: list[EpochSummary] = []
         self.trace: list[NDArray[np.float32]] | None = [] if trace else None
-        self.beliefs: NDArray[np.float32] | None = None
+        self.pred_probs: NDArray[np.float32] | None = None
         self._weights: NDArray[np.float32] = np.zeros(size, dtype=np.float32)
         self._seen: NDArray[np.bool_] = np.zeros(size, dtype=bool)
 
@@ -95,7 +95,7 @@ class LossLedger:
             raise InputError(f"indices must be integers from 0 to {len(self) - 1}, got {index.min()} to {index.max()}")
         if not np.isfinite(losses).all():
             raise InputError(f"losses must be finite; that of example {index[~np.isfinite(losses)][0]} is not")
-        if logits is None and self.beliefs is not None:
+        if logits is None and self.pred_probs is not None:
             raise InputError("logits came with earlier batches, so they must come with every batch; got none")
         said = None if logits is None else self._checked_logits(logits, index.size)
         for start in range(0, index.size, _CHUNK):
@@ -104,7 +104,7 @@ class LossLedger:
 
     def _checked_logits(self, logits: ArrayLike, count: int) -> NDArray[np.float32]:
         said = np.asarray(logits, dtype=np.float32)
-        classes = None if self.beliefs is None else self.beliefs.shape[1]
+        classes = None if self.pred_probs is None else self.pred_probs.shape[1]
         if said.ndim != 2 or len(said) != count or said.shape[1] < 2 or classes not in (None, said.shape[1]):
             raise InputError(
                 f"expected logits of {count} examples for {classes or 'at least 2'} classes, got {said.shape}"
@@ -129,14 +129,14 @@ class LossLedger:
         self.last[index] = losses
 
     def _believe(self, index: NDArray[np.integer], logits: NDArray[np.float32]) -> None:
-        if self.beliefs is None:
-            self.beliefs = np.full((len(self), logits.shape[1]), np.nan, dtype=np.float32)
+        if self.pred_probs is None:
+            self.pred_probs = np.full((len(self), logits.shape[1]), np.nan, dtype=np.float32)
         weight = np.float32(len(self.epochs) + 1)
         probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities /= probabilities.sum(axis=1, keepdims=True)
-        before = np.nan_to_num(self.beliefs[index])
+        before = np.nan_to_num(self.pred_probs[index])
         self._weights[index] += weight
-        self.beliefs[index] = before + (probabilities - before) * (weight / self._weights[index])[:, None]
+        self.pred_probs[index] = before + (probabilities - before) * (weight / self._weights[index])[:, None]
 
     def end_epoch(self) -> EpochSummary:
         """Close the epoch and return its summary, which is also appended to `epochs`.
@@ -165,7 +165,7 @@ class LossLedger:
             "count": self.count.astype(np.int64),  # what PyTorch can hold
             "epochs": [(e.examples, e.mean, e.variance, e.normalised_variance) for e in self.epochs],
             "trace": None if self.trace is None else [losses.copy() for losses in self.trace],
-            "beliefs": None if self.beliefs is None else self.beliefs.copy(),
+            "pred_probs": None if self.pred_probs is None else self.pred_probs.copy(),
             "weights": self._weights.copy(),
         }
 
@@ -182,7 +182,7 @@ class LossLedger:
         self.count = np.array(state["count"], dtype=np.uint32)
         self.epochs = [EpochSummary(*numbers) for numbers in state["epochs"]]
         self.trace = None if state["trace"] is None else [np.array(t, dtype=np.float32) for t in state["trace"]]
-        beliefs = state.get("beliefs")  # states of version 0.1 have none
-        self.beliefs = None if beliefs is None else np.array(beliefs, dtype=np.float32)
+        pred_probs = state.get("pred_probs")  # states of version 0.1 have none
+        self.pred_probs = None if pred_probs is None else np.array(pred_probs, dtype=np.float32)
         self._weights = np.array(state.get("weights", np.zeros(len(self))), dtype=np.float32)
         self._seen[:] = False

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bimodal.errors import InputError
-from bimodal.removal.guards import spare
 from bimodal.removal.ledger import LossLedger
+from bimodal.removal.limits import spare
 from bimodal.removal.rules import Cut, slade_gedeon, wang
 from bimodal.removal.schedule import is_due, should_stop_training
 from bimodal.removal.settings import RemovalSettings
@@ -122,9 +122,11 @@ class Remover:
 
     def _cut(self, rows: NDArray[np.int64]) -> Cut:
         if self.settings.rule == "two-modes":
-            assert self.ledger.beliefs is not None  # update sees to it
+            assert self.ledger.pred_probs is not None  # update sees to it
             settings = self.settings
-            return cut_between_modes(self.ledger.beliefs[rows], self.labels[rows], settings.error, settings.rare_share)
+            return cut_between_modes(
+                self.ledger.pred_probs[rows], self.labels[rows], settings.error, settings.rare_share
+            )
         losses = self.ledger.last[rows]
         if self.settings.rule == "slade-gedeon":
             return slade_gedeon(losses, self.settings.alpha)

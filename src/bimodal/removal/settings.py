@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from bimodal.checks import check_choice, check_range, option
+from bimodal.settings import check_choice, check_range, option
 
 Rule = Literal["wang", "slade-gedeon", "two-modes", "none"]
 Start = Literal["epoch", "settled", "variance"]

@@ -10,8 +10,8 @@ import scipy  # its parts are loaded when first used: together they take half a 
 from numpy.typing import ArrayLike, NDArray
 
 from bimodal.errors import InputError
+from bimodal.removal.antimode import antimode
 from bimodal.removal.rules import Cut
-from bimodal.removal.valley import valley
 
 CONTRADICTED = 0.5
 """A label is contradicted if the odds of another are above e to this: 1.65 to 1."""
@@ -49,7 +49,7 @@ class TwoModes:
         p_contradicted: chance of so many, were at most `RIGHT_AT_MOST` of the right ones contradicted.
         stray: the share of labels that have nothing to do with their pictures.
         p_stray: chance of a fit so much better with them, were they at most `STRAY_AT_MOST`.
-        valley: the score between two modes that can be seen, the upper one against the labels; infinity if there are not.
+        antimode: the score between two modes that can be seen, the upper one against the labels; infinity if there are not.
     """
 
     found: bool
@@ -65,32 +65,32 @@ class TwoModes:
     p_contradicted: float
     stray: float
     p_stray: float
-    valley: float
+    antimode: float
 
 
-def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_share: float = 0.0) -> TwoModes:
+def two_modes(pred_probs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_share: float = 0.0) -> TwoModes:
     """Decide whether there are wrong labels, estimate how many, and say of each how probably it is one.
 
     Args:
-        beliefs: (N,C), what the network said of each example while it trained: its probabilities, averaged over the
-            epochs (`LossLedger.beliefs`). They may be unnormalised, but are positive and finite.
+        pred_probs: (N,C), what the network said of each example while it trained: its probabilities, averaged over the
+            epochs (`LossLedger.pred_probs`). They may be unnormalised, but are positive and finite.
         labels: (N,), the given classes, 0 to C - 1.
         error: chance to find a second mode where there is none, 0 to 1; the tests share it (`SHARES_OF_ERROR`).
         rare_share: of a rare class (less than half as many examples as the mean class) at most this share is removed,
             0 to 1: the network knows it too little to tell its right labels from its wrong ones.
 
     Raises:
-        InputError: for arrays that do not fit, classes that do not exist, or beliefs that are no probabilities.
+        InputError: for arrays that do not fit, classes that do not exist, or pred_probs that are no probabilities.
 
     >>> random = np.random.default_rng(0)
     >>> true = random.integers(0, 3, 400)
     >>> labels = np.where(np.arange(400) < 80, (true + 1) % 3, true)  # one in five is wrong
-    >>> beliefs = np.exp(3 * np.eye(3)[true] + random.normal(size=(400, 3)))
-    >>> result = two_modes(beliefs, labels)
+    >>> pred_probs = np.exp(3 * np.eye(3)[true] + random.normal(size=(400, 3)))
+    >>> result = two_modes(pred_probs, labels)
     >>> result.found, round(result.share, 1), bool(result.called[:80].mean() > 0.8)
     (True, 0.2, True)
     """
-    logs, labels, classes = _checked(beliefs, labels)
+    logs, labels, classes = _checked(pred_probs, labels)
     if not 0 < error < 1:
         raise InputError(f"error must lie between 0 and 1, got {error}")
     if not 0 <= rare_share <= 1:
@@ -104,7 +104,7 @@ def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_s
     p_contradicted = float(scipy.stats.binom.sf(round(contradicted * count) - 1, count, RIGHT_AT_MOST))
     stray, p_stray = _stray(logs, labels)
     levels = [error * part for part in SHARES_OF_ERROR]
-    bottom = _visible_valley(score, levels[2])
+    bottom = _visible_antimode(score, levels[2])
     beyond = float((score > max(bottom, 0.0)).mean())  # on the other side the network agrees with the labels
     found = p_contradicted < levels[0] or p_stray < levels[1] or beyond > 0
     share = min(max(_share(every, labels, contradicted), stray, beyond, 0.5 / count), MOST)
@@ -121,16 +121,16 @@ def two_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_s
     return TwoModes(True, share, score, probability, threshold, called, remove, suggested, confidence, *evidence)
 
 
-def cut_between_modes(beliefs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_share: float = 0.0) -> Cut:
+def cut_between_modes(pred_probs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_share: float = 0.0) -> Cut:
     """Return `two_modes` as the other rules say it; the threshold is one of log odds. Arguments and errors: the same."""
-    result = two_modes(beliefs, labels, error, rare_share)
+    result = two_modes(pred_probs, labels, error, rare_share)
     nan = float("nan")
     rather = result.score[result.called & (result.probability >= RATHER_WRONG)]
     threshold = float(rather.min()) if rather.size else float("inf")
     return Cut("two-modes", nan, nan, nan, threshold, result.remove, result.score, result.probability)
 
 
-def log_odds(beliefs: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+def log_odds(pred_probs: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
     """Return the log odds of the best other class against the label, (N,): the score that ranks wrong labels.
 
     Args and errors: as `two_modes`.
@@ -138,29 +138,31 @@ def log_odds(beliefs: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
     >>> log_odds([[0.2, 0.8], [0.5, 0.5]], [0, 1]).round(2).tolist()
     [1.39, 0.0]
     """
-    logs, labels, _ = _checked(beliefs, labels)
+    logs, labels, _ = _checked(pred_probs, labels)
     return np.asarray(_all_scores(logs)[np.arange(len(labels)), labels])
 
 
-def _checked(beliefs: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+def _checked(
+    pred_probs: ArrayLike, labels: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Return log probabilities of the classes that occur, (N,K), the labels among them, (N,), and which they are, (K,).
 
     What no label ever says is no alternative: a network with an output for it has learnt that it does not occur.
     """
-    beliefs, labels = np.asarray(beliefs, dtype=np.float64), np.asarray(labels)
-    if beliefs.ndim != 2 or beliefs.shape[1] < 2 or labels.shape != beliefs.shape[:1] or not len(labels):
+    pred_probs, labels = np.asarray(pred_probs, dtype=np.float64), np.asarray(labels)
+    if pred_probs.ndim != 2 or pred_probs.shape[1] < 2 or labels.shape != pred_probs.shape[:1] or not len(labels):
         raise InputError(
-            f"expected probabilities of at least two classes and a label for each example, got shapes {beliefs.shape} and "
+            f"expected probabilities of at least two classes and a label for each example, got shapes {pred_probs.shape} and "
             f"{labels.shape}"
         )
-    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= beliefs.shape[1]:
-        raise InputError(f"labels must be whole numbers from 0 to {beliefs.shape[1] - 1}")
-    if not np.isfinite(beliefs).all() or (beliefs < 0).any() or not (beliefs.sum(axis=1) > 0).all():
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= pred_probs.shape[1]:
+        raise InputError(f"labels must be whole numbers from 0 to {pred_probs.shape[1] - 1}")
+    if not np.isfinite(pred_probs).all() or (pred_probs < 0).any() or not (pred_probs.sum(axis=1) > 0).all():
         raise InputError("probabilities must be finite, none below 0, and not all 0 for an example")
     classes = np.unique(labels).astype(np.int64)
     if len(classes) < 2:
-        classes = np.arange(beliefs.shape[1])
-    known = beliefs[:, classes]
+        classes = np.arange(pred_probs.shape[1])
+    known = pred_probs[:, classes]
     known = np.where(known.sum(axis=1, keepdims=True) > 0, known, 1.0)
     logs = np.log(np.maximum(known / known.sum(axis=1, keepdims=True), 1e-12))
     return logs, np.searchsorted(classes, labels).astype(np.int64), classes
@@ -228,9 +230,9 @@ def _mixing(q: NDArray[np.float64], stray: NDArray[np.float64]) -> float:
     return MOST if slope(MOST) >= 0 else float(scipy.optimize.brentq(slope, 0.0, MOST, xtol=1e-6))
 
 
-def _visible_valley(score: NDArray[np.float64], error: float) -> float:
+def _visible_antimode(score: NDArray[np.float64], error: float) -> float:
     """Return the valley between two modes of the score, if the upper one is against the labels; else infinity."""
-    bottom = valley(score, error)
+    bottom = antimode(score, error)
     upper = score[score > bottom]
     is_ours = 0 < upper.size <= MOST * score.size and np.median(upper) > 0
     return bottom if is_ours else float("inf")

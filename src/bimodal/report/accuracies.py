@@ -3,8 +3,8 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bimodal.rendering.plot import INK, LINE, canvas, colour
 from bimodal.report.comparison import Evaluation, Pair, Result
-from bimodal.report.style import INK, LINE, canvas, colour
 
 _BESIDE = 0.16
 """How far the interval stands from the dots, in widths of a condition."""

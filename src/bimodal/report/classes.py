@@ -8,8 +8,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bimodal.emotions import NAMES
-from bimodal.evaluate.metrics import Measures, Reliability
-from bimodal.report.style import COLOURS, GONE, INK, KEPT, LINE, PAPER, SOFT, canvas, legend
+from bimodal.evaluation.metrics import Measures, Reliability
+from bimodal.rendering.plot import COLOURS, GONE, INK, KEPT, LINE, PAPER, SOFT, canvas, legend
 
 
 def class_counts(manifest: pd.DataFrame, splits: dict[str, str], removed: pd.DataFrame | None = None) -> Figure:
@@ -73,7 +73,7 @@ def reliability(bins: Reliability, title: str, hue: str) -> Figure:
     """Draw a reliability diagram: accuracy by confidence, and how many predictions stand behind each bar.
 
     Args:
-        bins: from `bimodal.evaluate.metrics.measure`.
+        bins: from `bimodal.evaluation.metrics.measure`.
         title: of the figure.
         hue: colour of the condition.
     """

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from bimodal.emotions import CODES
 from bimodal.errors import InputError
-from bimodal.evaluate.conclusion import Comparison, adjusted, compare, conclude
-from bimodal.evaluate.metrics import Measures, measure
-from bimodal.evaluate.statistics import Estimate, over_seeds, wilson
+from bimodal.evaluation.conclusion import Comparison, adjusted, compare, conclude
+from bimodal.evaluation.metrics import Measures, measure
+from bimodal.evaluation.statistics import Estimate, over_seeds, wilson
 from bimodal.report.conditions import Condition
-from bimodal.train.run import PROBABILITIES, Run
+from bimodal.runs.run import PROBABILITIES, Run
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bimodal.errors import InputError
-from bimodal.train.run import Run
+from bimodal.runs.run import Run
 
 RULE = "removal.rule"
 _NOT_SETTINGS = ("bimodal", "data", "seed", "preset")

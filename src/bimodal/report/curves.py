@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from bimodal.rendering.plot import INK, SOFT, canvas, colour, legend
 from bimodal.report.conditions import Condition
-from bimodal.report.style import INK, SOFT, canvas, colour, legend
-from bimodal.train.run import Run
+from bimodal.runs.run import Run
 
 
 def loss_by_step(condition: Condition, number: int = 0, top: float | None = None) -> Figure:

@@ -7,7 +7,7 @@ from io import StringIO
 from typing import Any
 
 from bimodal.errors import InputError
-from bimodal.evaluate.statistics import Estimate
+from bimodal.evaluation.statistics import Estimate
 from bimodal.report.comparison import Evaluation
 from bimodal.report.conditions import seed_of
 from bimodal.report.summary import percent

@@ -10,11 +10,11 @@ import pandas as pd
 from PIL import Image, ImageOps
 
 from bimodal.data.manifest import leaves_folder
-from bimodal.data.pictures import UnreadableError, decode
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
 from bimodal.report.conditions import Condition
-from bimodal.train.run import Run
+from bimodal.runs.run import Run
+from bimodal.vision.pictures import UnreadableError, decode
 
 SHOWN = 96
 NO_FACE = "no face"

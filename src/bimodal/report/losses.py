@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
-from bimodal.report.style import GONE, INK, KEPT, SOFT, canvas, legend
-from bimodal.train.run import Run
+from bimodal.rendering.plot import GONE, INK, KEPT, SOFT, canvas, legend
+from bimodal.runs.run import Run
 
 _BINS = 40
 

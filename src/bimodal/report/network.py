@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from bimodal.report.style import GONE, INK, KEPT, SOFT, canvas
+from bimodal.rendering.plot import GONE, INK, KEPT, SOFT, canvas
 
 _MAX_STAGES = 40
 _WIDTH = 28

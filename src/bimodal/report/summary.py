@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bimodal.evaluate.metrics import accuracy_both_ways
-from bimodal.evaluate.statistics import Estimate
+from bimodal.evaluation.metrics import accuracy_both_ways
+from bimodal.evaluation.statistics import Estimate
 from bimodal.report.comparison import Evaluation, Result
 from bimodal.report.conditions import Condition
 from bimodal.report.curves import removal_epochs

@@ -51,7 +51,7 @@ def read_fer2013(path: Path, votes: Path | None = None, ferplus: bool = False) -
     """
     if ferplus and votes is None:
         raise InputError("--label-from ferplus needs the votes: give --votes fer2013new.csv")
-    opinions = _opinions(votes) if votes else None
+    predictions_at_removal = _opinions(votes) if votes else None
     entries: list[Entry] = []
     problems: list[Problem] = []
     row = -1
@@ -64,10 +64,10 @@ def read_fer2013(path: Path, votes: Path | None = None, ferplus: bool = False) -
             raise InputError(f"{path}, row {row + 1}: unknown emotion {emotion!r}; expected 0 to {len(CODES) - 1}")
         own = CODES[int(emotion)]
         second, counts = "", ""
-        if opinions is not None:
-            if row >= len(opinions) or opinions[row][0] != usage.strip().casefold():
+        if predictions_at_removal is not None:
+            if row >= len(predictions_at_removal) or predictions_at_removal[row][0] != usage.strip().casefold():
                 raise InputError(f"{votes} does not belong to {path}: they differ at row {row + 1}")
-            _, second, counts = opinions[row]
+            _, second, counts = predictions_at_removal[row]
         picture = _parse(pixels)
         if picture is None:
             detail = f"row {row + 1}: expected {SIDE * SIDE} numbers from 0 to 255"
@@ -75,8 +75,10 @@ def read_fer2013(path: Path, votes: Path | None = None, ferplus: bool = False) -
             continue
         label, original = (second, own) if ferplus else (own, "")
         entries.append(Entry(name, label, split, picture, original_label=original, second_opinion=second, votes=counts))
-    if opinions is not None and len(opinions) != row + 1:
-        raise InputError(f"{votes} does not belong to {path}: {len(opinions)} rows of votes for {row + 1} pictures")
+    if predictions_at_removal is not None and len(predictions_at_removal) != row + 1:
+        raise InputError(
+            f"{votes} does not belong to {path}: {len(predictions_at_removal)} rows of votes for {row + 1} pictures"
+        )
     if not entries:
         raise InputError(f"{path} holds no pictures")
     drop = dict.fromkeys(("contempt", "unknown", "NF", "undecided"), "drop") if ferplus else {}

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from bimodal.data.manifest import read_table
-from bimodal.data.pictures import is_picture_name
 from bimodal.data.sources.entry import Entry, Problem, Source
 from bimodal.data.sources.grouping import film_of
 from bimodal.errors import InputError
+from bimodal.vision.pictures import is_picture_name
 
 _SPLITS = {
     "train": re.compile(r"train(ing)?(_aligned_faces.*)?", re.IGNORECASE),

@@ -1,0 +1,102 @@
+"""What the command line shows of the records of the logger `bimodal`: lines on standard output, bars on standard error."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from bimodal.progress import LOGGER, Progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+
+@contextmanager
+def shown_progress() -> Iterator[None]:
+    """Show lines and bars until the block ends; bars only where standard error is a terminal."""
+    handler = _Handler()
+    before = LOGGER.level, LOGGER.propagate
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.DEBUG if sys.stderr.isatty() else logging.INFO)
+    LOGGER.propagate = False
+    try:
+        yield
+    finally:
+        LOGGER.removeHandler(handler)
+        LOGGER.setLevel(before[0])
+        LOGGER.propagate = before[1]
+        handler.close()
+
+
+class _Handler(logging.Handler):
+    """Loads rich with the first record only: commands that log nothing start faster."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bars: Bars | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        progress = getattr(record, "progress", None)
+        if progress is not None:
+            self._advance(progress)
+        elif record.levelno >= logging.INFO:
+            self._print(record)
+
+    def close(self) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars, self._tasks = None, {}
+        super().close()
+
+    def _print(self, record: logging.LogRecord) -> None:
+        from rich.console import Console
+
+        if self._bars is not None:
+            self._bars.stop()  # or the line would be drawn into the bar
+        style = {logging.WARNING: "yellow", logging.ERROR: "red"}.get(record.levelno, "")
+        console = Console(highlight=False, soft_wrap=True)
+        console.print(record.getMessage(), style=style, markup=False)
+        if self._bars is not None:
+            self._bars.start()
+
+    def _advance(self, progress: Progress) -> None:
+        if self._bars is None:
+            if progress.done == progress.total:
+                return
+            self._bars = _new_bars()
+            self._bars.start()
+        if progress.what not in self._tasks:
+            self._tasks[progress.what] = self._bars.add_task(progress.what, total=progress.total)
+        task = self._tasks[progress.what]
+        self._bars.update(task, completed=progress.done, total=progress.total)
+        if progress.done == progress.total:
+            self._bars.remove_task(self._tasks.pop(progress.what))
+        if not self._tasks:  # Lightning's own bar may come next, and two cannot be live at once
+            self._bars.stop()
+            self._bars = None
+
+
+def _new_bars() -> "Bars":
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns: list[Any] = [
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("elapsed"),
+        TimeElapsedColumn(),
+        TextColumn("remaining"),
+        TimeRemainingColumn(),
+    ]
+    return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)

@@ -1,0 +1,1 @@
+"""Studies that run many trainings: the paper's table, the study of label noise, and the pretraining."""

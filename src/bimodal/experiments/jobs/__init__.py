@@ -1,0 +1,1 @@
+"""Running many jobs, through Ray or in one process beside this one."""

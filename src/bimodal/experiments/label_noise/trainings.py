@@ -1,0 +1,200 @@
+"""One training of a cell: a data folder in, one file of evidence out. Each function is a job."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from bimodal.data.manifest import Manifest
+from bimodal.data.views import write_view
+from bimodal.emotions import NAMES
+from bimodal.experiments.label_noise.detectors import DETECTORS
+from bimodal.experiments.label_noise.evidence import fold_of, mean_margin, read_evidence
+from bimodal.files import write_atomically
+from bimodal.runs.run import PROBABILITIES, Run
+from bimodal.training.datamodule import FaceData
+from bimodal.training.module import EmotionModule
+from bimodal.training.predict import build_classifier, load_model, predict
+from bimodal.training.settings import TrainSettings
+from bimodal.training.train import train
+
+THRESHOLD_PERCENTILE = 99
+"""Of the margins of the threshold class (Pleiss et al. 2020, section 3.2)."""
+
+
+class RecordLogits(pl.Callback):
+    """Keeps what the network said of each training face in each epoch, before the step that it took from it.
+
+    Args:
+        rows: (n,), the faces.
+        classes: how many logits there are.
+
+    Attributes:
+        logits: (epochs so far, n, classes) float16; NaN where a face was no longer in training.
+        seen: how many faces were trained on, over all epochs.
+    """
+
+    def __init__(self, rows: NDArray[np.int64], classes: int = len(NAMES)) -> None:
+        self.rows = rows
+        self.classes = classes
+        self.epochs: list[NDArray[np.float16]] = []
+        self.seen = 0
+
+    @property
+    def logits(self) -> NDArray[np.float16]:
+        return np.stack(self.epochs)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.epochs.append(np.full((len(self.rows), self.classes), np.nan, dtype=np.float16))
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        places = np.searchsorted(self.rows, batch["index"].cpu().numpy())
+        self.epochs[-1][places] = outputs["logits"].detach().float().cpu().numpy()
+        self.seen += len(places)
+
+
+def train_plainly(data: Path, out: Path, settings: TrainSettings) -> None:
+    """Train on all faces, keep what the network said in each epoch, and test once.
+
+    With a rule of removal in the settings, `removed` holds the rows that it took.
+    """
+    manifest = Manifest.read(data)
+    with _working_folder(out) as work:
+        _train(manifest, work, out, settings)
+
+
+def train_again(data: Path, out: Path, settings: TrainSettings, method: str, relabel: bool) -> None:
+    """Train without the faces that a method would remove, or with the labels that it would give them; test once.
+
+    Args:
+        method: a name of `DETECTORS`; what it needs lies beside `out`.
+        relabel: give labels instead of removing.
+    """
+    manifest = Manifest.read(data)
+    rows = manifest.rows("train")
+    found = DETECTORS[method](read_evidence(out.parent, manifest, settings.seed))
+    assert found.remove is not None
+    table = manifest.table.copy()
+    if relabel:
+        changed = rows[found.remove]
+        table.loc[changed, "label"] = np.array(NAMES, dtype=object)[found.suggested[found.remove]]
+    else:
+        table = table.iloc[np.setdiff1d(np.arange(len(table)), rows[found.remove])].reset_index(drop=True)
+    with _working_folder(out) as work:
+        _train(_view(manifest, table, work), work, out, settings)
+
+
+def train_fold(data: Path, out: Path, settings: TrainSettings, fold: int) -> None:
+    """Train on four fifths of the training faces and predict the last fifth, as cleanlab wants it."""
+    manifest = Manifest.read(data)
+    rows = manifest.rows("train")
+    held_out = rows[fold_of(manifest.labels[rows], settings.seed) == fold]
+    table = manifest.table.copy()
+    test = table.index[table["split"] == "test"]  # never looked at here
+    table.loc[held_out, "split"] = "test"
+    table = table.drop(index=test).reset_index(drop=True)
+    with _working_folder(out) as work:
+        _train(_view(manifest, table, work), work, out, settings)
+
+
+def train_threshold(data: Path, out: Path, settings: TrainSettings) -> None:
+    """Train with a share of the faces in a class of its own, which nothing but memory can tell from the others.
+
+    The margins that these faces come to are those of a wrong label: Pleiss et al. 2020, "Identifying mislabeled data
+    using the area under the margin ranking", section 3.2. `threshold` is their 99th percentile. They train twice, with
+    other faces in that class, to score all faces; here the other run is the plain one: the cost is the same.
+    """
+    manifest = Manifest.read(data)
+    rows = manifest.rows("train")
+    chosen = np.random.default_rng((settings.seed, 1)).permutation(rows)[: len(rows) // (len(NAMES) + 1)]
+    begin = time.monotonic()
+    pl.seed_everything(settings.seed, verbose=False)
+    model = build_classifier(settings)
+    head = model.head
+    assert isinstance(head, nn.Sequential)
+    head[-1] = nn.Linear(settings.hidden, len(NAMES) + 1)
+    faces = _FacesWithThreshold(manifest, settings, chosen)
+    record = RecordLogits(rows, len(NAMES) + 1)
+    module = EmotionModule(model, settings.lr, settings.schedule, settings.seed, augment=True)
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=settings.epochs,
+        callbacks=[record],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        use_distributed_sampler=False,
+    )
+    trainer.fit(module, datamodule=faces)
+    margins = mean_margin(record.logits, np.full(len(rows), len(NAMES)))
+    threshold = float(np.percentile(margins[np.isin(rows, chosen)], THRESHOLD_PERCENTILE))
+    _write(out, {"threshold": threshold, "seen": record.seen, "seconds": time.monotonic() - begin})
+
+
+class _FacesWithThreshold(FaceData):
+    """Faces of which some are in a class of their own."""
+
+    def __init__(self, manifest: Manifest, settings: TrainSettings, chosen: NDArray[np.int64]) -> None:
+        super().__init__(manifest, settings)
+        self._chosen = chosen
+
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        labels = self.manifest.labels.copy()
+        labels[self._chosen] = len(NAMES)
+        self.train_faces.labels = labels
+
+
+@contextmanager
+def _working_folder(out: Path) -> Iterator[Path]:
+    """Give an empty folder for one training, which is gone afterwards: what counts is in one file."""
+    work = out.with_suffix(".work")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _view(manifest: Manifest, table: pd.DataFrame, work: Path) -> Manifest:
+    write_view(manifest, table, work / "data")
+    return Manifest.read(work / "data")
+
+
+def _train(manifest: Manifest, work: Path, out: Path, settings: TrainSettings) -> None:
+    begin = time.monotonic()
+    record = RecordLogits(manifest.rows("train"))
+    train(manifest.root, work / "run", settings, callbacks=[record])
+    seconds = time.monotonic() - begin
+    run = Run.open(work / "run")
+    rows = manifest.rows("test")
+    test = predict(load_model(run), manifest, rows, settings, torch.device("cpu"))
+    _write(
+        out,
+        {
+            "logits": record.logits,
+            "rows": rows,
+            "probabilities": test[PROBABILITIES].to_numpy(dtype=np.float32),
+            "removed": run.removed["row"].to_numpy(dtype=np.int64),
+            "seen": record.seen,
+            "seconds": seconds,
+        },
+    )
+
+
+def _write(out: Path, arrays: dict[str, Any]) -> None:
+    write_atomically(out, lambda file: np.savez_compressed(file, **arrays))

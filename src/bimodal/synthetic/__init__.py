@@ -1,0 +1,1 @@
+"""Faces drawn from facial action units, with labels that are known to be right or wrong."""

@@ -1,0 +1,198 @@
+"""A set of drawn faces with labels, some of them wrong, and the truth about each."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bimodal.data.sampling import SFEW
+from bimodal.emotions import NAMES
+from bimodal.errors import InputError
+from bimodal.files import staged_folder
+from bimodal.progress import track
+from bimodal.synthetic.camera import check_size
+from bimodal.synthetic.photograph import draw_face
+from bimodal.synthetic.scenery import draw_scenery
+
+NO_FACE = -1
+"""The true label of a picture that is no face."""
+
+COLUMNS = ("image", "label", "true_label", "is_face")
+"""The columns of `truth.csv`."""
+
+_TRUTH = "truth.csv"
+_SPLITS = ("train", "val", "test")
+_MOST = 1_000_000
+
+
+@dataclass(frozen=True)
+class DrawnSet:
+    """Drawn pictures with the labels that a careless person gave them, and the truth.
+
+    Args:
+        images: red, green, blue, uint8 (N, S, S, 3).
+        given: the label of each, int64 (N,), 0 to 6.
+        true: the emotion that was drawn, int64 (N,); -1 (`NO_FACE`) for a picture that is no face, so that
+            `given != true` is every picture that a training set is better without.
+        is_face: bool (N,).
+    """
+
+    images: NDArray[np.uint8]
+    given: NDArray[np.int64]
+    true: NDArray[np.int64]
+    is_face: NDArray[np.bool_]
+
+
+def draw_set(
+    count: int, wrong: float = 0.1, no_face: float = 0.01, seed: int = 0, size: int = 96, stream: int = 0
+) -> DrawnSet:
+    """Draw a set of faces with the class proportions of SFEW.
+
+    A share of the faces, chosen uniformly, has a wrong label, uniform over the other six. A picture depends
+    on `seed`, `stream`, its place in the set and its emotion, and on nothing else.
+
+    Args:
+        count: how many pictures, at least 7.
+        wrong: the share of faces with a wrong label, 0 to 0.9.
+        no_face: the share of pictures that are no face and have a random label, 0 to 0.5.
+        seed: the same seed gives the same set, byte for byte.
+        size: the side in pixels, 32 to 512.
+        stream: sets of one seed with different streams share no face.
+
+    Raises:
+        InputError: for a value out of its range.
+
+    >>> drawn = draw_set(20, size=32)
+    >>> drawn.images.shape, int((drawn.given != drawn.true).sum())
+    ((20, 32, 32, 3), 2)
+    """
+    labels = _label(count, wrong, no_face, seed, stream)
+    check_size(size)
+    images = np.empty((count, size, size, 3), np.uint8)
+    for index, image in enumerate(_draw(labels, seed, stream, size)):
+        images[index] = image
+    return DrawnSet(images, labels.given, labels.true, labels.is_face)
+
+
+def write_set(
+    out: Path,
+    count: int,
+    wrong: float = 0.1,
+    no_face: float = 0.01,
+    seed: int = 0,
+    size: int = 96,
+    val: int = 0,
+    test: int = 0,
+    overwrite: bool = False,
+) -> None:
+    """Write a drawn set as folders of classes with `truth.csv`, all of it or nothing.
+
+    Without `val` and `test` the class folders lie in `out` itself, otherwise in `out/train`, `out/val` and
+    `out/test`; validation and test are all faces, and all their labels are right. `truth.csv` has the columns
+    `image,label,true_label,is_face`; `true_label` is empty for a picture that is no face.
+
+    Args:
+        out: the folder; new, or empty.
+        count: training pictures, at least 7.
+        wrong: the share of training faces with a wrong label, 0 to 0.9.
+        no_face: the share of training pictures that are no face, 0 to 0.5.
+        seed: the same seed gives the same files, byte for byte.
+        size: the side in pixels, 32 to 512.
+        val: validation faces, 0 or at least 7.
+        test: test faces, 0 or at least 7.
+        overwrite: replace an earlier drawn set in `out`; if anything else is there, it is refused.
+
+    Raises:
+        InputError: for a value out of its range, or a folder that exists.
+    """
+    check_size(size)
+    parts = [_label(count, wrong, no_face, seed, 0)]
+    parts += [_label(n, 0.0, 0.0, seed, stream) if n else _NOTHING for stream, n in ((1, val), (2, test))]
+    if overwrite:
+        _check_truth(out / _TRUTH)
+    with staged_folder(out, overwrite, ours=(_TRUTH, *NAMES, *_SPLITS), marks=(_TRUTH,)) as folder:
+        _write(folder, parts, seed, size, split=bool(val or test))
+
+
+def class_counts(count: int) -> NDArray[np.int64]:
+    """Share out `count` faces in SFEW's proportions by the largest remainder, at least one to each emotion.
+
+    >>> class_counts(891).tolist() == list(SFEW["train"]), class_counts(7).tolist()
+    (True, [1, 1, 1, 1, 1, 1, 1])
+    """
+    total = sum(SFEW["train"])
+    shares = np.array(SFEW["train"], np.int64) * count  # in faces, times `total`: whole numbers, so ties are ties
+    counts = np.maximum(shares // total, 1)
+    while counts.sum() < count:
+        counts[np.argmax(shares - counts * total)] += 1
+    while counts.sum() > count:  # the minimum of one was dearer than the shares allow
+        counts[np.argmax(np.where(counts > 1, counts * total - shares, -total))] -= 1
+    return counts
+
+
+@dataclass(frozen=True)
+class _Labels:
+    given: NDArray[np.int64]
+    true: NDArray[np.int64]
+    is_face: NDArray[np.bool_]
+
+
+_NOTHING = _Labels(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))
+
+
+def _label(count: int, wrong: float, no_face: float, seed: int, stream: int) -> _Labels:
+    """Decide what each picture will show and be called, before any is drawn."""
+    if not len(NAMES) <= count <= _MOST:
+        raise InputError(f"the number of faces must be from {len(NAMES)} (one an emotion) to {_MOST}, got {count}")
+    if not 0 <= wrong <= 0.9:
+        raise InputError(f"the share of wrong labels must be from 0 to 0.9, got {wrong}")
+    if not 0 <= no_face <= 0.5:
+        raise InputError(f"the share of pictures that are no face must be from 0 to 0.5, got {no_face}")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"the seed must be from 0 to 2^63 - 1, got {seed}")
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream,)))
+    faces = max(count - round(no_face * count), len(NAMES))
+    true = np.repeat(np.arange(len(NAMES)), class_counts(faces))
+    true = rng.permutation(np.concatenate([true, np.full(count - faces, NO_FACE)]))
+    given = true.copy()
+    is_face = true != NO_FACE
+    mistaken = rng.permutation(np.flatnonzero(is_face))[: round(wrong * faces)]
+    given[mistaken] = (true[mistaken] + rng.integers(1, len(NAMES), len(mistaken))) % len(NAMES)
+    given[~is_face] = rng.integers(0, len(NAMES), count - faces)
+    return _Labels(given, true, is_face)
+
+
+def _draw(labels: _Labels, seed: int, stream: int, size: int) -> Iterator[NDArray[np.uint8]]:
+    for index, emotion in enumerate(labels.true.tolist()):
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream, index)))
+        yield draw_scenery(rng, size) if emotion == NO_FACE else draw_face(emotion, rng, size)
+
+
+def _write(folder: Path, parts: list[_Labels], seed: int, size: int, split: bool) -> None:
+    with (folder / _TRUTH).open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(COLUMNS)
+        for stream, (labels, name) in enumerate(zip(parts, _SPLITS, strict=True)):
+            images = track(_draw(labels, seed, stream, size), f"drawing {name} pictures", labels.given.size)
+            rows = zip(labels.given.tolist(), labels.true.tolist(), images, strict=True)
+            for number, (given, true, image) in enumerate(rows, start=1):
+                path = Path(name if split else "", NAMES[given], f"{number:05d}.png")
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                done, code = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+                if not done:
+                    raise RuntimeError(f"OpenCV could not encode {path}")
+                (folder / path).write_bytes(code.tobytes())
+                is_face = true != NO_FACE
+                table.writerow((path.as_posix(), NAMES[given], NAMES[true] if is_face else "", int(is_face)))
+
+
+def _check_truth(file: Path) -> None:
+    """Refuse to replace somebody's own photographs, in folders of classes as ours are, with a table of that name."""
+    if file.is_file():
+        with file.open("rb") as stream:
+            if stream.readline(100).strip() != ",".join(COLUMNS).encode():
+                raise InputError(f"{file} is not of a drawn set, and --overwrite replaces nothing else")

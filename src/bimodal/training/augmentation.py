@@ -1,0 +1,62 @@
+"""Augmentation: the only file that knows albumentations."""
+
+import os
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or it asks the network for a newer version on import
+
+import albumentations as A
+
+from bimodal.model_files.info import MEAN, STD
+
+
+class Transform(Protocol):
+    """A picture, uint8 (S,S,3) RGB, and a seed to the network's input, float32 (S,S,3), normalised."""
+
+    def __call__(self, picture: NDArray[np.uint8], seed: int) -> NDArray[np.float32]: ...
+
+
+class PaperAugmentation:
+    """The paper's seven operations (section 2.1); the picture comes already resized, from the cache.
+
+    The paper names the operations and no strengths. Ours are mild ones, each with probability 0.5: brightness by
+    up to 0.2 of the range; shift by up to 6.25 %, scale by up to 10 %, rotation by up to 15 degrees; JPEG quality
+    60 to 100; hue, saturation and value by up to 10, 20 and 10 of 255.
+
+    >>> picture = np.full((64, 64, 3), 128, dtype=np.uint8)
+    >>> augment = PaperAugmentation()
+    >>> bool((augment(picture, seed=1) == augment(picture, seed=1)).all())
+    True
+    """
+
+    def __init__(self) -> None:
+        self._compose = A.Compose(
+            [
+                A.HorizontalFlip(p=0.5),
+                A.RandomBrightnessContrast(brightness_limit=0.2, contrast_limit=0.0, p=0.5),
+                A.Affine(scale=(0.9, 1.1), translate_percent=(-0.0625, 0.0625), rotate=(-15, 15), p=0.5),
+                A.ImageCompression(quality_range=(60, 100), p=0.5),
+                A.HueSaturationValue(hue_shift_limit=10, sat_shift_limit=20, val_shift_limit=10, p=0.5),
+                A.Normalize(mean=MEAN, std=STD),
+            ]
+        )
+
+    def __call__(self, picture: NDArray[np.uint8], seed: int) -> NDArray[np.float32]:
+        # Seeded for each picture, the outcome does not depend on workers, processes or where a run was resumed.
+        self._compose.set_random_seed(seed)
+        result: NDArray[np.float32] = self._compose(image=picture)["image"]
+        return result
+
+
+class Plain:
+    """Normalisation alone: for validation, test, and `--augment none`."""
+
+    def __init__(self) -> None:
+        self._normalise = A.Normalize(mean=MEAN, std=STD)
+
+    def __call__(self, picture: NDArray[np.uint8], seed: int = 0) -> NDArray[np.float32]:
+        result: NDArray[np.float32] = self._normalise(image=picture)["image"]
+        return result

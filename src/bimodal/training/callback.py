@@ -1,0 +1,230 @@
+"""Bimodal distribution removal for anybody's Lightning training."""
+
+from collections.abc import Callable
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from lightning_utilities.core.apply_func import apply_to_collection
+from numpy.typing import NDArray
+from torch import Tensor, distributed
+from torch.utils.data import DataLoader, DistributedSampler, RandomSampler, SequentialSampler, Subset
+
+from bimodal.errors import InputError
+from bimodal.removal import RemovalSettings, RemovalStep, Remover
+
+_NO_CLASS_YET = np.iinfo(np.int64).max
+Losses = dict[str, NDArray[Any]]
+"""`index` (n,), `loss` (n,), `label` (n,); `predicted` (n,) and `confidence` (n,) where the step returns logits, and these
+themselves, `logits` (n,C), where pred_probs are kept."""
+
+
+class BimodalDistributionRemoval(pl.Callback):
+    """Removes outliers from the training set while a LightningModule trains.
+
+    It asks two things: each training batch is a mapping with `index` (B,), the position of each example in the
+    dataset, and `label` (B,), its class; and `training_step` returns a mapping with `loss` and `sample_loss` (B,), the
+    loss of each example, best measured without dropout. If it returns `logits` (B,C) too, what the network thought of a
+    removed example is kept; the rule `two-modes` needs them. After each epoch the removal settings decide; from the next epoch on, the training
+    DataLoader is rebuilt without the removed examples. Validation and test are never touched. With several
+    processes, all of them see all losses, so they remove what one process would. The state lies in the checkpoint.
+
+    A dataset that is a `torch.utils.data.Subset` counts by the positions of the dataset under it.
+
+    Args:
+        settings: rule, schedule and guards; the paper's by default.
+        trace: keep the losses of every epoch in `remover.ledger.trace`.
+        measure: returns the losses of the epoch instead of the training pass: a clean pass, for example.
+        pred_probs: keep what the network said of each class, in `remover.ledger.pred_probs`; always with the rule `two-modes`.
+
+    Attributes:
+        remover: losses, who is kept, and the steps so far.
+        predictions_at_removal: removed example -> (class that the network gave it then, confidence).
+
+    Raises:
+        InputError: in `fit`, if a batch or a step lacks what is asked for, or the DataLoader has a sampler of its own
+            kind that cannot be rebuilt.
+
+    Example:
+        >>> from lightning.pytorch import Trainer
+        >>> trainer = Trainer(callbacks=[BimodalDistributionRemoval(RemovalSettings(epoch=6, k=1.0))], logger=False)
+    """
+
+    def __init__(
+        self,
+        settings: RemovalSettings | None = None,
+        trace: bool = False,
+        measure: Callable[[NDArray[np.int64]], Losses] | None = None,
+        pred_probs: bool = False,
+    ) -> None:
+        self.settings = settings or RemovalSettings()
+        self.trace = trace
+        self.measure = measure
+        self.pred_probs = pred_probs or self.settings.rule == "two-modes"
+        self._remover: Remover | None = None
+        self._saved: dict[str, Any] | None = None
+        self._batches: list[dict[str, Tensor]] = []
+        self.predictions_at_removal: dict[int, tuple[int, float]] = {}
+
+    @property
+    def remover(self) -> Remover:
+        """The decisions so far."""
+        if self._remover is None:
+            raise RuntimeError("there is no remover before the training DataLoader has been asked for")
+        return self._remover
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        # Lightning asks this object for the DataLoader, wherever the user left it; there is no public place for it.
+        source = trainer.fit_loop._data_source
+        if stage == "fit" and not isinstance(source, _SourceWithoutRemoved):
+            trainer.fit_loop._data_source = _SourceWithoutRemoved(source, self)  # type: ignore[assignment]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if (
+            self.remover.ledger.epochs and self.remover.should_stop_training
+        ):  # resumed, though the schedule had ended it
+            trainer.should_stop = True
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Where a reload was due, it has just been done.
+        trainer.reload_dataloaders_every_n_epochs = 0  # type: ignore[attr-defined]
+        self._batches = []
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self.measure is not None:
+            return
+        try:
+            seen = {"index": batch["index"], "label": batch["label"], "loss": outputs["sample_loss"].detach().float()}
+        except (KeyError, TypeError, IndexError) as error:
+            raise InputError(
+                "BimodalDistributionRemoval needs batches with 'index' and 'label', and a training_step that returns "
+                f"'loss' and 'sample_loss' (one loss an example); missing: {error}"
+            ) from error
+        if "logits" in outputs:
+            logits = outputs["logits"].detach().float()
+            seen["confidence"], seen["predicted"] = logits.softmax(dim=1).max(dim=1)
+            if self.pred_probs:
+                seen["logits"] = logits
+        self._batches.append(seen)  # stays on its device: a copy now would make the device wait
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.measure is None:
+            losses = {key: torch.cat([b[key] for b in self._batches]).cpu().numpy() for key in self._batches[0]}
+        else:
+            losses = self.measure(np.flatnonzero(self.remover.kept))
+        self._batches = []
+        step = self._close_epoch(_gather(losses))
+        if step is not None:
+            # A DataLoader fixed its length when it was built, and with several processes Lightning built its sampler.
+            trainer.reload_dataloaders_every_n_epochs = 1  # type: ignore[attr-defined]
+        if self.remover.should_stop_training:
+            trainer.should_stop = True
+
+    def _close_epoch(self, losses: Losses) -> RemovalStep | None:
+        remover = self.remover
+        remover.labels[losses["index"]] = losses["label"]
+        remover.update(losses["index"], losses["loss"], losses.get("logits") if self.pred_probs else None)
+        step = remover.end_epoch()
+        if step is not None and "predicted" in losses:
+            for i in np.flatnonzero(np.isin(losses["index"], step.rows)):
+                self.predictions_at_removal[int(losses["index"][i])] = (
+                    int(losses["predicted"][i]),
+                    float(losses["confidence"][i]),
+                )
+        return step
+
+    def without_removed(self, loader: Any) -> Any:
+        """Return the training DataLoader without the removed examples; the same one as long as none is."""
+        if not isinstance(loader, DataLoader) or loader.batch_size is None or not _is_known(loader.sampler):
+            raise InputError(
+                "BimodalDistributionRemoval needs one DataLoader with a batch_size, and with shuffle or a "
+                f"DistributedSampler instead of a sampler of your own; got {type(loader).__name__}"
+                + (f" with {type(loader.sampler).__name__}" if isinstance(loader, DataLoader) else "")
+            )
+        dataset, positions = _unwrap(loader.dataset)
+        if self._remover is None:
+            labels = np.full(len(dataset), -1, dtype=np.int64)
+            labels[positions] = _NO_CLASS_YET  # the classes come with the losses
+            self._remover = Remover(labels, self.settings, self.trace)
+            if self._saved is not None:
+                self._remover.load_state_dict(self._saved)
+        kept = positions[self.remover.kept[positions]]
+        return loader if len(kept) == len(positions) else _rebuild(loader, Subset(dataset, kept.tolist()))
+
+    def state_dict(self) -> dict[str, Any]:
+        if self._remover is None:
+            return {}
+        # Tensors, not arrays: a checkpoint of tensors and plain numbers can be read back without pickle.
+        remover = apply_to_collection(self._remover.state_dict(), np.ndarray, torch.from_numpy)
+        return {"remover": remover, "predictions_at_removal": dict(self.predictions_at_removal)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._saved = apply_to_collection(state_dict.get("remover"), Tensor, Tensor.numpy)
+        self.predictions_at_removal = dict(state_dict.get("predictions_at_removal", {}))
+
+
+class _SourceWithoutRemoved:
+    """Lightning's source of the training DataLoader, which hands out the examples that are kept."""
+
+    def __init__(self, source: Any, callback: BimodalDistributionRemoval) -> None:
+        self._source = source
+        self._callback = callback
+
+    def dataloader(self) -> Any:
+        return self._callback.without_removed(self._source.dataloader())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+
+def _is_known(sampler: Any) -> bool:
+    if isinstance(sampler, RandomSampler):
+        return not sampler.replacement and sampler._num_samples is None
+    return isinstance(sampler, SequentialSampler | DistributedSampler)
+
+
+def _unwrap(dataset: Any) -> tuple[Any, NDArray[np.int64]]:
+    """Return the dataset under any subsets, and which of its positions are in use."""
+    positions = np.arange(len(dataset))
+    while isinstance(dataset, Subset):
+        positions = np.asarray(dataset.indices, dtype=np.int64)[positions]
+        dataset = dataset.dataset
+    return dataset, positions
+
+
+def _rebuild(loader: DataLoader[Any], dataset: Subset[Any]) -> DataLoader[Any]:
+    old = loader.sampler
+    sampler: DistributedSampler[Any] | None = None
+    if isinstance(old, DistributedSampler):
+        sampler = DistributedSampler(dataset, old.num_replicas, old.rank, old.shuffle, old.seed, old.drop_last)
+        sampler.set_epoch(old.epoch)
+    return DataLoader(
+        dataset,
+        loader.batch_size,
+        sampler=sampler,
+        shuffle=isinstance(old, RandomSampler) if sampler is None else None,
+        num_workers=loader.num_workers,
+        collate_fn=loader.collate_fn,
+        pin_memory=loader.pin_memory,
+        drop_last=loader.drop_last,
+        timeout=loader.timeout,
+        worker_init_fn=loader.worker_init_fn,
+        multiprocessing_context=loader.multiprocessing_context,
+        generator=loader.generator,
+        prefetch_factor=loader.prefetch_factor,
+        persistent_workers=loader.persistent_workers,
+    )
+
+
+def _gather(losses: Losses) -> Losses:
+    """Join the losses of all processes, by rising index, each example once."""
+    parts: list[Any] = [losses]
+    if distributed.is_available() and distributed.is_initialized():
+        parts = [None] * distributed.get_world_size()
+        distributed.all_gather_object(parts, losses)
+    joined = {key: np.concatenate([part[key] for part in parts]) for key in losses}
+    _, first = np.unique(joined["index"], return_index=True)
+    return {key: values[first] for key, values in joined.items()}

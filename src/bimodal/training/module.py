@@ -1,0 +1,119 @@
+"""The paper's training as a LightningModule: cross entropy, Adam, and the loss of each example on the way."""
+
+import math
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassAccuracy
+
+from bimodal.emotions import NAMES
+from bimodal.errors import InputError
+from bimodal.models import EmotionClassifier
+from bimodal.training.batch_augmentation import augment_batch
+
+
+class EmotionModule(pl.LightningModule):
+    """Trains an `EmotionClassifier` on batches `{"image", "label", "index"}`.
+
+    `training_step` returns, beside the loss, what each example did in this same pass, measured without dropout (the
+    head alone runs once more over the pooled features, so no second pass over the backbone is needed):
+    `sample_loss` (B,) and `logits` (B,7).
+
+    Args:
+        model: the classifier.
+        lr: learning rate of Adam; the paper's is 1e-4.
+        schedule: `constant` as in the paper, or `cycle`: see `learning_rate_factor`.
+        seed: of dropout and augmentation, together with the step.
+        augment: whether to augment each training batch here (`augment_batch`).
+
+    Raises:
+        InputError: from a step whose loss is not finite.
+    """
+
+    def __init__(
+        self,
+        model: EmotionClassifier,
+        lr: float = 1e-4,
+        schedule: str = "constant",
+        seed: int = 0,
+        augment: bool = False,
+    ) -> None:
+        super().__init__()
+        self.model = model.to(memory_format=torch.channels_last)
+        self.lr = lr
+        self.schedule = schedule
+        self.seed = seed
+        self.augment = augment
+        self.val_loss = MeanMetric()
+        self.val_accuracy = MulticlassAccuracy(len(NAMES), average="micro")
+
+    def forward(self, images: Tensor) -> Tensor:  # (B,3,S,S) -> (B,7)
+        logits: Tensor = self.model(images)
+        return logits
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        # Dropout, and augmentation here, depend on (seed, step, process) alone: a resumed run draws what one would that was
+        # never interrupted.
+        seed = np.random.SeedSequence((self.seed, self.global_step, self.global_rank)).generate_state(1)[0]
+        torch.manual_seed(int(seed))
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        labels = batch["label"]
+        # Batch norm has no statistics of a single face (the last batch of an epoch may be one): use the running ones.
+        self.model.backbone.train(len(labels) > 1)
+        images = augment_batch(batch["image"]) if self.augment else batch["image"]
+        features = self.model.backbone(images)  # (B,F)
+        self.model.backbone.train()
+        loss = cross_entropy(self.model.head(features), labels)
+        if not torch.isfinite(loss):
+            raise InputError(
+                f"the loss became {loss.item()} at step {self.global_step + 1} (epoch {self.current_epoch + 1}); "
+                f"the last finished epoch is kept; try a lower --lr than {self.lr:g}"
+            )
+        logits = self._logits_without_dropout(features.detach())
+        return {"loss": loss, "sample_loss": cross_entropy(logits, labels, reduction="none"), "logits": logits}
+
+    @torch.no_grad()
+    def _logits_without_dropout(self, features: Tensor) -> Tensor:
+        self.model.head.eval()
+        logits: Tensor = self.model.head(features).float()
+        self.model.head.train()
+        return logits
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        logits = self(batch["image"]).float()
+        self.val_loss.update(cross_entropy(logits, batch["label"], reduction="none"))
+        self.val_accuracy.update(logits, batch["label"])
+
+    def on_validation_epoch_end(self) -> None:
+        self.log_dict({"val_loss": self.val_loss.compute(), "val_accuracy": self.val_accuracy.compute()})
+        self.val_loss.reset()
+        self.val_accuracy.reset()
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.Adam(self.parameters(), lr=self.lr, fused=True)
+        if self.schedule == "constant":
+            return optimizer
+        epochs = self.trainer.max_epochs or 1
+        return [optimizer], [LambdaLR(optimizer, lambda epoch: learning_rate_factor(epoch, epochs))]
+
+
+def learning_rate_factor(epoch: int, epochs: int) -> float:
+    """Return the learning rate of an epoch (from 0) as a share of the highest: up for a fifth of them, then down.
+
+    The course is that of Smith & Topin (2018), "Super-convergence", by epochs instead of steps: removal changes how
+    many steps an epoch has. Networks from random weights need the slow start. It would reach 0 after the last epoch.
+
+    >>> [round(learning_rate_factor(epoch, 10), 2) for epoch in range(10)]
+    [0.5, 1.0, 0.97, 0.88, 0.75, 0.59, 0.41, 0.25, 0.12, 0.03]
+    """
+    rising = max(1, epochs // 5)
+    if epoch < rising:
+        return (epoch + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (epoch - rising + 1) / (epochs - rising + 1)))

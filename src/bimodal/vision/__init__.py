@@ -1,0 +1,1 @@
+"""Pictures: decoding untrusted files, finding and aligning faces."""

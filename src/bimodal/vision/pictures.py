@@ -1,0 +1,136 @@
+"""Opening pictures that anybody may have made: decoded to RGB, or refused with the reason."""
+
+import hashlib
+import os
+import warnings
+from contextlib import AbstractContextManager
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pnm"}
+)
+MAX_PIXELS = 40_000_000
+MAX_SIDE = 32_767  # OpenCV warps no more
+MAX_BYTES = 512 * 2**20
+THREADS = min(4, os.cpu_count() or 1)  # so many pictures at a time: what the largest take stays within 2 GB
+BLANK_RANGE = 4  # of 255: what a lossy codec leaves of a single colour
+
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM")  # none that runs another program
+
+
+class UnreadableError(ValueError):
+    """The picture cannot be used; the message is the reason."""
+
+
+def is_picture_name(name: str) -> bool:
+    """Say whether a file's name ends like a picture's."""
+    return Path(name).suffix.casefold() in SUFFIXES
+
+
+def decode(source: Path | bytes, least: int = 0) -> NDArray[np.uint8]:
+    """Decode a picture to RGB, upright (EXIF honoured), 8 bits; the first frame of several.
+
+    The header is judged before anything is decoded, so that a small file cannot fill the memory.
+
+    Args:
+        source: a file, or its content; at most 512 MiB and 40 megapixels, 32,767 pixels a side.
+        least: pixels a side that are enough: a JPEG larger than twice that is decoded at a half, a quarter or an eighth
+            of its size, which costs as much less. 0: at its full size.
+
+    Returns:
+        uint8 (H, W, 3).
+
+    Raises:
+        UnreadableError: not a picture, cut short, damaged, or too large.
+
+    >>> decode(b"no picture")
+    Traceback (most recent call last):
+    ...
+    bimodal.vision.pictures.UnreadableError: not a picture that we can read
+    """
+    if isinstance(source, Path):
+        try:
+            if not source.is_file():  # a pipe would wait for ever
+                raise UnreadableError("not a regular file" if source.exists() else "no such file")
+            if source.stat().st_size > MAX_BYTES:
+                raise UnreadableError(f"larger than {MAX_BYTES // 2**20} MiB")
+            source = source.read_bytes()
+        except OSError as error:
+            raise UnreadableError(error.strerror or "cannot be read") from error
+    if not source:
+        raise UnreadableError("an empty file")
+    try:
+        with Image.open(BytesIO(source), formats=_FORMATS) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+                raise _too_large(f"{width} x {height}")
+            if least and image.format == "JPEG":
+                image.draft(None, (least, least))
+            image.load()
+            return _to_rgb(image)
+    except UnreadableError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise _too_large("over 150,000,000") from error
+    except UnidentifiedImageError as error:
+        raise UnreadableError("not a picture that we can read") from error
+    except Exception as error:  # on damaged files Pillow's decoders raise nearly every type there is
+        raise UnreadableError(f"damaged: {error}") from error
+
+
+def resize(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Resize to (size, size, 3): by area when shrinking, which does not alias, else bilinearly."""
+    shrink = picture.shape[0] > size or picture.shape[1] > size
+    result = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
+    return np.asarray(result, dtype=np.uint8)
+
+
+def pixel_hash(pixels: NDArray[np.uint8]) -> bytes:
+    """Return a digest of what is seen: a PNG and a BMP of the same picture have the same one."""
+    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.digest()
+
+
+def is_blank(pixels: NDArray[np.uint8]) -> bool:
+    """Say whether a picture is of a single colour, such as all black.
+
+    >>> is_blank(np.zeros((9, 9, 3), np.uint8)), is_blank(np.eye(9, dtype=np.uint8)[..., None] * 255)
+    (True, False)
+    """
+    for part in (pixels[::16, ::16], pixels):  # nearly every picture shows in a few of its pixels that it is not
+        flat = part.reshape(-1, pixels.shape[-1])
+        if (flat.max(axis=0).astype(int) - flat.min(axis=0) > BLANK_RANGE).any():
+            return False
+    return True
+
+
+def quiet_about_size() -> AbstractContextManager[object]:
+    """Return a context in which Pillow does not warn of large pictures, which `decode` refuses itself.
+
+    It changes the whole process's warnings, so it belongs around a pool of threads, not inside one.
+    """
+    return warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning)
+
+
+def _too_large(size: str) -> UnreadableError:
+    return UnreadableError(
+        f"too large: {size} pixels, at most {MAX_PIXELS // 10**6} megapixels and {MAX_SIDE:,} a side are read"
+    )
+
+
+def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
+    sixteen = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
+    if image.mode in ("I", "F") and not sixteen:
+        raise UnreadableError("32 bits a channel; save it with 8 or 16")
+    if sixteen:  # Pillow's own conversion would clip all above 255 to white
+        return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+    if "transparency" in image.info:
+        image = image.convert("RGBA")
+    return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))

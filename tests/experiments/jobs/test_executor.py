@@ -1,0 +1,155 @@
+"""Jobs in their order, failures contained, with Ray and without."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from bimodal.errors import InputError
+from bimodal.experiments.jobs.executor import Job, Pool, open_pool, run_jobs
+
+
+def need_ray() -> None:
+    """Skip where Ray is not installed; do not import it: on import it looks at where it may listen."""
+    if find_spec("ray") is None:
+        pytest.skip("Ray is not installed")
+
+
+def work(file: Path, does: str) -> None:
+    print("working")
+    while does == "never ends":
+        with file.open("a") as stream:
+            stream.write(".")
+        time.sleep(0.01)
+    if does == "fails":
+        raise InputError("no such\nthing")
+    if does == "breaks":
+        raise KeyError("inside")
+    if does == "dies":
+        os._exit(9)
+    file.write_text(str(time.time()))
+
+
+def jobs(folder: Path) -> list[Job]:
+    def job(name: str, does: str = "works", needs: tuple[str, ...] = ()) -> Job:
+        arguments = {"file": folder / name, "does": does}
+        return Job(name, work, arguments, folder / "logs" / f"{name}.log", needs)
+
+    return [
+        job("third", needs=("second",)),
+        job("fails", "fails"),
+        job("needs fails", needs=("fails",)),
+        job("breaks", "breaks"),
+        job("dies", "dies"),
+        job("first"),
+        job("second", needs=("first",)),
+    ]
+
+
+@contextmanager
+def pool_of(kind: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
+    if kind == "ray":
+        need_ray()
+        monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    else:
+        monkeypatch.setitem(sys.modules, "ray", None)
+    with open_pool() as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("kind", ["alone", "ray"])
+def test_needs_come_first_and_failures_stay_where_they_are(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pool_of(kind, monkeypatch) as pool:
+        outcomes = {outcome.job.name: outcome.error for outcome in run_jobs(jobs(tmp_path), pool)}
+    assert [name for name, error in outcomes.items() if error is None] == ["first", "second", "third"]
+    times = [float((tmp_path / name).read_text()) for name in ("first", "second", "third")]
+    assert times == sorted(times)
+    assert outcomes["fails"] == "no such thing"
+    assert outcomes["needs fails"] == "needs fails, which failed: no such thing"
+    assert outcomes["breaks"] == "KeyError: 'inside'"
+    assert "killed" in str(outcomes["dies"])
+    log = (tmp_path / "logs/breaks.log").read_text()
+    assert "working" in log
+    assert "Traceback" in log
+
+
+@pytest.mark.parametrize("kind", ["alone", "ray"])
+def test_when_a_pool_is_closed_nothing_of_its_jobs_goes_on(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    with pool_of(kind, monkeypatch) as pool:
+        pool.start(Job("endless", work, {"file": file, "does": "never ends"}, tmp_path / "endless.log"))
+        deadline = time.monotonic() + 120
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+    size = file.stat().st_size
+    time.sleep(0.5)
+    assert file.stat().st_size == size
+
+
+def test_a_ray_of_our_own_is_closed_to_the_network() -> None:
+    need_ray()
+    # in a process of its own: Ray looks at where it may listen when it is first imported
+    script = """
+from bimodal.experiments.jobs.executor import open_pool
+with open_pool():
+    import ray
+    print(ray.nodes()[0]["NodeManagerAddress"], ray.get_runtime_context().gcs_address)
+"""
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    node, server = shown.stdout.split()
+    assert node == "127.0.0.1"
+    assert server.startswith("127.0.0.1:")
+
+
+def test_a_script_without_a_guard_is_not_run_again(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\n"
+        "sys.modules['ray'] = None\n"
+        "from pathlib import Path\n"
+        "from bimodal.experiments.jobs.executor import Job, open_pool, run_jobs\n"
+        "from tests.experiments.paper_table.test_executor import work\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        "print('ran')\n"
+        "job = Job('one', work, {'file': folder / 'one', 'does': 'works'}, folder / 'one.log')\n"
+        "with open_pool() as pool:\n"
+        "    print([outcome.error for outcome in run_jobs([job], pool)])\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    shown = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=True, env=environment
+    )
+    assert shown.stdout.split("\n")[:2] == ["ran", "[None]"]
+
+
+def test_a_need_that_nobody_has_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    only = [job for job in jobs(tmp_path) if job.name == "third"]
+    with open_pool() as pool:
+        (outcome,) = run_jobs(only, pool)
+    assert outcome.error == "needs second, which failed: it is not among the jobs"
+
+
+@pytest.mark.parametrize(
+    ("address", "words"), [("127.0.0.1:9", "no Ray cluster answers"), ("somewhere", "expects auto or HOST:PORT")]
+)
+def test_an_address_where_nobody_answers_is_refused_at_once(address: str, words: str) -> None:
+    need_ray()
+    with pytest.raises(InputError, match=words), open_pool(address):
+        pass
+
+
+def test_an_address_without_ray_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(InputError, match="--address needs Ray"), open_pool("auto"):
+        pass

@@ -1,0 +1,96 @@
+"""The presets carry the paper's numbers; files and command line are merged as promised."""
+
+from pathlib import Path
+
+import pytest
+
+from bimodal.errors import InputError
+from bimodal.training.settings import TrainSettings, load_yaml, merge
+from bimodal.training.train import choose_precision
+
+
+def test_the_default_is_the_papers_recipe() -> None:
+    paper = TrainSettings.preset("paper")
+    assert paper == TrainSettings()
+    assert (paper.backbone, paper.pretrained, paper.image_size) == ("resnet50.tv_in1k", True, 224)
+    assert (paper.dropout_features, paper.hidden, paper.dropout_hidden) == (0.6, 512, 0.8)
+    assert (paper.lr, paper.batch_size, paper.epochs, paper.schedule) == (1e-4, 64, 31, "constant")
+    assert (paper.removal.rule, paper.removal.k, paper.removal.epoch, paper.removal.every) == ("wang", 1.0, 6, 0)
+    assert -(-891 // paper.batch_size) * paper.epochs == 434
+
+
+def test_the_command_line_wins_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("preset: small\nlr: 1e-2\nepochs: 7\nbatch-size: 8\nremoval: {k: 2, epoch: 3}\n")
+    settings = TrainSettings.read(file, {"epochs": 9, "removal": {"epoch": 4}})
+    assert (settings.preset_name, settings.lr, settings.epochs, settings.batch_size) == ("small", 0.01, 9, 8)
+    assert (settings.removal.rule, settings.removal.k, settings.removal.epoch) == ("wang", 2, 4)
+
+
+def test_settings_survive_their_own_file() -> None:
+    settings = TrainSettings.preset("small", {"removal": {"rule": "slade-gedeon", "alpha": 0.25}, "weights": "w.pth"})
+    assert settings.removal.every == 50
+    assert TrainSettings.from_dict(settings.to_dict()) == settings
+    assert TrainSettings.preset(*merge({"bimodal": "0", "data": "/d", **settings.to_dict()}, {})) == settings
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 0}, "--epochs must be a whole number from 1 to 100000, got 0"),
+        ({"epochs": 2.5}, "--epochs must be a whole number"),
+        ({"lr": "fast"}, "lr must be a number, got 'fast'"),
+        ({"lr": float("nan")}, "--lr must be a number from"),
+        ({"batch_size": 1}, "--batch-size"),
+        ({"image_size": 8}, "--image-size must be a whole number from 32 to 1024, got 8"),
+        ({"epoch": 3}, "unknown setting 'epoch'; near it: epochs"),
+        ({"removal": {"thresh": 3}}, "unknown removal setting 'thresh'"),
+        ({"removal": "wong"}, "--removal must be one of wang, slade-gedeon, two-modes, none, got 'wong'"),
+        ({"removal": 3}, "removal must be one of"),
+        ({"keep": "first"}, "--keep must be one of best, last, got 'first'"),
+        ({"backbone": 50}, "backbone and weights must be text"),
+        ({"pretrained": "yes"}, "pretrained must be true or false"),
+    ],
+)
+def test_bad_values_are_named(changes: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        TrainSettings.preset("paper", changes)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"- 1\n", "as 'name: value', got a list"), (b"a: [", "not readable as YAML"), (b"\xff\xfe", "not readable")],
+)
+def test_bad_files_are_named(tmp_path: Path, content: bytes, message: str) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        load_yaml(file)
+    with pytest.raises(InputError, match="there is none at"):
+        load_yaml(tmp_path / "none.yaml")
+
+
+def test_a_file_that_would_run_code_is_not_run(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(f"lr: !!python/object/apply:os.mkdir [{tmp_path / 'made'}]\n")
+    with pytest.raises(InputError, match="not readable as YAML"):
+        load_yaml(file)
+    assert not (tmp_path / "made").exists()
+
+
+def test_two_modes_looks_late_unless_told_otherwise() -> None:
+    assert TrainSettings.preset("small", {"removal": "two-modes"}).removal.epoch == 16
+    assert TrainSettings.preset("paper", {"removal": "two-modes", "epochs": 10}).removal.epoch == 8
+    own = TrainSettings.preset("small", {"removal": {"rule": "two-modes", "epoch": 3}})
+    assert own.removal.epoch == 3
+    assert TrainSettings.preset("small", {"removal": "wang"}).removal.epoch == 12
+
+
+@pytest.mark.parametrize(("has", "precision"), [({"avx512_bf16": True}, "bf16-mixed"), ({"avx2": True}, "32-true")])
+def test_auto_takes_bf16_where_the_processor_multiplies_it(
+    has: dict[str, bool], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: has, raising=False)
+    assert choose_precision("auto", cuda=False) == precision
+    assert choose_precision("32", cuda=False) == "32-true"
+    assert choose_precision("bf16", cuda=False) == "bf16-mixed"

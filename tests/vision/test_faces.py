@@ -1,0 +1,160 @@
+import os
+import socket
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from bimodal.data import faces
+from bimodal.errors import InputError
+from bimodal.vision.faces import TEMPLATE, Detector, align, centre_square, detector_file, similarity
+from bimodal.vision.pictures import decode
+
+SHARED = Path(os.environ.get("BIMODAL_SHARED", Path(__file__).parents[2] / ".." / "shared"))
+MODEL = SHARED / "models" / "face_detection_yunet_2023mar.onnx"
+needs_model = pytest.mark.skipif(not MODEL.exists(), reason=f"no YuNet at {MODEL}")
+
+
+def test_similarity_against_least_squares() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        points, onto = rng.normal(size=(2, 5, 2)) * 100
+        rows, values = [], []
+        for (x, y), (u, v) in zip(points, onto, strict=True):
+            rows += [[x, -y, 1, 0], [y, x, 0, 1]]
+            values += [u, v]
+        a, b, tx, ty = np.linalg.lstsq(np.array(rows), np.array(values), rcond=None)[0]
+        np.testing.assert_allclose(similarity(points, onto), [[a, -b, tx], [b, a, ty]], atol=1e-8)
+
+
+def test_similarity_finds_a_similarity_again() -> None:
+    angle, scale = 0.7, 2.5
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    points = np.random.default_rng(1).normal(size=(5, 2))
+    matrix = similarity(points, points @ turn.T + [3, -4])
+    np.testing.assert_allclose(matrix, np.column_stack([turn, [3, -4]]), atol=1e-12)
+    assert np.isfinite(similarity(np.ones((5, 2)), TEMPLATE)).all()
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 6.0])
+def test_align_brings_marks_to_the_template(scale: float) -> None:
+    angle = 0.5
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    landmarks = (TEMPLATE * 224) @ turn.T + [150 * scale, 60 * scale]
+    image = np.zeros((int(450 * scale), int(450 * scale), 3), np.uint8)
+    for x, y in landmarks:
+        cv2.circle(image, (round(x), round(y)), max(2, round(5 * scale)), (255, 255, 255), -1)
+    result = align(image, landmarks)
+    assert result.shape == (224, 224, 3)
+    assert result.dtype == np.uint8
+    for x, y in TEMPLATE * 224:
+        assert result[round(y), round(x)].min() > 150
+    assert result[:40].max() == 0
+
+
+def test_centre_square() -> None:
+    image = np.zeros((10, 30, 3), np.uint8)
+    image[:, 10:20] = 200
+    assert (centre_square(image, 50) == 200).all()
+    assert centre_square(image.transpose(1, 0, 2), 5).shape == (5, 5, 3)
+
+
+def test_a_wrong_detector_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no face detector"):
+        Detector(tmp_path / "none.onnx")
+    (tmp_path / "text.onnx").write_text("no model")
+    with pytest.raises(InputError, match="not a YuNet"):
+        Detector(tmp_path / "text.onnx")
+
+
+def test_without_a_network_the_error_names_the_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, not listening: refused at once
+        monkeypatch.setattr(faces, "DETECTOR_URL", f"http://127.0.0.1:{taken.getsockname()[1]}/yunet.onnx")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        start = time.monotonic()
+        with pytest.raises(InputError, match="--detector FILE"):
+            detector_file()
+        assert time.monotonic() - start < 30
+    assert detector_file(tmp_path / "own.onnx") == tmp_path / "own.onnx"
+
+
+def test_what_was_not_published_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import functools
+    import http.server
+    import threading
+
+    (tmp_path / "yunet.onnx").write_bytes(b"something else")
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    handler = functools.partial(Quiet, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr(faces, "DETECTOR_URL", f"http://127.0.0.1:{server.server_port}/yunet.onnx")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        with pytest.raises(InputError, match="--detector FILE"):
+            detector_file()
+        server.shutdown()
+    assert not list((tmp_path / "cache").rglob("*.onnx"))
+
+
+@needs_model
+def test_no_face_in_noise_or_in_odd_shapes() -> None:
+    detector = Detector(MODEL)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    assert detector.detect(noise) == []
+    for shape in ((1, 1, 3), (1, 3000, 3), (3000, 1, 3)):
+        assert detector.detect(np.full(shape, 128, np.uint8)) == []
+
+
+@needs_model
+def test_real_faces_come_out_upright() -> None:
+    folder = SHARED / "data" / "faces"
+    if not folder.is_dir():
+        pytest.skip(f"no photographs at {folder}")
+    detector = Detector(MODEL)
+    paths = sorted(folder.glob("*/*.jpg"))[::80]
+    found, distances, tilts = 0, [], []
+    for path in paths:
+        image = decode(path)
+        upright = detector.detect(image)
+        turned = np.ascontiguousarray(np.rot90(image)) if found % 2 else image
+        if not upright:
+            continue
+        found += 1
+        faces_now = detector.detect(turned) or upright
+        source = turned if faces_now is not upright else image
+        again = detector.detect(align(source, faces_now[0].landmarks))
+        if again:
+            distances.append(abs(again[0].landmarks / 224 - TEMPLATE).mean())
+            eyes = again[0].landmarks[1] - again[0].landmarks[0]
+            tilts.append(abs(np.degrees(np.arctan2(eyes[1], eyes[0]))))
+    assert found >= 0.9 * len(paths)
+    assert np.median(distances) < 0.03
+    assert np.median(tilts) < 5
+
+
+@needs_model
+def test_a_glance_is_enough_for_a_face_that_fills_the_picture() -> None:
+    folder = SHARED / "data" / "faces"
+    if not folder.is_dir():
+        pytest.skip(f"no photographs at {folder}")
+    thorough, glancing = Detector(MODEL), Detector(MODEL, glance=True)
+    distances, lost = [], 0
+    for path in sorted(folder.glob("*/*.jpg"))[::40]:
+        image = decode(path)
+        long, short = thorough.detect(image), glancing.detect(image)
+        assert bool(short) == bool(long)
+        lost += len(long) - len(short)
+        distances += [
+            abs(a.landmarks - b.landmarks).mean() / a.box[2] for a, b in zip(long[:1], short[:1], strict=True)
+        ]
+    assert abs(lost) <= 1, "one photograph has a second face at its edge"
+    assert 0 < np.median(distances) < 0.05, "or nothing was glanced at"
+    small = np.full((480, 640, 3), 90, np.uint8)  # no face fills this picture
+    small[300:460, 30:190] = small[20:180, 450:610] = cv2.resize(image, (160, 160), interpolation=cv2.INTER_AREA)
+    assert len(glancing.detect(small)) == len(thorough.detect(small)) == 2
