@@ -1,23 +1,64 @@
-"""Train a classifier of facial emotion on a small, noisy set of faces, and find its wrong labels meanwhile."""
+"""Train a classifier of facial emotion on a small, noisy set of faces, and find its wrong labels in the same run."""
 
-from importlib.metadata import version
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from bimodal.version import __version__
+
 if TYPE_CHECKING:
+    from bimodal.data.prepare import prepare
+    from bimodal.errors import InputError
     from bimodal.inference.load import load
     from bimodal.inference.predict import predict
-    from bimodal.removal import find_label_issues
+    from bimodal.label_audit.audit import audit
+    from bimodal.removal import LossLedger, Remover, find_label_issues, get_label_quality_scores
+    from bimodal.runs.run import Run
+    from bimodal.training.callback import BimodalDistributionRemoval
+    from bimodal.training.evaluate import evaluate
+    from bimodal.training.settings import TrainSettings
+    from bimodal.training.train import train
 
-__all__ = ["__version__", "find_label_issues", "load", "predict"]
-__version__ = version("bimodal")
+__all__ = [
+    "BimodalDistributionRemoval",
+    "InputError",
+    "LossLedger",
+    "Remover",
+    "Run",
+    "TrainSettings",
+    "__version__",
+    "audit",
+    "evaluate",
+    "find_label_issues",
+    "get_label_quality_scores",
+    "load",
+    "predict",
+    "prepare",
+    "train",
+]
+
+_MODULES = {
+    "BimodalDistributionRemoval": "training.callback",
+    "InputError": "errors",
+    "LossLedger": "removal",
+    "Remover": "removal",
+    "Run": "runs.run",
+    "TrainSettings": "training.settings",
+    "audit": "label_audit.audit",
+    "evaluate": "training.evaluate",
+    "find_label_issues": "removal",
+    "get_label_quality_scores": "removal",
+    "load": "inference.load",
+    "predict": "inference.predict",
+    "prepare": "data.prepare",
+    "train": "training.train",
+}
 
 
-_HOMES = {"find_label_issues": "removal", "load": "inference.load", "predict": "inference.api"}
-
-
-def __getattr__(name: str) -> Any:  # loaded when first asked for: each brings libraries of its own
-    if name not in _HOMES:
+def __getattr__(name: str) -> Any:  # imported on first use: most of these load large libraries
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,4 +1,4 @@
-"""The version of bimodal, as it is installed."""
+"""The installed version of bimodal."""
 
 from importlib.metadata import version
 
