@@ -38,13 +38,13 @@ def main() -> None:
 
     from bimodal.experiments.pretrain.pretrain import VotesOf, read_two_heads
     from bimodal.inference.onnx_network import load_onnx
-    from bimodal.model_files.packaged import HOME, ONNX, WEIGHTS
+    from bimodal.model_files.packaged import FOLDER, ONNX, WEIGHTS
 
     threads = arguments.threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
-    model = VotesOf(read_two_heads(HOME / WEIGHTS)).eval()
+    model = VotesOf(read_two_heads(FOLDER / WEIGHTS)).eval()
     channels_last = deepcopy(model).to(memory_format=torch.channels_last)
-    network = load_onnx(HOME / ONNX, threads)
+    network = load_onnx(FOLDER / ONNX, threads)
     size = network.info.image_size
     faces = np.random.default_rng(0).integers(0, 256, (max(BATCHES), size, size, 3), dtype=np.uint8)
     with torch.inference_mode():

@@ -18,7 +18,7 @@ from bimodal.export.int8 import write_int8
 from bimodal.export.onnx import compare, to_onnx, write_onnx
 from bimodal.inference.hub import fetch_published
 from bimodal.inference.onnx_network import load_onnx
-from bimodal.model_files.info import FILE, ModelInfo
+from bimodal.model_files.info import INFO_FILE, ModelInfo
 from bimodal.model_files.packaged import FACE
 from bimodal.models import EmotionClassifier
 from bimodal.training.settings import TrainSettings
@@ -49,19 +49,19 @@ def faces_of(data: Path, split: str = "val") -> np.ndarray:  # type: ignore[type
 
 
 def test_a_run_describes_itself_and_is_calibrated(run: Path, tiny_data: Path) -> None:
-    info = ModelInfo.read(run / FILE)
+    info = ModelInfo.read(run / INFO_FILE)
     assert (info.image_size, info.aligned) == (32, False)
     assert info.temperature != 1
     network = package.load(run)
     assert network.info == info
     assert np.allclose(network.probabilities(faces_of(tiny_data)).sum(axis=1), 1)
-    (run / FILE).rename(run / "away")
+    (run / INFO_FILE).rename(run / "away")
     try:
         assert package.load(run).info.temperature == pytest.approx(info.temperature, rel=1e-3), (
             "runs of before have none"
         )
     finally:
-        (run / "away").rename(run / FILE)
+        (run / "away").rename(run / INFO_FILE)
 
 
 def test_onnx_says_the_same(run: Path, tiny_data: Path, cli: Callable[..., Outcome], tmp_path: Path) -> None:
@@ -174,14 +174,14 @@ def test_damaged_and_newer_folders_are_one_line(run: Path, cli: Callable[..., Ou
     (out / "model.safetensors").write_bytes(weights[:1000])
     fails_with_one_line(cli("predict", run, "--model", out, "--no-detect"), "damaged or of another network")
     (out / "model.safetensors").write_bytes(weights)
-    text = (out / FILE).read_text()
-    (out / FILE).write_text(text.replace('"format": 1', '"format": 7'))
+    text = (out / INFO_FILE).read_text()
+    (out / INFO_FILE).write_text(text.replace('"format": 1', '"format": 7'))
     fails_with_one_line(cli("predict", run, "--model", out, "--no-detect"), "newer bimodal")
-    (out / FILE).write_text(text.replace('"surprise"', '"surprise", "contempt"'))
+    (out / INFO_FILE).write_text(text.replace('"surprise"', '"surprise", "contempt"'))
     fails_with_one_line(cli("predict", run, "--model", out, "--no-detect"), "8 emotions for a network of 7")
-    (out / FILE).write_text(text.replace('"image_size": 32', '"image_size": 64'))
+    (out / INFO_FILE).write_text(text.replace('"image_size": 32', '"image_size": 64'))
     fails_with_one_line(cli("predict", run, "--model", out, "--no-detect"), "64 pixels", "32")
-    (out / FILE).write_text(text)
+    (out / INFO_FILE).write_text(text)
     spoilt = {name: tensor * float("nan") for name, tensor in load_file(out / "model.safetensors").items()}
     save_file(spoilt, out / "model.safetensors")
     fails_with_one_line(cli("predict", run, "--model", out, "--no-detect"), "no finite numbers")

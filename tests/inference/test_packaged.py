@@ -14,7 +14,7 @@ from PIL import Image
 
 import bimodal
 from bimodal.experiments.pretrain.pretrain import VotesOf, read_two_heads
-from bimodal.model_files.packaged import FACE, HOME, LEARNT, ONNX, WEIGHTS
+from bimodal.model_files.packaged import FACE, FOLDER, ONNX, TRAINING_DIGESTS, WEIGHTS
 from bimodal.models import EmotionClassifier, hub, weights
 from bimodal.synthetic.dataset import draw_set
 from bimodal.training.settings import TrainSettings
@@ -25,16 +25,16 @@ YUNET, PHOTOGRAPHS = SHARED / "models" / "face_detection_yunet_2023mar.onnx", SH
 
 
 def test_the_files_are_whole() -> None:
-    stated = dict(line.split()[::-1] for line in (HOME / "SHA256SUMS").read_text().splitlines())
-    assert set(stated) == {WEIGHTS, ONNX, LEARNT}
+    stated = dict(line.split()[::-1] for line in (FOLDER / "SHA256SUMS").read_text().splitlines())
+    assert set(stated) == {WEIGHTS, ONNX, TRAINING_DIGESTS}
     for name, digest in stated.items():
-        assert hashlib.sha256((HOME / name).read_bytes()).hexdigest() == digest
-    assert (HOME / WEIGHTS).stat().st_size <= 6e6
-    assert b".py" not in (HOME / ONNX).read_bytes(), "paths of the machine that made it"
+        assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == digest
+    assert (FOLDER / WEIGHTS).stat().st_size <= 6e6
+    assert b".py" not in (FOLDER / ONNX).read_bytes(), "paths of the machine that made it"
 
 
 def test_the_card_says_what_was_measured() -> None:
-    card, measures = (HOME / "README.md").read_text(), json.loads((HOME / "measures.json").read_text())
+    card, measures = (FOLDER / "README.md").read_text(), json.loads((FOLDER / "measures.json").read_text())
     for head in ("votes", "own"):
         (stated,) = re.findall(rf"^\| {head} \|.*?\| ([\d.]+) \(", card, re.MULTILINE)
         assert float(stated) == pytest.approx(100 * measures[head]["accuracy"][0], abs=0.051)
@@ -47,7 +47,7 @@ def test_both_files_say_the_same() -> None:
     faces = draw_set(14, size=size).images
     inputs = network.normalise(faces)
     with torch.inference_mode():
-        logits = VotesOf(read_two_heads(HOME / WEIGHTS))(torch.from_numpy(inputs)).numpy()
+        logits = VotesOf(read_two_heads(FOLDER / WEIGHTS))(torch.from_numpy(inputs)).numpy()
     assert np.abs(network.forward(inputs) - logits).max() < 1e-4
 
 
@@ -58,7 +58,7 @@ def test_the_preset_starts_from_it() -> None:
     state = weights.read(hub.fetch(FACE))
     weights.load_into(model.backbone, state, FACE)
     own = model.backbone.state_dict()["stem.0.weight"]
-    torch.testing.assert_close(own, read_two_heads(HOME / WEIGHTS).backbone.stem[0].weight)
+    torch.testing.assert_close(own, read_two_heads(FOLDER / WEIGHTS).backbone.stem[0].weight)
 
 
 def test_predict_without_a_model_asks_it(cli: Callable[..., Outcome], tmp_path: Path) -> None:

@@ -372,11 +372,11 @@ def test_a_run_from_the_packaged_network_says_what_that_knew(
 ) -> None:
     manifest = Manifest.read(tiny_data)
     known = [*manifest.rows("val")[:2], *manifest.rows("test")[:3]]
-    np.save(tmp_path / packaged.LEARNT, packaged.short_digests(pixel_hashes(manifest, known)))
+    np.save(tmp_path / packaged.TRAINING_DIGESTS, packaged.short_digests(pixel_hashes(manifest, known)))
     save_file(
         {name: tensor.contiguous() for name, tensor in FaceNet().state_dict().items()}, tmp_path / packaged.WEIGHTS
     )
-    monkeypatch.setattr(packaged, "HOME", tmp_path)
+    monkeypatch.setattr(packaged, "FOLDER", tmp_path)
     told: list[str] = []
     face = TrainSettings.preset("face", {"epochs": 1, "batch_size": 16})
     run = train(tiny_data, tmp_path / "run", face, tell=told.append)

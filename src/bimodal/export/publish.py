@@ -9,7 +9,7 @@ from bimodal.errors import InputError
 from bimodal.files import staged_folder
 from bimodal.inference.hub import PUBLISHED
 from bimodal.inference.torch_network import info_of, load_run
-from bimodal.model_files.info import FILE
+from bimodal.model_files.info import INFO_FILE
 from bimodal.runs.run import FINISHED, Run
 
 
@@ -34,9 +34,9 @@ def publish(folder: Path, out: Path, overwrite: bool = False) -> Path:
     config = {key: value for key, value in run.config.items() if key not in ("weights", "data")}
     config |= {"data": "", "weights": None}
     card = run.path / "README.md"
-    with staged_folder(out, overwrite, ours=PUBLISHED, marks=(FILE, FINISHED)) as stage:
+    with staged_folder(out, overwrite, ours=PUBLISHED, marks=(INFO_FILE, FINISHED)) as stage:
         shutil.copyfile(run.path / FINISHED, stage / FINISHED)
-        (stage / FILE).write_text(info_of(run).to_json(), encoding="utf-8")
+        (stage / INFO_FILE).write_text(info_of(run).to_json(), encoding="utf-8")
         (stage / "config.yaml").write_text(
             yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8"
         )
@@ -89,7 +89,7 @@ network = bimodal.load("this folder, or owner/name on the hub")
 table = bimodal.predict("photo.jpg", model=network)
 ```
 
-Probabilities are calibrated with the temperature in `{FILE}`, fitted on the validation faces. Weights are plain
+Probabilities are calibrated with the temperature in `{INFO_FILE}`, fitted on the validation faces. Weights are plain
 safetensors; nothing in this folder runs code.
 """
     return f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n\n{card.strip() or '# ' + run.name}\n{use}"

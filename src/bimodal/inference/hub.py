@@ -6,9 +6,9 @@ from pathlib import Path
 from huggingface_hub import HfApi, snapshot_download
 
 from bimodal.errors import InputError
-from bimodal.model_files.info import FILE
+from bimodal.model_files.info import INFO_FILE
 
-PUBLISHED = ("model.safetensors", "config.yaml", FILE, "README.md")
+PUBLISHED = ("model.safetensors", "config.yaml", INFO_FILE, "README.md")
 """The files of a published network; nothing else of a repository is fetched."""
 _LARGEST = 8 * 2**30
 _TIMEOUT_S = 10

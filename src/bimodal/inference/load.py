@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bimodal.errors import InputError
 from bimodal.inference.network import Network
-from bimodal.model_files.packaged import FACE, FAMILY, ONNX, packaged_file
+from bimodal.model_files.packaged import FACE, ONNX, PACKAGED_PREFIX, packaged_file
 
 
 def load(model: str | Path | None = None) -> Network:
@@ -31,7 +31,7 @@ def load(model: str | Path | None = None) -> Network:
         from bimodal.inference.torch_network import load_run
 
         return load_run(path)
-    if name.startswith(FAMILY):
+    if name.startswith(PACKAGED_PREFIX):
         return load_onnx(packaged_file(name, ONNX))
     if path.exists():
         raise InputError(f"{path} is no model: expected a run folder, an .onnx file, or {FACE}")

@@ -10,7 +10,7 @@ from bimodal.data.origin import was_aligned
 from bimodal.errors import InputError
 from bimodal.files import sha256_of
 from bimodal.inference.network import Network
-from bimodal.model_files.info import FILE, ModelInfo
+from bimodal.model_files.info import INFO_FILE, ModelInfo
 from bimodal.models.hub import first_sentence
 from bimodal.runs.predictions import fitted_temperature
 from bimodal.runs.run import FINISHED, Run
@@ -37,7 +37,7 @@ def load_run(folder: Path, device: str = "auto") -> Network:
     last = list(model.head.children())[-1]
     classes = last.out_features
     if classes != len(info.emotions):
-        raise InputError(f"{folder / FILE} names {len(info.emotions)} emotions for a network of {classes}")
+        raise InputError(f"{folder / INFO_FILE} names {len(info.emotions)} emotions for a network of {classes}")
 
     @torch.inference_mode()
     def forward(faces: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -48,13 +48,13 @@ def load_run(folder: Path, device: str = "auto") -> Network:
 
     trained = TrainSettings.from_dict(run.config).image_size
     if trained != info.image_size:
-        raise InputError(f"{folder / FILE} says faces of {info.image_size} pixels, and config.yaml {trained}")
+        raise InputError(f"{folder / INFO_FILE} says faces of {info.image_size} pixels, and config.yaml {trained}")
     blank = np.zeros((1, 3, info.image_size, info.image_size), np.float32)
     try:
         sound = bool(np.isfinite(forward(blank)).all())
     except (RuntimeError, AssertionError, ValueError) as error:  # a network of another size says it in its own way
         raise InputError(
-            f"the network of {folder} cannot be run on faces of {info.image_size} pixels, as {FILE} has it: "
+            f"the network of {folder} cannot be run on faces of {info.image_size} pixels, as {INFO_FILE} has it: "
             f"{first_sentence(error)}"
         ) from error
     if not sound:
@@ -68,8 +68,8 @@ def info_of(run: Run) -> ModelInfo:
     Raises:
         InputError: the description is damaged, or newer than this program.
     """
-    if (run.path / FILE).exists():
-        return ModelInfo.read(run.path / FILE)
+    if (run.path / INFO_FILE).exists():
+        return ModelInfo.read(run.path / INFO_FILE)
     settings = TrainSettings.from_dict(run.config)
     has_val = (run.path / "predictions_val.csv").is_file()
     return ModelInfo(

@@ -16,7 +16,7 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 """ImageNet's, of red, green and blue in units of 0 to 1: so are pictures normalised for every network of ours."""
 
-FILE = "model.json"
+INFO_FILE = "model.json"
 FORMAT = 1
 """Of the file; a reader refuses what is newer."""
 TEMPERATURES = (0.05, 20.0)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from bimodal.errors import InputError
-from bimodal.model_files.packaged import FACE, FAMILY
+from bimodal.model_files.packaged import FACE, PACKAGED_PREFIX
 from bimodal.models.face_net import FaceNet
 from bimodal.models.head import build_head
 
@@ -60,7 +60,7 @@ class EmotionClassifier(nn.Module):
 
 
 def _build_backbone(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Module:
-    if name.startswith(FAMILY):
+    if name.startswith(PACKAGED_PREFIX):
         if name != FACE or options:
             raise InputError(
                 f"--backbone: of bimodal's own there is {FACE}, without options; got {name!r} {options or ''}"

@@ -29,7 +29,7 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from bimodal.errors import InputError
 from bimodal.files import sha256_of
-from bimodal.model_files.packaged import FAMILY, WEIGHTS, packaged_file
+from bimodal.model_files.packaged import PACKAGED_PREFIX, WEIGHTS, packaged_file
 
 LARGEST = 8 * 2**30
 """Bytes above which weights are refused; timm's backbones for one machine stay far below."""
@@ -76,7 +76,7 @@ def fetch(name: str, timeout: float = 10) -> Path:
             the download breaks off; when the file is not the one that the hub states (it is removed).
         OSError: when the cache cannot be written (disk full, no permission).
     """
-    if name.startswith(FAMILY):
+    if name.startswith(PACKAGED_PREFIX):
         return packaged_file(name, WEIGHTS)
     file = _locate(name)
     try:

@@ -21,8 +21,7 @@ from bimodal.data.origin import was_aligned
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.files import staged_folder, write_atomically
-from bimodal.model_files.info import FILE as INFO
-from bimodal.model_files.info import ModelInfo
+from bimodal.model_files.info import INFO_FILE, ModelInfo
 from bimodal.models import EmotionClassifier, describe
 from bimodal.removal import Remover
 from bimodal.runs.predictions import fitted_temperature, write_predictions
@@ -124,7 +123,7 @@ def finish_run(
         temperature=fitted_temperature(predictions),
         version=__version__,
     )
-    _write_text(out / INFO, info.to_json())
+    _write_text(out / INFO_FILE, info.to_json())
     (out / BEST).replace(out / FINISHED)
 
 

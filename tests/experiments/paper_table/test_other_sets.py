@@ -24,8 +24,8 @@ def learnt(tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """The packaged network has learnt from three test faces of `tiny_data`."""
     own = Manifest.read(tiny_data)
     digests = pixel_hashes(own, own.rows("test")[:3].tolist())
-    np.save(tmp_path / packaged.LEARNT, packaged.short_digests(digests))
-    monkeypatch.setattr(packaged, "HOME", tmp_path)
+    np.save(tmp_path / packaged.TRAINING_DIGESTS, packaged.short_digests(digests))
+    monkeypatch.setattr(packaged, "FOLDER", tmp_path)
 
 
 @pytest.mark.usefixtures("learnt")

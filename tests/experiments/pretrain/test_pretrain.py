@@ -18,7 +18,7 @@ from bimodal.experiments.pretrain.augment import augment_faces
 from bimodal.experiments.pretrain.faces import is_clear, shares_of
 from bimodal.experiments.pretrain.module import votes_loss
 from bimodal.experiments.pretrain.recipe import EMOTIONS, Recipe
-from bimodal.model_files.packaged import FACE, LEARNT, ONNX, WEIGHTS
+from bimodal.model_files.packaged import FACE, ONNX, TRAINING_DIGESTS, WEIGHTS
 from bimodal.models import weights
 from bimodal.models.face_net import FaceNet
 from tests.conftest import Outcome, fails_with_one_line, write_data
@@ -53,7 +53,7 @@ def made(fer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_all_files_are_there_and_the_checksums_right(made: Path) -> None:
     names = {"README.md", "SHA256SUMS", "config.yaml", "environment.json", "log.csv", "measures.json", "model.json"}
-    assert names | {WEIGHTS, ONNX, LEARNT} <= {path.name for path in made.iterdir()}
+    assert names | {WEIGHTS, ONNX, TRAINING_DIGESTS} <= {path.name for path in made.iterdir()}
     for line in (made / "SHA256SUMS").read_text().splitlines():
         stated, name = line.split()
         assert hashlib.sha256((made / name).read_bytes()).hexdigest() == stated

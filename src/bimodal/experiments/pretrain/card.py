@@ -7,7 +7,7 @@ from bimodal.emotions import NAMES
 from bimodal.evaluation.metrics import Measures
 from bimodal.evaluation.statistics import Estimate
 from bimodal.experiments.pretrain.recipe import EMOTIONS, Recipe
-from bimodal.model_files.packaged import FACE, LEARNT, ONNX, WEIGHTS
+from bimodal.model_files.packaged import FACE, ONNX, TRAINING_DIGESTS, WEIGHTS
 from bimodal.models.face_net import SIZE
 from bimodal.version import __version__
 
@@ -41,7 +41,7 @@ One backbone carries two heads:
   taggers on a third of the faces.
 
 `{WEIGHTS}` ({size / 1e6:.2f} MB, half precision) is what `bimodal train --preset face` starts from; `{ONNX}` is the same with the votes' head.
-`{LEARNT}` has eight bytes of a digest of each picture that it was trained or chosen on, so that nobody tests it on those.
+`{TRAINING_DIGESTS}` has eight bytes of a digest of each picture that it was trained or chosen on, so that nobody tests it on those.
 `SHA256SUMS` has their checksums, `log.csv` the course of the training, `measures.json` the figures below and the
 confusions, `config.yaml` the recipe. To make them again:
 

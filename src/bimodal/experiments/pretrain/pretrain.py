@@ -32,9 +32,8 @@ from bimodal.experiments.pretrain.module import PretrainModule, TwoHeads
 from bimodal.experiments.pretrain.recipe import EMOTIONS, TEMPLATE, Course, Recipe
 from bimodal.export.onnx import need, write_onnx
 from bimodal.files import locked, sha256_of, write_atomically
-from bimodal.model_files.info import FILE as INFO
-from bimodal.model_files.info import ModelInfo
-from bimodal.model_files.packaged import FACE, LEARNT, ONNX, WEIGHTS, short_digests
+from bimodal.model_files.info import INFO_FILE, ModelInfo
+from bimodal.model_files.packaged import FACE, ONNX, TRAINING_DIGESTS, WEIGHTS, short_digests
 from bimodal.models.face_net import SIZE
 from bimodal.progress import inform
 from bimodal.settings import plain_yaml
@@ -309,7 +308,7 @@ def _finish(model: TwoHeads, faces: dict[str, Faces], manifest: Manifest, out: P
     counted = val.votes.sum(axis=1) > 0
     temperature = fit_temperature(logits["val"][0][counted], val.votes[counted])
     info = ModelInfo(FACE, EMOTIONS, image_size=SIZE, template=TEMPLATE, temperature=temperature, version=__version__)
-    _write_text(out / INFO, info.to_json())
+    _write_text(out / INFO_FILE, info.to_json())
     examples = np.repeat(faces["val"].pictures[:_COMPARED, ..., None], 3, axis=3)
     write_onnx(VotesOf(model), info, out / ONNX, examples, half=True)
     mirrored = predict_both(model, faces["test"], mirror=True)
@@ -326,8 +325,8 @@ def _finish(model: TwoHeads, faces: dict[str, Faces], manifest: Manifest, out: P
     counts = {split: len(own) for split, own in faces.items()}
     _write_text(out / "README.md", model_card(measures, figures["calibration"], counts, recipe, temperature, size))
     learnt = np.sort(short_digests(pixel_hashes(manifest, [*manifest.rows("train"), *manifest.rows("val")])))
-    write_atomically(out / LEARNT, lambda part: _save(part, learnt))
-    sums = [f"{sha256_of(out / name)}  {name}\n" for name in (WEIGHTS, ONNX, LEARNT)]
+    write_atomically(out / TRAINING_DIGESTS, lambda part: _save(part, learnt))
+    sums = [f"{sha256_of(out / name)}  {name}\n" for name in (WEIGHTS, ONNX, TRAINING_DIGESTS)]
     _write_text(out / FINISHED, "".join(sums))
 
 

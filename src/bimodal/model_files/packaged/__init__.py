@@ -13,11 +13,11 @@ from bimodal.errors import InputError
 
 FACE = "bimodal/face-s"
 """The name by which `--backbone` and `--model` take it."""
-FAMILY = "bimodal/"
+PACKAGED_PREFIX = "bimodal/"
 WEIGHTS, ONNX = "face-s.safetensors", "face-s.onnx"
-LEARNT = "face-s.learnt.npy"
+TRAINING_DIGESTS = "face-s.training-digests.npy"
 """What `short_digests` makes of the pictures that it was trained and chosen on: enough to know them again, nothing to see."""
-HOME = Path(__file__).parent
+FOLDER = Path(__file__).parent
 
 
 def packaged_file(name: str, file: str) -> Path:
@@ -25,7 +25,7 @@ def packaged_file(name: str, file: str) -> Path:
 
     Args:
         name: `FACE`; there is no other yet.
-        file: `WEIGHTS`, `ONNX` or `LEARNT`.
+        file: `WEIGHTS`, `ONNX` or `TRAINING_DIGESTS`.
 
     Raises:
         InputError: another name, or a copy of bimodal without the files.
@@ -37,7 +37,7 @@ def packaged_file(name: str, file: str) -> Path:
     """
     if name != FACE:
         raise InputError(f"bimodal comes with {FACE}, and not with {name!r}")
-    path = HOME / file
+    path = FOLDER / file
     if not path.is_file():
         raise InputError(f"this copy of bimodal lacks {file}; make it with bimodal pretrain, or install bimodal again")
     return path
@@ -62,5 +62,5 @@ def in_pretraining(digests: Sequence[bytes]) -> NDArray[np.bool_]:
     Raises:
         InputError: a copy of bimodal without that file.
     """
-    known = np.load(packaged_file(FACE, LEARNT), allow_pickle=False)
+    known = np.load(packaged_file(FACE, TRAINING_DIGESTS), allow_pickle=False)
     return np.isin(short_digests(digests), known)
