@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 def audit(
     data: Annotated[Path, typer.Argument(help="Data folder, made by bimodal prepare.", show_default=False)],
     *,
-    out: Annotated[Path, typer.Option("--out", help="Audit folder to write, or to go on with.", show_default=False)],
+    out: Annotated[
+        Path,
+        typer.Option(help="Audit folder: a new one, or an earlier audit of DATA to continue.", show_default=False),
+    ],
     decisions: Annotated[
         Path | None,
         typer.Option(
-            help="CSV of what you decided: image,decision,label,by,why, where decision is keep, remove or relabel. Writes "
-            "the data folder AUDIT/cleaned. The page makes such a file; proposals.csv is one, which removes only what is sure.",
+            help="CSV file with your decisions: the columns image,decision and optionally label,by,why, where decision is "
+            "keep, remove or relabel. Saved by AUDIT/suspects.html; AUDIT/proposals.csv has the same form. "
+            "Writes the data folder AUDIT/cleaned.",
             show_default=False,
         ),
     ] = None,
@@ -26,101 +30,94 @@ def audit(
         bool,
         typer.Option(
             "--report-val-and-test",
-            help="Also list doubtful validation and test labels, as a report only: they are never changed.",
+            help="Also rank validation and test labels, in AUDIT/other-splits.csv. These labels are never changed.",
         ),
     ] = False,
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Train as bimodal train does, paper, face or small, instead of the audit's own small network.",
+            help="Training recipe: paper, face or small, as in bimodal train. (default: a small network from random "
+            "weights, with fewer epochs for more faces)",
             show_default=False,
         ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="YAML file of settings that are to differ.", show_default=False)
+        Path | None,
+        typer.Option(help="YAML file of training settings that replace those of the recipe.", show_default=False),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Of weights, order, augmentation and dropout. (Default: 0.)", show_default=False)
+        int | None,
+        typer.Option(
+            help="Random seed for weights, data order, augmentation and dropout. (default: 0)", show_default=False
+        ),
     ] = None,
-    accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the audit in --out.")] = False,
+    accelerator: Annotated[str, typer.Option(help="Device to compute on: auto, cpu or cuda.")] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier audit in --out.")] = False,
 ) -> None:
-    """Find training labels that are probably wrong, by one training; look at them; clean.
+    """Find training labels that are probably wrong, review them, and clean the data.
 
-    Writes AUDIT/suspects.csv (every training face, the most doubtful first), AUDIT/suspects.html (the suspects beside
-    well-labelled faces like them) and AUDIT/proposals.csv (decisions to edit and hand in).
+    Trains one small network and writes AUDIT/suspects.csv (all training labels, the most probably wrong first),
+    AUDIT/suspects.html (a page to review them) and AUDIT/proposals.csv (proposed decisions).
 
-    bimodal audit DATA --out AUDIT                                     find
+    bimodal audit DATA --out AUDIT                                     find label issues
 
-    bimodal audit DATA --out AUDIT --decisions decisions.csv           clean: AUDIT/cleaned
+    bimodal audit DATA --out AUDIT --decisions decisions.csv           write AUDIT/cleaned
 
-    bimodal train AUDIT/cleaned --out RUN                              train on what is left
+    bimodal train AUDIT/cleaned --out RUN                              train on the cleaned data
 
-    After Ctrl-C the same command goes on where it stopped.
+    To resume an interrupted audit, run the same command again.
     """
     from rich.console import Console
-    from rich.markup import escape
 
-    from bimodal.data.manifest import Manifest
     from bimodal.label_audit.audit import audit as run
-    from bimodal.label_audit.settings import audit_settings
-    from bimodal.training.settings import TrainSettings, load_yaml, merge
+    from bimodal.training.settings import load_yaml
     from bimodal.training.train import Hardware
 
-    settings = None
-    if preset is not None or config is not None:
-        file = load_yaml(config) if config else {}
-        if preset is None and "preset" not in file:  # what the file leaves open is as in every audit
-            file = audit_settings(len(Manifest.read(data).rows("train"))).to_dict() | file
-        given: dict[str, Any] = {"seed": seed, "preset": preset}
-        settings = TrainSettings.preset(*merge(file, {key: value for key, value in given.items() if value is not None}))
+    settings = load_yaml(config) if config else {}
+    if preset is not None:
+        settings["preset"] = preset
     console = Console(highlight=False, soft_wrap=True)
     try:
-        done = run(
+        result = run(
             data,
             out,
-            settings,
-            Hardware(accelerator),
+            settings or None,
+            hardware=Hardware(accelerator),
             seed=seed,
             decisions=decisions,
             report_val_and_test=report_val_and_test,
             overwrite=overwrite,
         )
     except KeyboardInterrupt:
-        console.print("\ninterrupted; the same command goes on where it stopped")
+        console.print("\ninterrupted; run the same command again to resume")
         raise
-    for line in _told(done, data):
-        console.print(escape(line))
+    console.print("\n".join(["", *_result_lines(result, data)]), markup=False)
 
 
-def _told(done: "Audit", data: Path) -> list[str]:
-    """Say in words what was found, and what to do next."""
-    modes, called = done.suspects.modes, done.suspects.called
-    faces = len(done.suspects.rows)
-    if modes.found:
+def _result_lines(result: "Audit", data: Path) -> list[str]:
+    """Return the result and the next step, in words."""
+    ranking, modes = result.ranking, result.ranking.modes
+    suspects, faces = len(ranking.suspects), len(ranking.rows)
+    if modes.has_label_issues:
         lines = [
-            "",
-            f"{len(called):,} of {faces:,} training labels are called wrong; {modes.share:.0%} of all are estimated to be.",
-            f"{modes.contradicted:.0%} are contradicted by the network; of right labels 12 to 18 % are.",
-            f"{len(done.suspects.sure):,} may be removed without a look: {done.out / 'proposals.csv'}",
+            f"{suspects:,} of {faces:,} training labels are probably wrong (suspects). "
+            f"Estimated share of wrong labels: {modes.noise_rate:.0%}.",
+            f"{modes.contradicted:.0%} of the labels contradict the predictions; of correct labels, 12 to 18 % do.",
+            f"{len(ranking.removable):,} suspects can be removed without review: {result.out / 'proposals.csv'}",
         ]
     else:
-        lines = [
-            "",
-            f"No sign of wrong labels among {faces:,}: nothing is called wrong. The ranking holds all the same.",
-        ]
-    lines += ["", f"Look: {done.page}", f"List: {done.out / 'suspects.csv'}"]
-    if done.other_splits is not None:
-        lines.append(f"Validation and test, a report only: {done.other_splits}")
-    if done.cleaned is not None:
-        own = done.cleaned
+        lines = [f"No sign of wrong labels among {faces:,}: there are no suspects. All labels are still ranked."]
+    lines += ["", f"Review page: {result.page}", f"All labels, ranked: {result.out / 'suspects.csv'}"]
+    if result.other_splits is not None:
+        lines.append(f"Validation and test labels, ranked: {result.other_splits}")
+    if result.cleaned is not None:
+        cleaned = result.cleaned
         lines += [
-            f"Cleaned: {own.folder} ({own.removed:,} removed, {own.relabelled:,} relabelled, {own.kept:,} kept on purpose)",
-            f"next: bimodal train {shlex.quote(str(own.folder))} --out RUN",
+            f"Cleaned data: {cleaned.folder} ({cleaned.removed:,} removed, {cleaned.relabelled:,} relabelled, "
+            f"{cleaned.kept:,} kept by decision)",
+            f"next: bimodal train {shlex.quote(str(cleaned.folder))} --out RUN",
         ]
-    elif modes.found:
-        quoted = shlex.quote(str(done.out))
-        lines.append(
-            f"next: decide on the page, then bimodal audit {shlex.quote(str(data))} --out {quoted} --decisions decisions.csv"
-        )
+    elif modes.has_label_issues:
+        command = shlex.join(["bimodal", "audit", str(data), "--out", str(result.out), "--decisions", "decisions.csv"])
+        lines.append(f"next: decide on the review page, then {command}")
     return lines

@@ -1,1 +1,1 @@
-"""From a data folder to a ranking of labels that are probably wrong, a page to review them, and cleaned labels."""
+"""Label audits: rank the labels of a data folder, review the suspects, and write cleaned data."""

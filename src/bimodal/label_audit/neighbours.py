@@ -1,58 +1,106 @@
-"""The well-labelled faces that look most like a suspect, to the network's eye."""
+"""For each suspect, the most similar faces whose labels are probably right."""
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
 
 from bimodal.data.cache import decoded
 from bimodal.data.manifest import Manifest
+from bimodal.emotions import NAMES
+from bimodal.label_audit.ranking import LabelRanking
+from bimodal.removal import TwoModes
 from bimodal.runs.run import Run
 from bimodal.training.augmentation import Plain
 from bimodal.training.loader import FaceDataset, plain_loader
-from bimodal.training.predict import load_model
+from bimodal.training.predict import load_model, predict_logits
 from bimodal.training.settings import TrainSettings
 
-_CHUNK = 256
+COUNT = 3
+"""Similar faces for each suspect and label."""
+_TRUSTED = 0.2
+"""A label is trusted if it is wrong with a probability below this."""
+
+Neighbours = dict[tuple[int, str], list[int]]
+"""Rows of the similar faces, nearest first, by the row of the suspect and the label of the similar faces."""
 
 
-@torch.no_grad()
-def features_of(run: Run, manifest: Manifest, rows: NDArray[np.int64], device: torch.device) -> NDArray[np.float32]:
-    """Return the pooled features of some faces, (n,F), each of length 1."""
-    settings = TrainSettings.from_dict(run.config)
-    model = load_model(run)
-    model.to(device)
-    faces = FaceDataset(manifest, decoded(manifest, settings.image_size), Plain())
-    loader = plain_loader(faces, rows, 2 * settings.batch_size)
-    features = torch.cat([model.backbone(batch["image"].to(device)).float().cpu() for batch in loader]).numpy()
-    features = features - features.mean(axis=0)
-    lengths = np.linalg.norm(features, axis=1, keepdims=True)
-    return np.asarray(features / np.maximum(lengths, 1e-9), dtype=np.float32)
+def similar_faces(
+    run: Run, manifest: Manifest, ranking: LabelRanking, shown: pd.DataFrame, device: torch.device
+) -> Neighbours:
+    """Return faces with trusted labels that are similar to some suspects, by cosine similarity of centred features.
+
+    Args:
+        run: the training of the audit; its network gives the features.
+        manifest: the faces.
+        ranking: of the training labels.
+        shown: rows of `ranking.table`: the suspects.
+        device: where to compute the features.
+
+    Returns:
+        For each suspect, up to `COUNT` faces of its given label and up to `COUNT` of the suggested label.
+
+    Raises:
+        InputError: a picture cannot be read.
+    """
+    if shown.empty:
+        return {}
+    features = _features(run, manifest, ranking.rows, device)
+    labels = manifest.labels[ranking.rows]
+    trusted = trusted_labels(ranking.modes, labels)
+    result: Neighbours = {}
+    for column in ("label", "suggested"):
+        for code, name in enumerate(NAMES):
+            rows = shown.index[shown[column] == name].to_numpy(dtype=np.int64)
+            near = nearest(features, np.searchsorted(ranking.rows, rows), trusted & (labels == code), COUNT)
+            result |= {
+                (row, name): ranking.rows[found].tolist() for row, found in zip(rows.tolist(), near, strict=True)
+            }
+    return result
+
+
+def trusted_labels(modes: TwoModes, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which labels are probably right, (n,); of a class with fewer than `COUNT` such labels, the better half."""
+    trusted = ~modes.is_label_issue & (modes.probability < _TRUSTED)
+    for code in np.unique(labels):
+        members = np.flatnonzero((labels == code) & ~modes.is_label_issue)
+        if trusted[members].sum() < COUNT:
+            trusted[members[np.argsort(modes.score[members], kind="stable")][: (len(members) + 1) // 2]] = True
+    return np.asarray(trusted)
 
 
 def nearest(
-    features: NDArray[np.float32], of: NDArray[np.int64], among: NDArray[np.bool_], count: int
-) -> NDArray[np.int64]:
-    """Return the nearest of some faces to others, by the cosine of their features.
+    features: NDArray[np.float32], queries: NDArray[np.int64], among: NDArray[np.bool_], count: int
+) -> list[NDArray[np.int64]]:
+    """Return the nearest faces to each query by cosine similarity; no face is its own neighbour.
 
     Args:
-        features: (n,F), each of length 1.
-        of: (m,), whose neighbours.
-        among: (n,) bool, who may be one; nobody is their own.
-        count: how many; fewer where there are fewer.
+        features: (n,F).
+        queries: (m,), positions in `features`.
+        among: (n,) bool, the faces to choose from.
+        count: neighbours for each query, if `among` has as many.
 
     Returns:
-        (m, at most count), nearest first.
+        m arrays of positions, nearest first.
 
     >>> features = np.array([[1, 0], [0.8, 0.6], [0, 1], [-1, 0]], dtype=np.float32)
-    >>> nearest(features, np.array([0, 3]), np.array([True, True, True, False]), 2).tolist()
+    >>> [near.tolist() for near in nearest(features, np.array([0, 3]), np.array([True, True, True, False]), 2)]
     [[1, 2], [2, 1]]
     """
     candidates = np.flatnonzero(among)
-    room = len(candidates) - (1 if among[of].any() else 0)  # nobody is their own neighbour
-    found = [np.zeros((0, min(count, max(room, 0))), dtype=np.int64)]
-    for start in range(0, len(of), _CHUNK):
-        part = of[start : start + _CHUNK]
-        likeness = features[part] @ features[candidates].T
-        likeness[part[:, None] == candidates[None, :]] = -np.inf
-        found.append(candidates[np.argsort(-likeness, axis=1, kind="stable")[:, : found[0].shape[1]]])
-    return np.concatenate(found)
+    if not len(candidates) or not len(queries):
+        return [np.zeros(0, dtype=np.int64)] * len(queries)
+    index = NearestNeighbors(n_neighbors=min(count + 1, len(candidates)), metric="cosine").fit(features[candidates])
+    found = candidates[index.kneighbors(features[queries], return_distance=False)]
+    return [near[near != query][:count] for near, query in zip(found, queries, strict=True)]
+
+
+@torch.no_grad()
+def _features(run: Run, manifest: Manifest, rows: NDArray[np.int64], device: torch.device) -> NDArray[np.float32]:
+    """Return the pooled features of some faces, centred, (n,F)."""
+    settings = TrainSettings.from_dict(run.config)
+    faces = FaceDataset(manifest, decoded(manifest, settings.image_size), Plain())
+    backbone = load_model(run).to(device).backbone
+    features = predict_logits(backbone, plain_loader(faces, rows, 2 * settings.batch_size), device).numpy()
+    return np.asarray(features - features.mean(axis=0))

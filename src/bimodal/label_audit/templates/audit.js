@@ -17,33 +17,33 @@
   const decision = (card) => card.radios.find((radio) => radio.checked).value;
   const decided = () => cards.filter((card) => decision(card) !== "");
 
-  // What earlier pages of the same faces decided stays, though it is not on this one.
-  let kept = new Map();
+  // Decisions stored by earlier pages of the same faces stay, also of faces that are not on this page.
+  let saved = new Map();
   const recall = () => {
     try {
       const stored = JSON.parse(localStorage.getItem(key)) || { by: "", decisions: [] };
-      kept = new Map(stored.decisions);
+      saved = new Map(stored.decisions);
       by.value = stored.by;
     } catch {
-      return; // no storage, or nothing of ours in it
+      return; // no storage, or no decisions in it
     }
     for (const card of cards) {
-      const own = kept.get(card.image);
-      const radio = own && card.radios.find((radio) => radio.value === own.decision);
+      const earlier = saved.get(card.image);
+      const radio = earlier && card.radios.find((radio) => radio.value === earlier.decision);
       if (!radio) continue;
       radio.checked = true;
-      card.why.value = own.why;
-      if ([...card.label.options].some((option) => option.value === own.label)) card.label.value = own.label;
+      card.why.value = earlier.why;
+      if ([...card.label.options].some((option) => option.value === earlier.label)) card.label.value = earlier.label;
     }
   };
   const remember = () => {
-    for (const card of cards) kept.delete(card.image);
+    for (const card of cards) saved.delete(card.image);
     for (const card of decided())
-      kept.set(card.image, { decision: decision(card), label: card.label.value, why: card.why.value });
+      saved.set(card.image, { decision: decision(card), label: card.label.value, why: card.why.value });
     try {
-      localStorage.setItem(key, JSON.stringify({ by: by.value, decisions: [...kept] }));
+      localStorage.setItem(key, JSON.stringify({ by: by.value, decisions: [...saved] }));
     } catch {
-      // no storage: the warning before the page is left has to do
+      // no storage: the browser warns before the page closes
     }
   };
 
@@ -57,9 +57,9 @@
   const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
   const csv = () => {
     const rows = decided().map((card) => {
-      const what = decision(card);
-      const label = what === "relabel" ? card.label.value : "";
-      return [card.image, what, label, by.value.trim(), card.why.value.trim() || "looked at"].map(quoted).join(",");
+      const choice = decision(card);
+      const label = choice === "relabel" ? card.label.value : "";
+      return [card.image, choice, label, by.value.trim(), card.why.value.trim() || "reviewed"].map(quoted).join(",");
     });
     return ["image,decision,label,by,why", ...rows, ""].join("\n");
   };
@@ -86,7 +86,7 @@
   });
 
   document.documentElement.classList.add("js");
-  for (const card of cards) card.radios[0].checked = true; // not what the browser itself restores
+  for (const card of cards) card.radios[0].checked = true; // the browser would restore other choices
   recall();
   show();
 })();
