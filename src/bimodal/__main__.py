@@ -1,4 +1,4 @@
-"""`python -m bimodal` is `bimodal`."""
+"""Run the command line with `python -m bimodal`."""
 
 from bimodal.cli.main import run
 

@@ -1,7 +1,7 @@
-"""Progress, as records of the logger `bimodal`: nothing is printed unless somebody listens.
+"""Messages and progress, as records of the logger `bimodal`; nothing is printed by default.
 
-The command line listens and shows lines and bars (`cli/progress.py`). From Python, show the lines with
-`logging.basicConfig(level=logging.INFO)`.
+The command line shows them as lines and bars (`cli/progress.py`). In Python, `logging.basicConfig(level=logging.INFO)`
+shows the messages.
 """
 
 import logging
@@ -17,12 +17,12 @@ _INTERVAL_S = 0.1
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a loop has come; the attribute `progress` of a log record of level DEBUG.
+    """The progress of a loop: the attribute `progress` of a log record of level DEBUG.
 
     Attributes:
-        what: what is being done, such as `decoding pictures`.
-        done: how many items have been done.
-        total: of how many; None if that is not known.
+        what: the work, such as `decoding pictures`.
+        done: number of finished items.
+        total: number of all items; None if unknown.
     """
 
     what: str
@@ -31,22 +31,22 @@ class Progress:
 
 
 def inform(message: str) -> None:
-    """Log one line for the user (level INFO)."""
+    """Log a message of one line (level INFO)."""
     LOGGER.info("%s", message)
 
 
 def warn(message: str) -> None:
-    """Log one line that the user should not miss (level WARNING)."""
+    """Log a warning of one line (level WARNING)."""
     LOGGER.warning("%s", message)
 
 
 def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Hand on the items, and log how far they have come: at most ten times a second, and at the end.
+    """Yield the items and log the progress, at most ten times a second and at the end.
 
     Args:
-        items: what is worked on; an item counts as done when the next one is asked for.
-        what: what is being done, such as `decoding pictures`.
-        total: how many items there are, if that is known.
+        items: an item counts as finished when the loop asks for the next one.
+        what: the work, such as `decoding pictures`.
+        total: number of items, if known.
 
     >>> list(track("abc", "spelling", 3))
     ['a', 'b', 'c']
@@ -63,7 +63,7 @@ def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T
 
 
 def report(what: str, done: int, total: int | None) -> None:
-    """Log one `Progress`; for loops that `track` cannot go through."""
+    """Log one `Progress`, for loops that cannot use `track`."""
     if LOGGER.isEnabledFor(logging.DEBUG):
         extra = {"progress": Progress(what, done, total)}
         LOGGER.debug("%s: %d%s", what, done, "" if total is None else f" of {total}", extra=extra)

@@ -1,1 +1,1 @@
-"""The command line: one file a command, each of which only translates options into calls."""
+"""The command line: one file a command, which turns options into function calls."""

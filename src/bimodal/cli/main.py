@@ -1,6 +1,7 @@
-"""`bimodal`: hands each command to its file, and turns what a user got wrong into one line and exit code 2."""
+"""The entry point `bimodal`: one file a command; an `InputError` becomes one line and exit code 2."""
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -21,41 +22,47 @@ from bimodal.cli import (
 )
 from bimodal.cli.progress import shown_progress
 from bimodal.errors import InputError
+from bimodal.version import __version__
 
-app = typer.Typer(
-    help="Train a classifier of facial emotion on a small, noisy set of faces, and find its wrong labels meanwhile.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-_commands = (
-    demo.demo,
-    draw.draw,
-    prepare.prepare,
-    audit.audit,
-    train.train,
-    evaluate.evaluate,
-    compare.compare,
-    report.report,
-    predict.predict,
-    export.export,
-    export.publish,
-    reproduce.reproduce,
-    pretrain.pretrain,
-)
-for _command in _commands:
-    app.command()(_command)
-app.add_typer(study.app, name="study")
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+_COMMANDS = {
+    "Find wrong labels": (prepare.prepare, audit.audit, demo.demo),
+    "Train and measure": (train.train, evaluate.evaluate, compare.compare, report.report),
+    "Predict and share": (predict.predict, export.export, export.publish),
+    "Experiments": (reproduce.reproduce, pretrain.pretrain, draw.draw),
+}
+for _panel, _functions in _COMMANDS.items():
+    for _function in _functions:
+        app.command(rich_help_panel=_panel)(_function)
+app.add_typer(study.app, name="study", rich_help_panel="Experiments")
+
+
+def _show_version(is_requested: bool) -> None:
+    if is_requested:
+        print(f"bimodal {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Train a classifier of facial emotion on a small, noisy set of faces, and find its wrong labels.
+
+    Start with your own faces: bimodal prepare FACES DATA, then bimodal audit DATA --out AUDIT. Or try bimodal demo.
+    """
 
 
 def run() -> None:
-    """Run the command line (the entry point `bimodal`)."""
+    """Run the command line."""
     try:
         with shown_progress():
             app()
     except InputError as error:
         sys.exit(_fail(str(error)))
-    except OSError as error:  # disk full, no permission: the system's own words name the file
+    except OSError as error:  # a full disk or a missing permission: the system's message is clear
         if error.errno is None:
             raise
         where = f"{error.filename}: " if error.filename else ""
@@ -66,5 +73,5 @@ def run() -> None:
 
 def _fail(message: str) -> int:
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(message.split()))
-    print(f"bimodal: {line}", file=sys.stderr)  # a file's name may hold commands for the terminal
+    print(f"bimodal: {line}", file=sys.stderr)  # escaped: a file name can contain terminal commands
     return 2

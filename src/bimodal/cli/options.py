@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import typer
 
@@ -11,43 +11,57 @@ _PLAIN = (bool, int, float, str)
 
 
 def options_of(settings: type, prefix: str = "", panel: str | None = None) -> list[inspect.Parameter]:
-    """Return an option for each field that has a help text; its default is None, which means: not given.
+    """Return an option for each field of a settings class that has a help text.
+
+    Args:
+        settings: a dataclass whose fields were made with `bimodal.settings.option`.
+        prefix: comes before each name, such as `removal_`.
+        panel: heading of these options in `--help`.
+
+    Returns:
+        Keyword parameters. Their default is None, which means that the user did not give the option; the help text
+        shows the default of the field.
 
     >>> from bimodal.removal import RemovalSettings
-    >>> [parameter.name for parameter in options_of(RemovalSettings, "removal_")][:3]
-    ['removal_rule', 'removal_k', 'removal_alpha']
+    >>> [parameter.name for parameter in options_of(RemovalSettings, "removal_")][:2]
+    ['removal_rule', 'removal_k']
     """
     return [_option(field, prefix, panel) for field in fields(settings) if field.metadata.get("help")]
 
 
 def with_options(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> Callable[..., Any]:
-    """Let Typer see `parameters` in place of the function's `**values`."""
+    """Replace `**values` in the signature of a function by `parameters`, so that Typer offers them as options."""
     signature = inspect.signature(function)
-    own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    function.__signature__ = signature.replace(parameters=[*own, *parameters])  # type: ignore[attr-defined]
+    named = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    function.__signature__ = signature.replace(parameters=[*named, *parameters])  # type: ignore[attr-defined]
     return function
 
 
 def _option(field: Field[Any], prefix: str, panel: str | None) -> inspect.Parameter:
     kind = type(field.default) if isinstance(field.default, _PLAIN) else str
     flag = f"--{prefix}{field.name}".replace("_", "-")
-    choices = get_args(field.type)
-    shown = "" if field.default is MISSING or field.default is None else f" (default: {_show(field.default)})"
+    text, choices = field.metadata["help"], tuple(field.metadata["choices"])
+    if get_origin(field.type) is Literal:
+        choices = get_args(field.type)
+    has_default = field.default is not MISSING and field.default is not None
     names = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]
     if field.name == "rule":
         names = [f"--{prefix.rstrip('_')}"]
     option = typer.Option(
         None,
         *names,
-        help=field.metadata["help"] + shown,
+        help=(text() if callable(text) else text) + (f" (default: {_text(field.default)})" if has_default else ""),
         show_default=False,
         rich_help_panel=panel,
-        metavar="|".join(choices) if choices and all(isinstance(c, str) for c in choices) else None,
+        metavar="|".join(choices) or None,
     )
     return inspect.Parameter(
         prefix + field.name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind | None
     )
 
 
-def _show(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+def _text(value: Any) -> str:
+    """Return a default as the user would type it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""What the command line shows of the records of the logger `bimodal`: lines on standard output, bars on standard error."""
+"""Shows the records of the logger `bimodal`: messages on standard output, progress bars on standard error."""
 
 import logging
 import sys
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def shown_progress() -> Iterator[None]:
-    """Show lines and bars until the block ends; bars only where standard error is a terminal."""
+    """Show messages until the block ends, and progress bars if standard error is a terminal."""
     handler = _Handler()
     before = LOGGER.level, LOGGER.propagate
     LOGGER.addHandler(handler)
@@ -31,7 +31,7 @@ def shown_progress() -> Iterator[None]:
 
 
 class _Handler(logging.Handler):
-    """Loads rich with the first record only: commands that log nothing start faster."""
+    """Imports rich with the first record, so that commands without messages start faster."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class _Handler(logging.Handler):
         from rich.console import Console
 
         if self._bars is not None:
-            self._bars.stop()  # or the line would be drawn into the bar
+            self._bars.stop()  # a message printed while a bar is live would break the bar
         style = {logging.WARNING: "yellow", logging.ERROR: "red"}.get(record.levelno, "")
         console = Console(highlight=False, soft_wrap=True)
         console.print(record.getMessage(), style=style, markup=False)
@@ -74,7 +74,7 @@ class _Handler(logging.Handler):
         self._bars.update(task, completed=progress.done, total=progress.total)
         if progress.done == progress.total:
             self._bars.remove_task(self._tasks.pop(progress.what))
-        if not self._tasks:  # Lightning's own bar may come next, and two cannot be live at once
+        if not self._tasks:  # only one live display is allowed, and Lightning may start its own
             self._bars.stop()
             self._bars = None
 
