@@ -90,17 +90,20 @@ def test_says_that_val_was_halved(source: Path, tmp_path: Path, run: Run) -> Non
     (tmp_path / "splits").mkdir()
     for split in ("train", "val"):
         shutil.copytree(source, tmp_path / "splits" / split)
-    for share, says in (([], "half of its val became test"), (["--test-share", 0.25], "0.25 of its val became test")):
+    for share, says in (
+        ([], "half of its validation split became the test split"),
+        (["--test-share", 0.25], "0.25 of its validation split became the test split"),
+    ):
         code, out, errors = run(tmp_path / "splits", tmp_path / "data", "--overwrite", *share)
         assert code == 0, errors
         assert says in out
     _, out, _ = run(tmp_path / "splits", tmp_path / "data", "--overwrite", "--test-share", 0)
-    assert "became test" not in out
+    assert "became the test split" not in out
 
 
 def test_ctrl_c_leaves_nothing(source: Path, tmp_path: Path) -> None:
     code = (
-        "import sys, time, bimodal.data.inspect_pictures as p\n"
+        "import sys, time, bimodal.data.inspection as p\n"
         "def slow(source): print('started', flush=True); time.sleep(2); return read(source)\n"
         "read, p.decode = p.decode, slow\n"
         "sys.argv = ['bimodal', 'prepare', *sys.argv[1:]]\n"

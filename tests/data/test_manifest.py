@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bimodal.data.manifest import COLUMNS, Manifest, read_table
+from bimodal.data.manifest import COLUMNS, Manifest
+from bimodal.data.tables import read_table
 from bimodal.errors import InputError
 
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 from bimodal.data.cache import decoded
 from bimodal.data.manifest import Manifest
-from bimodal.data.options import PrepareOptions
 from bimodal.data.prepare import prepare
+from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.sources.fer2013 import CODES
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
@@ -25,10 +25,6 @@ from bimodal.vision.faces import Face
 Noise = Callable[..., Path]
 SHARED = Path(os.environ.get("BIMODAL_SHARED", Path(__file__).parents[2] / ".." / "shared"))
 VAL = {"Angry": 77, "Disgust": 23, "Fear": 46, "Happy": 72, "Neutral": 84, "Sad": 73, "Surprise": 56}
-
-
-def options(**given: Any) -> PrepareOptions:
-    return PrepareOptions(**given)
 
 
 def table(out: Path, name: str) -> pd.DataFrame:
@@ -73,7 +69,7 @@ def test_the_same_seed_gives_the_same_bytes(class_folders: Path, tmp_path: Path)
         return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        prepare(class_folders, tmp_path / name, options(seed=seed))
+        prepare(class_folders, tmp_path / name, seed=seed)
     assert content(tmp_path / "a") == content(tmp_path / "b")
     assert content(tmp_path / "a")["manifest.csv"] != content(tmp_path / "c")["manifest.csv"]
 
@@ -86,7 +82,7 @@ def test_sfews_halves_have_the_papers_counts(tmp_path: Path, noise: Noise) -> No
                 noise(tmp_path / "sfew" / split / label / f"Film{number % 5}_{number:09d}_00000001.png", number, 4)
                 number += 1
     out = tmp_path / "out"
-    done = prepare(tmp_path / "sfew", out, options(seed=7))
+    done = prepare(tmp_path / "sfew", out, seed=7)
     assert done.kind == "sfew"
     assert done.counts["val"].tolist() == [38, 12, 23, 36, 42, 36, 28]
     assert done.counts["test"].tolist() == [39, 11, 23, 36, 42, 37, 28]
@@ -141,7 +137,7 @@ def test_copies_across_given_splits(tmp_path: Path, noise: Noise) -> None:
         ("images/test/happy/again.png", "identical-across-splits", "kept"),
         ("images/test/happy/other.png", "identical-two-labels", "kept"),
     ]
-    prepare(source, tmp_path / "dropped", options(duplicates="drop"))
+    prepare(source, tmp_path / "dropped", duplicates="drop")
     assert kinds(tmp_path / "dropped") == [
         ("test/happy/again.png", "identical-across-splits", "left out"),
         ("test/happy/other.png", "identical-two-labels", "left out"),
@@ -156,7 +152,7 @@ def test_groups_stay_together_where_we_split(tmp_path: Path, noise: Noise) -> No
             noise(
                 tmp_path / "s" / ("happy" if number else "sad") / f"P{person:02d}x_{number}.png", 10 * person + number
             )
-    prepare(tmp_path / "s", tmp_path / "out", options(group="name-before-number"))
+    prepare(tmp_path / "s", tmp_path / "out", group="name-before-number")
     manifest = table(tmp_path / "out", "manifest.csv")
     assert manifest.groupby("group")["split"].nunique().max() == 1
     assert manifest["group"].nunique() == 20
@@ -171,8 +167,8 @@ def test_missing_splits(tmp_path: Path, noise: Noise) -> None:
             noise(tmp_path / "s" / "test" / label / f"{number}.png", 100 + first + number)
     assert prepare(tmp_path / "s", tmp_path / "a").counts.sum().tolist() == [34, 6, 40]
     shutil.rmtree(tmp_path / "s" / "test")
-    assert prepare(tmp_path / "s", tmp_path / "b", options(val_share=0.25)).counts.sum().tolist() == [24, 10, 6]
-    assert prepare(tmp_path / "s", tmp_path / "c", options(test_share=0)).counts.sum().tolist() == [34, 6, 0]
+    assert prepare(tmp_path / "s", tmp_path / "b", val_share=0.25).counts.sum().tolist() == [24, 10, 6]
+    assert prepare(tmp_path / "s", tmp_path / "c", test_share=0).counts.sum().tolist() == [34, 6, 0]
     assert table(tmp_path / "c", "test_labels.csv").empty
     os.rename(tmp_path / "s" / "train", tmp_path / "s" / "val")
     with pytest.raises(InputError, match="none to train on"):
@@ -185,7 +181,7 @@ def test_of_a_source_with_val_and_no_test(tmp_path: Path, noise: Noise) -> None:
             noise(tmp_path / "s" / "train" / label / f"{number}.png", first + number)
             noise(tmp_path / "s" / "val" / label / f"{number}.png", 100 + first + number)
     for share, expected in ((None, [40, 20, 20]), (0.25, [40, 30, 10]), (0.5, [40, 20, 20]), (0.0, [40, 40, 0])):
-        done = prepare(tmp_path / "s", tmp_path / f"out{share}", options(test_share=share))
+        done = prepare(tmp_path / "s", tmp_path / f"out{share}", test_share=share)
         assert done.counts.sum().tolist() == expected
         assert done.test_of_val == (0.5 if share is None else share)
 
@@ -217,14 +213,14 @@ def test_fer2013(tmp_path: Path) -> None:
         with Image.open(manifest.path(row)) as image:
             assert image.mode == "L"
             np.testing.assert_array_equal(np.asarray(image).ravel(), np.array(pixels.split(), dtype=np.uint8))
-    done = prepare(path, tmp_path / "sample", options(sample="sfew"))
+    done = prepare(path, tmp_path / "sample", sample="sfew")
     assert done.counts["test"].tolist() == [10] * 7
     assert done.not_sampled == 0
     assert {kind for _, kind, _ in kinds(tmp_path / "sample")} == {"identical-across-splits", "sample-short"}
-    done = prepare(path, tmp_path / "half", options(sample="70"))
+    done = prepare(path, tmp_path / "half", sample="70")
     assert done.counts.sum().tolist() == [70, 7, 25]
     with pytest.raises(InputError, match="--link"):
-        prepare(path, tmp_path / "linked", options(link=True))
+        prepare(path, tmp_path / "linked", link=True)
 
 
 def test_own_labels(class_folders: Path, tmp_path: Path, noise: Noise) -> None:
@@ -232,9 +228,9 @@ def test_own_labels(class_folders: Path, tmp_path: Path, noise: Noise) -> None:
     with pytest.raises(InputError, match=r"contempt/x\.png: contempt is none .*--labels contempt=drop"):
         prepare(class_folders, tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    prepare(class_folders, tmp_path / "out", options(labels={"contempt": "drop"}))
+    prepare(class_folders, tmp_path / "out", labels={"contempt": "drop"})
     assert kinds(tmp_path / "out") == [("contempt/x.png", "label-dropped", "left out")]
-    prepare(class_folders, tmp_path / "in", options(labels={"contempt": "disgust"}))
+    prepare(class_folders, tmp_path / "in", labels={"contempt": "disgust"})
     manifest = table(tmp_path / "in", "manifest.csv")
     assert manifest[manifest["label"] == "disgust"]["original_label"].tolist() == ["contempt"]
     assert manifest[manifest["label"] == "disgust"]["split"].tolist() == ["train"]
@@ -255,7 +251,7 @@ def test_one_class_is_refused(tmp_path: Path, noise: Noise) -> None:
 
 
 def test_links(class_folders: Path, tmp_path: Path) -> None:
-    prepare(class_folders, tmp_path / "out", options(link=True))
+    prepare(class_folders, tmp_path / "out", link=True)
     manifest = Manifest.read(tmp_path / "out")
     assert all(manifest.path(row).is_symlink() for row in range(len(manifest)))
     assert all(manifest.path(row).resolve().is_relative_to(class_folders) for row in range(len(manifest)))
@@ -265,7 +261,7 @@ def test_links(class_folders: Path, tmp_path: Path) -> None:
 
 
 def test_a_link_without_its_target_is_said(class_folders: Path, tmp_path: Path) -> None:
-    prepare(class_folders, tmp_path / "out", options(link=True))
+    prepare(class_folders, tmp_path / "out", link=True)
     class_folders.rename(tmp_path / "elsewhere")
     with pytest.raises(InputError, match=r"the link's target is gone: .*/source/Sadness/Sadness00\.png"):
         Manifest.read(tmp_path / "out")
@@ -289,22 +285,22 @@ def test_out_and_source_are_kept_apart(class_folders: Path, tmp_path: Path) -> N
     out = tmp_path / "out"
     for bad in (class_folders, class_folders / "out", tmp_path):
         with pytest.raises(InputError):
-            prepare(class_folders, bad, options(overwrite=True))
+            prepare(class_folders, bad, overwrite=True)
     prepare(class_folders, out)
     with pytest.raises(InputError, match="--overwrite"):
         prepare(class_folders, out)
     for bad in (out, out / "manifest.csv"):
         with pytest.raises(InputError, match="must not lie in each other"):
-            prepare(bad, out, options(overwrite=True))
+            prepare(bad, out, overwrite=True)
     listed = tmp_path / "list.csv"
     (out / "manifest.csv").read_text()
     frame = table(out, "manifest.csv")
     frame["image"] = "out/" + frame["image"]
     frame.to_csv(listed, index=False)
     with pytest.raises(InputError, match="would be replaced"):
-        prepare(listed, out, options(overwrite=True))
+        prepare(listed, out, overwrite=True)
     before = table(out, "manifest.csv")
-    prepare(class_folders, out, options(overwrite=True, seed=5))
+    prepare(class_folders, out, overwrite=True, seed=5)
     assert not before.equals(table(out, "manifest.csv"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["list.csv", "out", "source"]
 
@@ -318,10 +314,10 @@ def test_overwrite_replaces_a_data_folder_that_was_used_but_nothing_of_the_users
     for name in ("run1", "notes.txt"):
         (out / name).mkdir()
         with pytest.raises(InputError, match=name):
-            prepare(class_folders, out, options(overwrite=True))
+            prepare(class_folders, out, overwrite=True)
         assert (out / name).is_dir()
         (out / name).rmdir()
-    prepare(class_folders, out, options(overwrite=True))
+    prepare(class_folders, out, overwrite=True)
     assert not (out / ".cache").exists()
 
 
@@ -332,7 +328,7 @@ def test_a_full_disk_leaves_nothing(
     def full(*args: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(f"bimodal.data.prepare.{place}", full)
+    monkeypatch.setattr(f"bimodal.data.data_folder.{place}", full)
     with pytest.raises(OSError, match="No space left"):
         prepare(class_folders, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
@@ -375,13 +371,13 @@ class Middle:
 
 
 def test_align(tmp_path: Path, noise: Noise, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bimodal.data.inspect_pictures.Detector", Middle)
+    monkeypatch.setattr("bimodal.data.inspection.Detector", Middle)
     for number in range(20):
         noise(tmp_path / "s" / "happy" / f"{number}.jpg", number, 40)
         noise(tmp_path / "s" / "sad" / f"{number}.jpg", 100 + number, 12 if number == 3 else 40)
     Image.new("RGB", (40, 40)).save(tmp_path / "s" / "sad" / "black.bmp")
     out = tmp_path / "out"
-    prepare(tmp_path / "s", out, options(align=True, detector=tmp_path / "x.onnx", size=48))
+    prepare(tmp_path / "s", out, align=True, detector=tmp_path / "x.onnx", size=48)
     manifest = table(out, "manifest.csv")
     assert not (out / "aligned").exists()
     for image in manifest["image"]:
@@ -412,9 +408,7 @@ def test_the_photographs_at_hand(tmp_path: Path) -> None:
     source = SHARED / "data" / "faces"
     if not source.is_dir():
         pytest.skip(f"no photographs at {source}")
-    done = prepare(
-        source, tmp_path / "out", options(labels={"contempt": "drop"}, group="name-before-number", link=True)
-    )
+    done = prepare(source, tmp_path / "out", labels={"contempt": "drop"}, group="name-before-number", link=True)
     assert done.counts.sum().sum() == 1691
     assert done.problems["problem"].value_counts().to_dict() == {"label-dropped": 5, "ignored": 1}
     manifest = Manifest.read(tmp_path / "out")

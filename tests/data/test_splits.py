@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from bimodal.data.splits import divide, portion, targets, together
+from bimodal.data.splits import divide, linked_groups, portion, targets
 from bimodal.errors import InputError
 
 SFEW_VAL = np.array([77, 23, 46, 72, 84, 73, 56])
@@ -102,5 +102,5 @@ def test_together_against_closure() -> None:
         )
         for _ in range(4):
             linked = linked @ linked
-        units = together(a, b)
+        units = linked_groups(a, b)
         np.testing.assert_array_equal(units[:, None] == units, linked)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bimodal.vision.pictures import UnreadableError, decode, is_blank, pixel_hash
+from bimodal.vision.pictures import UnreadableError, decode, is_blank, pixel_digest
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (7, 5, 3), dtype=np.uint8)
 
@@ -35,15 +35,15 @@ def png_header(width: int, height: int) -> bytes:
 def test_lossless_copies_have_the_same_pixels(kind: str) -> None:
     pixels = decode(encode(Image.fromarray(PIXELS), kind))
     np.testing.assert_array_equal(pixels, PIXELS)
-    assert pixel_hash(pixels) == pixel_hash(PIXELS)
+    assert pixel_digest(pixels) == pixel_digest(PIXELS)
 
 
 def test_hash_tells_shape_and_pixels() -> None:
-    assert pixel_hash(PIXELS) != pixel_hash(PIXELS.reshape(5, 7, 3))
+    assert pixel_digest(PIXELS) != pixel_digest(PIXELS.reshape(5, 7, 3))
     other = PIXELS.copy()
     other[3, 2, 1] ^= 1
-    assert pixel_hash(PIXELS) != pixel_hash(other)
-    assert pixel_hash(PIXELS[:, ::-1]) == pixel_hash(np.ascontiguousarray(PIXELS[:, ::-1]))
+    assert pixel_digest(PIXELS) != pixel_digest(other)
+    assert pixel_digest(PIXELS[:, ::-1]) == pixel_digest(np.ascontiguousarray(PIXELS[:, ::-1]))
 
 
 def test_exif_turns_the_picture_upright() -> None:

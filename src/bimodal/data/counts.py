@@ -1,5 +1,7 @@
-"""How many faces of each class there are in each split: the paper's figures 2 and 3."""
+"""The number of faces of each class in each split: the paper's figures 2 and 3."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bimodal.data.manifest import SPLITS
+from bimodal.data.sources.entry import Problem
 from bimodal.emotions import NAMES
 
 
@@ -24,14 +27,31 @@ def count_faces(labels: NDArray[np.int64], splits: NDArray[np.str_]) -> pd.DataF
     return pd.DataFrame(columns, index=pd.Index(NAMES, name="label"))
 
 
+def report_missing_classes(labels: NDArray[np.int64], splits: Sequence[str]) -> list[Problem]:
+    """Report each class that has pictures, but none in some split.
+
+    Args:
+        labels: int64 (N,), codes.
+        splits: N names.
+    """
+    counts = Counter(zip(labels.tolist(), splits, strict=True))
+    used = [split for split in SPLITS if split in set(splits)]
+    return [
+        Problem("", split, "class-missing", f"no {NAMES[code]} picture in {split}", "kept")
+        for code in sorted(set(labels.tolist()))
+        for split in used
+        if not counts[code, split]
+    ]
+
+
 def draw_counts(counts: pd.DataFrame, path: Path) -> None:
-    """Draw the table as bars, a panel for each split that has faces.
+    """Draw the counts as bars, with a panel for each split that has faces.
 
     Args:
         counts: see `count_faces`.
-        path: the picture to write.
+        path: the PNG file to write.
     """
-    from matplotlib.figure import Figure  # slow to load, and needed here only
+    from matplotlib.figure import Figure  # slow to load, and only needed here
 
     splits = [split for split in counts.columns if counts[split].sum()]
     figure = Figure(figsize=(4 * len(splits), 3.2), layout="constrained")

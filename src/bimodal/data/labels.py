@@ -1,54 +1,47 @@
-"""From a source's words for emotions to our seven names, with what the user says about it."""
+"""Translating a source's labels to the seven emotions, with the meanings that the user gives."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
-from bimodal.data.manifest import read_table
+from bimodal.data.tables import read_table
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
 from bimodal.settings import plain_yaml
 
 DROP = "drop"
-_MAX_FILE = 2**20
+_MAX_BYTES = 2**20
 
 
-def parse_labels(text: str) -> dict[str, str]:
-    """Read the user's own names: `freude=happy,wut=angry`, or a YAML or CSV (`name,emotion`) file of them.
+def parse_labels(labels: str | Mapping[str, str] | None) -> dict[str, str]:
+    """Return the meaning of each label that the user explains: an emotion, or `drop` to leave those pictures out.
 
     Args:
-        text: the pairs, or the path of a file; an emotion may be `drop`: those pictures are left out.
+        labels: pairs as text (`freude=happy,wut=angry`), the path of a YAML or CSV (`name,emotion`) file, or a mapping.
 
     Raises:
-        InputError: not such pairs, or an emotion that is none of the seven.
+        InputError: the text or the file holds no such pairs, or an emotion is none of the seven.
 
     >>> parse_labels("freude=happy, contempt=drop")
     {'freude': 'happy', 'contempt': 'drop'}
     """
-    path = Path(text)
-    if path.suffix.casefold() in (".yaml", ".yml", ".csv"):
-        pairs = _from_file(path)
-    else:
-        fields = [field.partition("=") for field in text.split(",") if field.strip()]
-        if not fields or not all(equals for _, equals, _ in fields):
-            raise InputError(f"--labels expects name=emotion,name=emotion or a .yaml or .csv file, got {text!r}")
-        pairs = {name: emotion for name, _, emotion in fields}
-    own = {name.strip(): emotion.strip().casefold() for name, emotion in pairs.items()}
-    return {name: DROP if emotion == DROP else NAMES[code_of(emotion)] for name, emotion in own.items()}
+    pairs = _read_pairs(labels) if isinstance(labels, str) else labels or {}
+    meanings = {name.strip(): emotion.strip().casefold() for name, emotion in pairs.items()}
+    return {name: DROP if emotion == DROP else NAMES[code_of(emotion)] for name, emotion in meanings.items()}
 
 
-def translate(label: str, own: Mapping[str, str]) -> int | None:
-    """Return the code of a source's label, or None where it is to be left out.
+def translate(label: str, meanings: Mapping[str, str]) -> int | None:
+    """Return the code of a source's label, or None if its pictures are to be left out.
 
     Raises:
-        InputError: for an unknown label; for `contempt`, which is none of the seven, it names the choice.
+        InputError: the label is unknown. `contempt` is none of the seven emotions; the message offers the choices.
 
     >>> translate("Happiness", {}), translate("Contempt", {"contempt": "drop"})
     (3, None)
     """
     key = label.strip().casefold()
-    folded = {name.casefold(): emotion for name, emotion in own.items()}
+    folded = {name.casefold(): emotion for name, emotion in meanings.items()}
     if folded.get(key) == DROP:
         return None
     if key == "contempt" and key not in folded:
@@ -62,12 +55,23 @@ def translate(label: str, own: Mapping[str, str]) -> int | None:
         raise InputError(f"{error}, or leave it out with --labels {label}=drop") from error
 
 
-def _from_file(path: Path) -> dict[str, str]:
-    if path.suffix.casefold() == ".csv":
+def _read_pairs(text: str) -> Mapping[str, str]:
+    path = Path(text)
+    suffix = path.suffix.casefold()
+    if suffix == ".csv":
         frame = read_table(path, ("name", "emotion"))
         return dict(zip(frame["name"], frame["emotion"], strict=True))
-    if not path.is_file() or path.stat().st_size > _MAX_FILE:
-        raise InputError(f"--labels: expected a small YAML file at {path}")
+    if suffix in (".yaml", ".yml"):
+        return _read_yaml(path)
+    fields = [field.partition("=") for field in text.split(",") if field.strip()]
+    if not fields or not all(equals for _, equals, _ in fields):
+        raise InputError(f"--labels expects name=emotion,name=emotion or a .yaml or .csv file, got {text!r}")
+    return {name: emotion for name, _, emotion in fields}
+
+
+def _read_yaml(path: Path) -> Mapping[str, str]:
+    if not path.is_file() or path.stat().st_size > _MAX_BYTES:
+        raise InputError(f"--labels: expected a YAML file of at most {_MAX_BYTES // 2**20} MiB at {path}")
     try:
         pairs = plain_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeError) as error:

@@ -1,9 +1,7 @@
-"""The manifest: which pictures there are, what they are called, and which split each belongs to."""
+"""The manifest of a data folder: a table of its pictures with their labels and splits."""
 
 import hashlib
 import os
-import warnings
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,15 +12,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bimodal.data.source_info import SourceInfo
+from bimodal.data.tables import read_table
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
 from bimodal.files import sha256_of
+from bimodal.vision.pictures import UnreadableError, decode, map_in_threads, pixel_digest
 
 FILE = "manifest.csv"
 REQUIRED = ("image", "label", "split")
-COLUMNS = (*REQUIRED, "group", "original_label", "true_label", "flag")
+COLUMNS = (*REQUIRED, "group", "original_label", "true_label", "flag", "digest")
 SPLITS = ("train", "val", "test")
-MAX_TABLE_BYTES = 256 * 2**20  # over a million rows; more than that is a mistake or an attack
+BLANK = "blank"
+"""The flag of a picture of a single colour."""
+_DIGEST_LETTERS = 32  # 16 bytes in hexadecimal
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +34,7 @@ class Manifest:
 
     Attributes:
         root: the data folder, absolute; `image` is relative to it.
-        table: the columns `COLUMNS`, all text, row number = index. What is unknown is `""`.
+        table: the columns `COLUMNS`, all text; the row number is the index. An unknown value is `""`.
         labels: int64 (N,), the code of each row's label, 0 to 6.
     """
 
@@ -40,16 +43,16 @@ class Manifest:
     labels: NDArray[np.int64]
 
     @classmethod
-    def read(cls, folder: Path, table: Path | None = None) -> Self:
+    def read(cls, folder: str | Path, table: str | Path | None = None) -> Self:
         """Read and check the manifest of a data folder.
 
         Args:
             folder: the data folder, as `bimodal prepare` writes it.
-            table: another table over the same pictures, such as a run's; default `folder/manifest.csv`.
+            table: another table of the same pictures, such as a run's; default `folder/manifest.csv`.
 
         Raises:
-            InputError: a column is missing, a label or a split is unknown, a picture is listed twice, stands
-                in two splits, is missing, or lies outside the folder. The message names the row.
+            InputError: a column is missing, a label, a split or a digest is unknown, or a picture is listed twice,
+                belongs to two splits, is missing, or lies outside the folder. The message names the row.
 
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
@@ -76,66 +79,70 @@ class Manifest:
         return len(self.table)
 
     def rows(self, split: str) -> NDArray[np.int64]:
-        """Return the rows of a split (`train`, `val` or `test`), int64, rising; flagged pictures included."""
+        """Return the rows of a split (`train`, `val` or `test`), int64, ascending; flagged pictures are included."""
         if split not in SPLITS:
             raise InputError(f"unknown split {split!r}: expected one of {', '.join(SPLITS)}")
         return np.flatnonzero(self.table["split"].to_numpy() == split).astype(np.int64)
 
     def path(self, row: int) -> Path:
-        """Return where the picture of a row lies."""
+        """Return the path of the picture of a row."""
         return self.root / str(self.table["image"].iat[row])
 
     @cached_property
-    def digests(self) -> list[str]:
-        """SHA-256 of the bytes of each picture, by row."""
+    def source_info(self) -> SourceInfo:
+        """What `prepare` recorded about the source: its path, its kind, and whether the faces were aligned."""
+        return SourceInfo.read(self.root)
+
+    @cached_property
+    def pixel_digests(self) -> list[bytes | None]:
+        """A digest of the pixels of each picture, by row; None for a picture of a single colour.
+
+        Two pictures with the same pixels have the same digest, whatever their file formats. `prepare` stores the digests
+        in the column `digest`; where that column has none, the picture is decoded.
+
+        Raises:
+            InputError: a picture has to be decoded and cannot be read.
+        """
+        digests = [bytes.fromhex(text) or None for text in self.table["digest"]]
+        blank = (self.table["flag"] == BLANK).tolist()
+        missing = [row for row, digest in enumerate(digests) if digest is None and not blank[row]]
+        if missing:
+            for row, digest in zip(missing, map_in_threads(self._digest, missing, "comparing pictures"), strict=True):
+                digests[row] = digest
+        return digests
+
+    @property
+    def table_with_digests(self) -> pd.DataFrame:
+        """`table` with the column `digest` filled for every picture that is not of a single colour."""
+        return self.table.assign(digest=["" if digest is None else digest.hex() for digest in self.pixel_digests])
+
+    def _digest(self, row: int) -> bytes | None:
+        try:
+            return pixel_digest(decode(self.path(row)))
+        except UnreadableError as error:
+            raise InputError(f"{self.path(row)} cannot be read ({error}); run bimodal prepare again") from error
+
+    @cached_property
+    def file_digests(self) -> list[str]:
+        """SHA-256 of the bytes of each picture's file, by row, in hexadecimal."""
         with ThreadPoolExecutor() as pool:  # hashing and reading both release the interpreter's lock
             return list(pool.map(lambda row: sha256_of(self.path(row)), range(len(self))))
 
     @cached_property
     def pictures_fingerprint(self) -> str:
-        """SHA-256 over the bytes of every picture in the order of the rows, whatever they are called."""
-        return hashlib.sha256(bytes.fromhex("".join(self.digests))).hexdigest()
+        """SHA-256 of the bytes of every picture in the order of the rows; file names do not matter."""
+        return hashlib.sha256(bytes.fromhex("".join(self.file_digests))).hexdigest()
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the table and the bytes of every picture: the same data, the same fingerprint."""
-        table = self.table.to_csv(index=False).encode("utf-8", "surrogateescape")
-        return hashlib.sha256(table + bytes.fromhex("".join(self.digests))).hexdigest()
-
-
-def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
-    """Read a CSV as text alone: a picture named `nan` or `1e5` keeps its name.
-
-    Args:
-        path: a UTF-8 file, at most 256 MiB.
-        required: the columns that must be there; further ones are kept.
-
-    Raises:
-        InputError: no such file, too large, not a CSV, without rows or without a required column.
-    """
-    if not path.is_file():
-        raise InputError(f"expected a CSV file at {path}, found none")
-    if path.stat().st_size > MAX_TABLE_BYTES:
-        raise InputError(f"{path} is larger than {MAX_TABLE_BYTES // 2**20} MiB: expected a table of pictures")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # more fields than columns
-            frame = pd.read_csv(
-                path, dtype=str, na_filter=False, encoding="utf-8-sig", index_col=False, compression=None
-            )
-    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, UnicodeError) as error:
-        raise InputError(f"{path} is not a CSV file in UTF-8: {error}") from error
-    frame.columns = frame.columns.str.strip()
-    missing = [column for column in required if column not in frame.columns]
-    if missing:
-        raise InputError(f"{path} has no column {', '.join(missing)}: expected {','.join(required)} in its first line")
-    if frame.empty:
-        raise InputError(f"{path} lists no pictures")
-    return frame
+        """SHA-256 of the table and of the bytes of every picture: the same data have the same fingerprint."""
+        columns = [column for column in COLUMNS if column != "digest"]  # it follows from the pictures
+        table = self.table.to_csv(index=False, columns=columns).encode("utf-8", "surrogateescape")
+        return hashlib.sha256(table + bytes.fromhex("".join(self.file_digests))).hexdigest()
 
 
 def leaves_folder(image: str) -> bool:
-    """Say whether a relative path could point outside its folder.
+    """Return whether a relative path could point outside its folder.
 
     >>> leaves_folder("images/a.png"), leaves_folder("../a.png"), leaves_folder("/etc/passwd")
     (False, True, True)
@@ -145,7 +152,7 @@ def leaves_folder(image: str) -> bool:
 
 
 def _check(frame: pd.DataFrame, root: Path, source: Path) -> NDArray[np.int64]:
-    """Raise for the first row that cannot be used; return the codes of the labels."""
+    """Return the codes of the labels; raise for the first row that cannot be used."""
 
     def where(row: int) -> str:
         return f"{source}, row {row + 1} ({frame['image'].iat[row]!r})"
@@ -154,6 +161,13 @@ def _check(frame: pd.DataFrame, root: Path, source: Path) -> NDArray[np.int64]:
     if bad_split.any():
         row = int(bad_split.argmax())
         raise InputError(f"{where(row)}: unknown split {frame['split'].iat[row]!r}; expected {', '.join(SPLITS)}")
+    bad_digest = ~frame["digest"].str.fullmatch(f"([0-9a-f]{{{_DIGEST_LETTERS}}})?").to_numpy(dtype=bool)
+    if bad_digest.any():
+        row = int(bad_digest.argmax())
+        raise InputError(
+            f"{where(row)}: expected a digest of {_DIGEST_LETTERS} hexadecimal digits or none, got "
+            f"{frame['digest'].iat[row]!r}; empty the column"
+        )
 
     codes: dict[str, int] = {}
     for label in frame["label"].unique():
@@ -172,7 +186,7 @@ def _check(frame: pd.DataFrame, root: Path, source: Path) -> NDArray[np.int64]:
         if not os.path.isfile(root / image):
             if os.path.islink(root / image):
                 target = os.path.realpath(root / image)
-                raise InputError(f"{where(row)}: the link's target is gone: {target}; put it back, or prepare anew")
+                raise InputError(f"{where(row)}: the link's target {target} is missing; put it back, or prepare again")
             raise InputError(f"{where(row)}: no such file in {root}; put it back or take the row out")
         earlier = first.setdefault(image, row)
         if earlier != row:

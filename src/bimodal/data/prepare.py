@@ -1,52 +1,43 @@
-"""From any source of faces to a data folder: the manifest, the pictures, and a report of every problem."""
+"""From any source of labelled faces to a data folder, with a report of every problem."""
 
-import json
 import os
-import shutil
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from PIL import Image
 
-import bimodal
-from bimodal.data.counts import count_faces, draw_counts
-from bimodal.data.inspect_pictures import Example, in_threads, look_at
-from bimodal.data.labels import translate
-from bimodal.data.manifest import COLUMNS, FILE, SPLITS
-from bimodal.data.naming import Names, printable
-from bimodal.data.options import PrepareOptions
-from bimodal.data.problems import first_copies, report_classes, report_copies, report_groups
+from bimodal.data.counts import report_missing_classes
+from bimodal.data.data_folder import CONTENT, MARKS, store_pictures, write_problems, write_source_info, write_tables
+from bimodal.data.inspection import NO_FACE, Example, columns, inspect
+from bimodal.data.labels import parse_labels, translate
+from bimodal.data.leakage import first_copies, report_copies, report_groups
+from bimodal.data.manifest import BLANK
+from bimodal.data.naming import printable
+from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.sampling import draw_sample, wanted_counts
-from bimodal.data.sources import Problem, Source, read_source
-from bimodal.data.splits import divide, together
+from bimodal.data.sources.entry import Problem, Source
+from bimodal.data.sources.read import read_source
+from bimodal.data.splits import divide, linked_groups
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
 from bimodal.files import staged_folder
 
-MARKS = (FILE, "source.json")
-OURS = (
-    *(*MARKS, "images", "problems.csv", "origins.csv", "counts.csv", "counts.png", ".cache"),
-    *(f"{split}_labels.csv" for split in SPLITS),
-)
-"""All that a data folder of ours holds at its top."""
-PROBLEMS = ("image", "split", "problem", "detail", "action")
+_FLAGS = {BLANK: "a single colour", NO_FACE: "no face found; the middle of the picture taken"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prepared:
-    """What `prepare` did.
+    """The result of `prepare`.
 
     Attributes:
         out: the data folder.
-        kind: of the source.
-        counts: faces by emotion (row) and split (column).
-        problems: what is in `problems.csv`.
-        not_sampled: how many pictures `sample` left out.
-        test_of_val: the share of the source's val that became test; 0 if none did.
+        kind: the kind of the source: `sfew`, `folders`, `table` or `fer2013`.
+        counts: the number of faces by emotion (row) and split (column).
+        problems: the table in `problems.csv`.
+        not_sampled: the number of pictures that `sample` left out.
+        test_of_val: the share of the source's validation split that became the test split; 0 if none did.
     """
 
     out: Path
@@ -57,185 +48,178 @@ class Prepared:
     test_of_val: float
 
 
-def prepare(source: Path, out: Path, options: PrepareOptions | None = None) -> Prepared:
-    """Write a data folder from a source; docs/architecture.md lists its files.
+def prepare(
+    source: str | Path,
+    out: str | Path,
+    options: PrepareOptions | None = None,
+    *,
+    overwrite: bool = False,
+    **changes: Any,
+) -> Prepared:
+    """Write a data folder from a source of labelled faces; docs/architecture.md lists its files.
 
     The same source, options and seed give the same folder, byte for byte.
 
     Args:
-        source: a folder or a file, see `bimodal.data.sources.read_source`.
-        out: the folder to write; it is there at the end, whole, or not at all.
-        options: see the command line.
+        source: a folder of class folders, a CSV with `image,label`, SFEW, `fer2013.csv`, or a data folder.
+        out: the folder to write. An error or Ctrl-C leaves no part of it.
+        options: the options; default `PrepareOptions()`.
+        overwrite: replace `out` if it is a data folder and holds nothing else.
+        changes: fields of `PrepareOptions` that differ from `options`, such as `val_share=0.2`.
 
     Raises:
         InputError: the source or an option cannot be used.
-        OSError: disk full, no permission.
+        OSError: the disk is full, or a permission is missing.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for i in range(20):
+    ...     label = ("happy", "sad")[i % 2]
+    ...     (folder / "faces" / label).mkdir(parents=True, exist_ok=True)
+    ...     Image.linear_gradient("L").rotate(i).save(folder / "faces" / label / f"{i}.png")
+    >>> prepare(folder / "faces", folder / "data", val_share=0.2, test_share=0.2).counts.loc["happy"].to_dict()
+    {'train': 6, 'val': 2, 'test': 2}
     """
-    options = options or PrepareOptions()
+    options = replace(options or PrepareOptions(), **changes)
     source, out = Path(os.path.abspath(source)), Path(os.path.abspath(out))
-    _keep_apart(source, out, options)
-    with staged_folder(out, options.overwrite, OURS, MARKS) as folder:
-        found = read_source(
-            source,
-            root=options.root,
-            group=options.group,
-            votes=options.votes,
-            label_from=options.label_from,
-            raw=options.align,
-        )
-        if options.link and found.kind == "fer2013":
-            raise InputError("--link needs pictures that are files, and FER2013 is one table")
-        if any(isinstance(entry.content, Path) and entry.content.is_relative_to(out) for entry in found.entries):
-            raise InputError(f"{source} lists pictures of {out}, which would be replaced; choose another folder")
-        problems = list(found.problems)
-        examples = _labelled(found, {**found.labels, **options.labels}, problems)
-        examples = look_at(examples, folder, options, problems)
-        drop = found.drop_duplicates if options.duplicates is None else options.duplicates == "drop"
+    _check_apart(source, out, options)
+    with staged_folder(out, overwrite, CONTENT, MARKS) as folder:
+        found = _read(source, out, options)
+        examples, label_problems = _label(found, options)
+        examples, unreadable = inspect(examples, folder, options)
+        problems = found.problems + label_problems + unreadable
+        drop = options.duplicates == "drop" or (options.duplicates == "auto" and found.drop_duplicates)
         if drop:
-            examples = _without_copies(examples, problems)
+            examples, copies = _drop_copies(examples)
+            problems += copies
         examples, test_of_val = _split(examples, found, options)
         before = len(examples)
         if options.sample is not None:
-            examples = _sampled(examples, options.sample, options.seed, problems)
-        if len({example.code for example in examples}) < 2:
+            examples, short = _sample(examples, options.sample, options.seed)
+            problems += short
+        emotions = sorted({NAMES[example.code] for example in examples})
+        if len(emotions) < 2:
             raise InputError(
-                f"expected at least two emotions in {source}, found "
-                f"{' and '.join({NAMES[example.code] for example in examples}) or 'no readable picture'}"
+                f"expected at least two emotions in {source}, found {' and '.join(emotions) or 'no readable picture'}"
             )
-        images = _store(examples, folder, options)
-        problems = _renamed(problems, examples, images) + _report(examples, images, drop)
-        table = pd.DataFrame([asdict(problem) for problem in problems], columns=list(PROBLEMS))
-        table.to_csv(folder / "problems.csv", index=False)
-        counts = _write_tables(examples, images, folder)
-        _write_origin(folder, source, found.kind, options)
-        draw_counts(counts, folder / "counts.png")
+        images = store_pictures(examples, folder, options.link)
+        problems = _with_new_names(problems, examples, images) + _report_kept(examples, images, drop)
+        table = write_problems(problems, folder)
+        counts = write_tables(examples, images, folder)
+        write_source_info(folder, source, found.kind, options)
     return Prepared(out, found.kind, counts, table, before - len(examples), test_of_val)
 
 
-def _keep_apart(source: Path, out: Path, options: PrepareOptions) -> None:
-    """Refuse an OUT that would be read as source, or whose replacement would take the source with it."""
+def _check_apart(source: Path, out: Path, options: PrepareOptions) -> None:
+    """Raise if OUT lies in the source, where it would be read, or if replacing OUT would delete a file to read."""
     real = out.resolve()
     inside = source.is_dir() and real.is_relative_to(source.resolve())
-    given = filter(None, (source, options.root, options.votes, options.detector))
-    if inside or any(place.resolve().is_relative_to(real) for place in given):
-        raise InputError(f"OUT ({out}) and what is read must not lie in each other; choose another folder")
+    given = [Path(path) for path in (source, options.root, options.votes, options.detector) if path is not None]
+    if inside or any(path.resolve().is_relative_to(real) for path in given):
+        raise InputError(f"OUT ({out}) and the files to read must not lie in each other; choose another folder")
 
 
-def _labelled(found: Source, own: Mapping[str, str], problems: list[Problem]) -> list[Example]:
-    """Translate the labels; report what the user, or the source, wants left out."""
+def _read(source: Path, out: Path, options: PrepareOptions) -> Source:
+    """Read the source; raise if it needs another option or lists pictures of OUT."""
+    found = read_source(source, options)
+    if options.link and found.kind == "fer2013":
+        raise InputError("--link needs pictures that are files, and FER2013 is one table; leave --link out")
+    if any(isinstance(entry.content, Path) and entry.content.is_relative_to(out) for entry in found.entries):
+        raise InputError(f"{source} lists pictures of {out}, which would be replaced; choose another folder")
+    return found
+
+
+def _label(found: Source, options: PrepareOptions) -> tuple[list[Example], list[Problem]]:
+    """Translate the labels; leave out the pictures whose label the user, or the source, wants dropped."""
+    meanings = {**found.labels, **parse_labels(options.labels)}
     codes: dict[str, int | None] = {}
-    examples = []
+    examples, problems = [], []
     for entry in found.entries:
         if entry.label not in codes:
             try:
-                codes[entry.label] = translate(entry.label, own)
+                codes[entry.label] = translate(entry.label, meanings)
             except InputError as error:
                 raise InputError(f"{printable(entry.name)}: {error}") from error
         code = codes[entry.label]
         if code is None:
-            detail = f"labelled {entry.label}"
-            problems.append(Problem(entry.name, entry.split, "label-dropped", detail, "left out"))
+            problems.append(Problem(entry.name, entry.split, "label-dropped", f"labelled {entry.label}", "left out"))
             continue
-        if not entry.original_label and not _means(entry.label, code):
+        if not entry.original_label and not _is_known(entry.label, code):
             entry = replace(entry, original_label=entry.label.strip())
         examples.append(Example(entry, code))
-    return examples
+    return examples, problems
 
 
-def _means(label: str, code: int) -> bool:
-    """Say whether a label means this emotion without the user's help; otherwise it is worth keeping."""
+def _is_known(label: str, code: int) -> bool:
+    """Return whether a label means this emotion without the user's help; other labels are worth recording."""
     try:
         return code_of(label) == code
     except InputError:
         return False
 
 
-def _without_copies(examples: list[Example], problems: list[Problem]) -> list[Example]:
-    names, splits, codes = _columns(examples)
+def _drop_copies(examples: list[Example]) -> tuple[list[Example], list[Problem]]:
+    names, splits, codes = columns(examples)
     first = first_copies([example.digest for example in examples], splits)
-    problems += report_copies(names, codes, splits, first, "left out")
-    return [example for row, example in enumerate(examples) if first[row] == row]
+    problems = report_copies(names, codes, splits, first, "left out")
+    return [example for row, example in enumerate(examples) if first[row] == row], problems
 
 
 def _split(examples: list[Example], found: Source, options: PrepareOptions) -> tuple[list[Example], float]:
-    """Make the splits that the source lacks: test out of val where it has one (the paper), else out of train.
+    """Make the splits that the source lacks: test from val if the source has one (as in the paper), else from train.
 
     Returns the examples, and the share of val that became test.
     """
-    has = {example.entry.split for example in examples} - {""}
+    given = {example.entry.split for example in examples} - {""}
     val_share = found.val_share if options.val_share is None else options.val_share
     test_share, test_of_val = options.test_share, 0.0
-    if not examples or has >= {"train", "val", "test"}:
+    if not examples or given >= {"train", "val", "test"}:
         return examples, 0
-    if has and "train" not in has:
-        raise InputError(f"the source has a {' and a '.join(sorted(has))} split, but none to train on")
-    if "val" in has:
+    if given and "train" not in given:
+        raise InputError(f"the source has a {' and a '.join(sorted(given))} split, but none to train on; add train")
+    if "val" in given:
         test_of_val = 0.5 if test_share is None else test_share
         if not test_of_val:
             return examples, 0
         divided, shares = "val", {"test": test_of_val, "val": 1 - test_of_val}  # of an odd number, test has one more
-    elif "test" in has:
+    elif "test" in given:
         divided, shares = "train", {"train": 1 - val_share, "val": val_share}
     else:
-        divided = "train" if has else ""
+        divided = "train" if given else ""
         test_share = 0.15 if test_share is None else test_share
         shares = {"train": 1 - val_share - test_share, "val": val_share, "test": test_share}
     if shares.get("train", 1) <= 0:
-        raise InputError("--val-share and --test-share leave nothing to train on")
+        raise InputError("--val-share and --test-share leave no pictures to train on; make them smaller")
 
     rows = [row for row, example in enumerate(examples) if example.entry.split == divided]
-    groups = [examples[row].entry.group or None if found.groups_bind else None for row in rows]
-    units = together(groups, [examples[row].digest for row in rows])
+    names = [examples[row].entry.group or None if found.keep_groups_together else None for row in rows]
+    groups = linked_groups(names, [examples[row].digest for row in rows])
     codes = np.array([examples[row].code for row in rows], dtype=np.int64)
     result = list(examples)
-    for row, split in zip(rows, divide(codes, shares, options.seed, units), strict=True):
+    for row, split in zip(rows, divide(codes, shares, options.seed, groups), strict=True):
         result[row] = replace(examples[row], entry=replace(examples[row].entry, split=str(split)))
     return result, test_of_val
 
 
-def _sampled(examples: list[Example], sample: str, seed: int, problems: list[Problem]) -> list[Example]:
-    _, split_list, codes = _columns(examples)
-    splits = np.array(split_list)
+def _sample(examples: list[Example], sample: str, seed: int) -> tuple[list[Example], list[Problem]]:
+    """Draw the sample; report each class of a split that has fewer pictures than the sample wants."""
+    _, split_names, codes = columns(examples)
+    splits = np.array(split_names)
     wanted = wanted_counts(sample, codes, splits)
-    keep = draw_sample(codes, splits, wanted, seed)
+    kept = draw_sample(codes, splits, wanted, seed)
+    problems = []
     for split, by_class in wanted.items():
         for code, count in enumerate(by_class):
-            there = int(((splits == split) & (codes == code)).sum())
-            if there < count:
-                detail = f"{count} {NAMES[code]} pictures wanted, {there} are there"
+            available = int(((splits == split) & (codes == code)).sum())
+            if available < count:
+                detail = f"{count} {NAMES[code]} pictures wanted, {available} available"
                 problems.append(Problem("", split, "sample-short", detail, "all taken"))
-    return [example for example, kept in zip(examples, keep, strict=True) if kept]
+    return [example for example, is_kept in zip(examples, kept, strict=True) if is_kept], problems
 
 
-def _store(examples: list[Example], folder: Path, options: PrepareOptions) -> list[str]:
-    """Put the pictures under `images/split/label/`; return their paths relative to the folder."""
-    names = Names()
-    images = []
-    for example in examples:
-        place = f"images/{example.entry.split}/{NAMES[example.code]}"
-        images.append(names.give(place, example.entry.name, ".png" if example.aligned else None))
-    for place in sorted({os.path.dirname(image) for image in images}):
-        (folder / place).mkdir(parents=True)
-
-    def store(pair: tuple[Example, str]) -> None:
-        example, image = pair
-        path, content = folder / image, example.entry.content
-        if example.aligned is not None:
-            os.rename(example.aligned, path)
-        elif not isinstance(content, Path):
-            Image.fromarray(content).save(path)
-        elif options.link:
-            path.symlink_to(content)
-        else:
-            shutil.copyfile(content, path)
-
-    in_threads(store, list(zip(examples, images, strict=True)), "storing pictures")
-    shutil.rmtree(folder / "aligned", ignore_errors=True)
-    return images
-
-
-def _renamed(problems: list[Problem], examples: list[Example], images: list[str]) -> list[Problem]:
-    """Name the pictures of earlier problems as the manifest does, where they are in it."""
+def _with_new_names(problems: list[Problem], examples: list[Example], images: list[str]) -> list[Problem]:
+    """Name the pictures of earlier problems by their paths in the data folder, if they are in it."""
     new = {example.entry.name: image for example, image in zip(examples, images, strict=True)}
     return [
         replace(problem, image=new.get(problem.image, printable(problem.image)), detail=printable(problem.detail))
@@ -243,12 +227,11 @@ def _renamed(problems: list[Problem], examples: list[Example], images: list[str]
     ]
 
 
-def _report(examples: list[Example], images: list[str], dropped: bool) -> list[Problem]:
-    """Report what is wrong among the pictures that were kept, in their final splits."""
-    _, splits, codes = _columns(examples)
-    why = {"blank": "a single colour", "no-face": "no face found; the middle of the picture taken"}
+def _report_kept(examples: list[Example], images: list[str], dropped: bool) -> list[Problem]:
+    """Report the problems of the pictures that are kept, in their final splits."""
+    _, splits, codes = columns(examples)
     problems = [
-        Problem(image, example.entry.split, example.flag, why[example.flag], "kept, flagged")
+        Problem(image, example.entry.split, example.flag, _FLAGS[example.flag], "kept, flagged")
         for image, example in zip(images, examples, strict=True)
         if example.flag
     ]
@@ -256,47 +239,4 @@ def _report(examples: list[Example], images: list[str], dropped: bool) -> list[P
         first = first_copies([example.digest for example in examples], splits)
         problems += report_copies(images, codes, splits, first, "kept")
     problems += report_groups(images, splits, [example.entry.group for example in examples])
-    return problems + report_classes(codes, splits)
-
-
-def _write_tables(examples: list[Example], images: list[str], folder: Path) -> pd.DataFrame:
-    _, splits, codes = _columns(examples)
-    entries = [example.entry for example in examples]
-    manifest = pd.DataFrame(
-        {
-            "image": images,
-            "label": [NAMES[code] for code in codes],
-            "split": splits,
-            "group": [printable(entry.group) for entry in entries],
-            "original_label": [printable(entry.original_label) for entry in entries],
-            "true_label": [printable(entry.true_label) for entry in entries],
-            "flag": [example.flag for example in examples],
-        },
-        columns=list(COLUMNS),
-    )
-    manifest.to_csv(folder / FILE, index=False)
-    paper = pd.DataFrame({"image": images, "label": codes})
-    for split in SPLITS:
-        paper[manifest["split"] == split].to_csv(folder / f"{split}_labels.csv", index=False)
-    origins = {
-        "image": images,
-        "origin": [printable(entry.name) for entry in entries],
-        "second_opinion": [entry.second_opinion for entry in entries],
-        "votes": [entry.votes for entry in entries],
-    }
-    pd.DataFrame(origins).to_csv(folder / "origins.csv", index=False)
-    counts = count_faces(codes, np.array(splits))
-    counts.to_csv(folder / "counts.csv")
-    return counts
-
-
-def _write_origin(folder: Path, source: Path, kind: str, options: PrepareOptions) -> None:
-    told = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()}
-    content = {"source": printable(str(source)), "kind": kind, "version": bimodal.__version__, "options": told}
-    (folder / "source.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _columns(examples: list[Example]) -> tuple[list[str], list[str], NDArray[np.int64]]:
-    names = [example.entry.name for example in examples]
-    splits = [example.entry.split for example in examples]
-    return names, splits, np.array([example.code for example in examples], dtype=np.int64)
+    return problems + report_missing_classes(codes, splits)

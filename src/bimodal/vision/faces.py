@@ -169,14 +169,14 @@ def centre_square(image: NDArray[np.uint8], size: int = 224) -> NDArray[np.uint8
     return resized
 
 
-def detector_file(given: Path | None = None) -> Path:
+def detector_file(given: str | Path | None = None) -> Path:
     """Return the detector's file: the user's own, or YuNet fetched once into the user's cache.
 
     Raises:
         InputError: it is not there and cannot be fetched, or what came is not what was published.
     """
     if given is not None:
-        return given
+        return Path(given)
     import pooch  # takes a moment, and most calls have their file
 
     try:

@@ -3,14 +3,22 @@
 import hashlib
 import os
 import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from bimodal.progress import track
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pnm"}
@@ -91,8 +99,16 @@ def resize(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.asarray(result, dtype=np.uint8)
 
 
-def pixel_hash(pixels: NDArray[np.uint8]) -> bytes:
-    """Return a digest of what is seen: a PNG and a BMP of the same picture have the same one."""
+def pixel_digest(pixels: NDArray[np.uint8]) -> bytes | None:
+    """Return a digest of 16 bytes of a picture's pixels, or None for a picture of a single colour.
+
+    A PNG and a BMP of the same picture have the same digest.
+
+    Args:
+        pixels: uint8 (H, W, 3), see `decode`.
+    """
+    if is_blank(pixels):
+        return None
     digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.digest()
@@ -111,12 +127,30 @@ def is_blank(pixels: NDArray[np.uint8]) -> bool:
     return True
 
 
-def quiet_about_size() -> AbstractContextManager[object]:
-    """Return a context in which Pillow does not warn of large pictures, which `decode` refuses itself.
+def no_size_warnings() -> AbstractContextManager[object]:
+    """Return a context in which Pillow does not warn of large pictures; `decode` refuses them itself.
 
-    It changes the whole process's warnings, so it belongs around a pool of threads, not inside one.
+    The context changes the warnings of the whole process, so it must surround a pool of threads, not run inside one.
     """
     return warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning)
+
+
+def map_in_threads(function: Callable[[T], R], items: Sequence[T], what: str) -> list[R]:
+    """Apply a function that decodes or writes pictures to each item, in `THREADS` threads.
+
+    Ctrl-C waits only for the items that have been started.
+
+    Args:
+        function: of one item.
+        items: its arguments.
+        what: the task in words, for the progress, such as `decoding pictures`.
+    """
+    pool = ThreadPoolExecutor(THREADS)  # decoding releases the interpreter's lock
+    try:
+        with no_size_warnings():
+            return list(track(pool.map(function, items), what, len(items)))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _too_large(size: str) -> UnreadableError:

@@ -1,4 +1,4 @@
-"""What every reader of a source returns: the pictures that it names, and what it saw on the way."""
+"""The result of reading a source: its pictures with their labels, and the problems that the reader met."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One picture as its source describes it, nothing translated or checked yet.
+    """One picture as its source describes it, before labels are translated and pictures checked.
 
     Attributes:
-        name: what the source calls it: a path relative to the source, with `/`.
-        label: the source's own word for the emotion.
-        split: `train`, `val` or `test`, or `""` where the source does not say.
-        group: film or person, or `""`.
-        original_label: another label that it bore before, or `""`.
-        true_label: what it is known to show, an emotion or `no face`, or `""` where nobody knows.
-        second_opinion: what somebody else says of it (FERPlus), or `""`.
-        votes: how many said what, as `neutral:6 sadness:4`, or `""`.
-        content: the file, or the pixels, uint8 (H, W), where the source is one large table.
+        name: the source's name of the picture: a path relative to the source, with `/`.
+        label: the source's label.
+        split: `train`, `val` or `test`, or `""` if the source has no splits.
+        content: the file, or the pixels, uint8 (H, W), if the source is one large table.
+        group: the film or person, or `""`.
+        original_label: an earlier label, or `""`.
+        true_label: the true emotion, or `no face`, or `""` if it is unknown.
+        second_opinion: the label of a second annotation (FERPlus), or `""`.
+        votes: the number of votes for each label, as `neutral:6 sadness:4`, or `""`.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A line of `problems.csv`: what was found on a picture, and what was done about it."""
+    """A row of `problems.csv`: a picture, what is wrong with it, and what `prepare` did."""
 
     image: str
     split: str
@@ -48,15 +48,15 @@ class Problem:
 
 @dataclass(frozen=True)
 class Source:
-    """All pictures of a source, and how it wants to be treated unless the user says otherwise.
+    """All pictures of a source, and the defaults for its kind, which the user's options override.
 
     Attributes:
         kind: `sfew`, `folders`, `table` or `fer2013`.
         entries: the pictures, in a stable order.
-        problems: what was seen on reading, such as files that were ignored.
-        labels: the source's own names, `{"contempt": "drop"}`; the user's win over them.
-        groups_bind: whether a split that we make must keep groups together.
-        val_share: the share of training pictures for validation, where it has to be made.
+        problems: problems that the reader met, such as files that it ignored.
+        labels: the meaning of the source's labels, such as `{"contempt": "drop"}`.
+        keep_groups_together: whether a split that `prepare` makes must keep groups together.
+        val_share: the share of the training pictures for a validation split, if the source has none.
         drop_duplicates: whether later copies of the same pixels are left out.
     """
 
@@ -64,6 +64,6 @@ class Source:
     entries: list[Entry]
     problems: list[Problem] = field(default_factory=list)
     labels: Mapping[str, str] = field(default_factory=dict)
-    groups_bind: bool = True
+    keep_groups_together: bool = True
     val_share: float = 0.15
     drop_duplicates: bool = False

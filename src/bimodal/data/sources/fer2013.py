@@ -1,4 +1,4 @@
-"""FER2013: one CSV with `emotion,pixels,Usage`, and the votes of FERPlus on the same rows.
+"""Reading FER2013, a CSV with `emotion,pixels,Usage`, and the votes of FERPlus for the same rows.
 
 Goodfellow et al., Challenges in representation learning, 2013; Barsoum et al., Training deep networks for
 facial expression recognition with crowd-sourced label distribution, 2016.
@@ -14,11 +14,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bimodal.data.manifest import read_table
 from bimodal.data.sources.entry import Entry, Problem, Source
+from bimodal.data.tables import read_table
 from bimodal.errors import InputError
 
-CODES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # FER2013's order, not ours
+CODES = (
+    "angry",
+    "disgust",
+    "fear",
+    "happy",
+    "sad",
+    "surprise",
+    "neutral",
+)  # in FER2013's order, which is not that of `emotions.NAMES`
 VOTES = (
     "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF"
 )  # fmt: skip
@@ -29,7 +37,7 @@ _SPLITS = {"training": "train", "publictest": "test", "privatetest": "test"}
 
 
 def is_fer2013(path: Path) -> bool:
-    """Say whether a file begins like `fer2013.csv`, plain or packed with gzip."""
+    """Return whether a file begins like `fer2013.csv`, plain or compressed with gzip."""
     with _lines(path) as lines:
         try:
             header = next(lines, "")
@@ -39,19 +47,19 @@ def is_fer2013(path: Path) -> bool:
 
 
 def read_fer2013(path: Path, votes: Path | None = None, ferplus: bool = False) -> Source:
-    """Read FER2013: Training as train, PublicTest and PrivateTest as test, later copies of a picture dropped.
+    """Read FER2013: Training becomes train, PublicTest and PrivateTest become test, later copies are dropped.
 
     Args:
         path: `fer2013.csv` or `fer2013.csv.gz`.
-        votes: FERPlus's `fer2013new.csv`, for the same rows in the same order: the second opinion.
-        ferplus: take the majority of the votes as the label, and FER2013's own as the original label.
+        votes: FERPlus's `fer2013new.csv`, with the same rows in the same order; its majority is the second opinion.
+        ferplus: use the majority of the votes as the label, and FER2013's label as the original label.
 
     Raises:
-        InputError: not such a file, or the votes are of other rows.
+        InputError: the file is not FER2013, or the votes belong to other rows.
     """
     if ferplus and votes is None:
         raise InputError("--label-from ferplus needs the votes: give --votes fer2013new.csv")
-    predictions_at_removal = _opinions(votes) if votes else None
+    annotations = _read_annotations(votes) if votes else None
     entries: list[Entry] = []
     problems: list[Problem] = []
     row = -1
@@ -62,31 +70,34 @@ def read_fer2013(path: Path, votes: Path | None = None, ferplus: bool = False) -
             raise InputError(f"{path}, row {row + 1}: unknown Usage {usage!r}; expected {', '.join(_SPLITS)}")
         if not (emotion.strip().isdecimal() and int(emotion) < len(CODES)):
             raise InputError(f"{path}, row {row + 1}: unknown emotion {emotion!r}; expected 0 to {len(CODES) - 1}")
-        own = CODES[int(emotion)]
+        fer2013_label = CODES[int(emotion)]
         second, counts = "", ""
-        if predictions_at_removal is not None:
-            if row >= len(predictions_at_removal) or predictions_at_removal[row][0] != usage.strip().casefold():
-                raise InputError(f"{votes} does not belong to {path}: they differ at row {row + 1}")
-            _, second, counts = predictions_at_removal[row]
+        if annotations is not None:
+            if row >= len(annotations) or annotations[row][0] != usage.strip().casefold():
+                raise InputError(f"expected the votes of {path} in {votes}, but they differ at row {row + 1}")
+            _, second, counts = annotations[row]
         picture = _parse(pixels)
         if picture is None:
             detail = f"row {row + 1}: expected {SIDE * SIDE} numbers from 0 to 255"
             problems.append(Problem(name, split, "unreadable", detail, "left out"))
             continue
-        label, original = (second, own) if ferplus else (own, "")
+        label, original = (second, fer2013_label) if ferplus else (fer2013_label, "")
         entries.append(Entry(name, label, split, picture, original_label=original, second_opinion=second, votes=counts))
-    if predictions_at_removal is not None and len(predictions_at_removal) != row + 1:
+    if annotations is not None and len(annotations) != row + 1:
         raise InputError(
-            f"{votes} does not belong to {path}: {len(predictions_at_removal)} rows of votes for {row + 1} pictures"
+            f"expected the votes of {path} in {votes}, but it has {len(annotations)} rows for {row + 1} pictures"
         )
     if not entries:
-        raise InputError(f"{path} holds no pictures")
+        raise InputError(f"expected pictures in {path}, found none")
     drop = dict.fromkeys(("contempt", "unknown", "NF", "undecided"), "drop") if ferplus else {}
     return Source("fer2013", entries, problems, drop, val_share=0.1, drop_duplicates=True)
 
 
 def majority(votes: NDArray[np.int64]) -> list[str]:
-    """Return what most taggers said, row by row: a name of `VOTES`, or `undecided` where two lead alike.
+    """Return the label with most votes in each row: a name of `VOTES`, or `undecided` if two have as many.
+
+    Args:
+        votes: int64 (N, 10), the votes for each of `VOTES`.
 
     >>> majority(np.array([[6, 0, 1, 1, 0, 0, 0, 0, 2, 0], [4, 0, 0, 4, 1, 0, 0, 0, 1, 0]]))
     ['neutral', 'undecided']
@@ -97,7 +108,10 @@ def majority(votes: NDArray[np.int64]) -> list[str]:
 
 
 def votes_in_words(votes: NDArray[np.int64]) -> list[str]:
-    """Return how many taggers said what, row by row, the most frequent first; `read_votes` is the way back.
+    """Return the votes of each row as text, the most frequent label first; `read_votes` is the inverse.
+
+    Args:
+        votes: int64 (N, 10), the votes for each of `VOTES`.
 
     >>> votes_in_words(np.array([[4, 0, 0, 6, 0, 0, 0, 0, 0, 0]]))
     ['sadness:6 neutral:4']
@@ -110,10 +124,10 @@ def votes_in_words(votes: NDArray[np.int64]) -> list[str]:
 
 
 def read_votes(text: str) -> dict[str, int]:
-    """Read `votes_in_words`.
+    """Return the number of votes by label, from a text of `votes_in_words`.
 
     Raises:
-        InputError: it is something else.
+        InputError: the text has another form.
 
     >>> read_votes("sadness:6 neutral:4")
     {'sadness': 6, 'neutral': 4}
@@ -127,8 +141,8 @@ def read_votes(text: str) -> dict[str, int]:
     return votes
 
 
-def _opinions(path: Path) -> list[tuple[str, str, str]]:
-    """Return Usage, majority and votes of each row."""
+def _read_annotations(path: Path) -> list[tuple[str, str, str]]:
+    """Return the Usage, the majority and the votes of each row."""
     frame = read_table(path, ("Usage", *VOTES))
     try:
         votes = frame[list(VOTES)].astype("int64").to_numpy()
@@ -150,7 +164,7 @@ def _parse(pixels: str) -> NDArray[np.uint8] | None:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield emotion, pixels and Usage of each row; the columns may stand in any order."""
+    """Yield the emotion, the pixels and the Usage of each row; the columns may be in any order."""
     try:
         with _lines(path) as lines:
             reader = csv.reader(lines)
@@ -171,9 +185,9 @@ def _rows(path: Path) -> Iterator[tuple[str, str, str]]:
 
 @contextmanager
 def _lines(path: Path) -> Iterator[Iterator[str]]:
-    """Open a text or a gzip of it, by its first bytes, and yield lines of bounded length."""
+    """Open a text file, plain or compressed with gzip, and yield an iterator of lines of bounded length."""
     with path.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-    opener = gzip.open if packed else open
+        compressed = raw.read(2) == b"\x1f\x8b"
+    opener = gzip.open if compressed else open
     with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
         yield iter(lambda: file.readline(_MAX_LINE), "")

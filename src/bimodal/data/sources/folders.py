@@ -1,4 +1,4 @@
-"""Pictures in one folder a class, with or without folders for the splits; SFEW is one of these."""
+"""Reading pictures from one folder per class, with or without folders for the splits, such as SFEW."""
 
 import os
 import re
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from bimodal.data.manifest import read_table
 from bimodal.data.sources.entry import Entry, Problem, Source
-from bimodal.data.sources.grouping import film_of
+from bimodal.data.sources.groups import film_of
+from bimodal.data.tables import read_table
 from bimodal.errors import InputError
 from bimodal.vision.pictures import is_picture_name
 
@@ -18,27 +18,27 @@ _SPLITS = {
     "test": re.compile(r"test(ing)?(_aligned_faces.*)?", re.IGNORECASE),
 }
 TRUTH = "truth.csv"
-_SFEW_SHARE = 0.9  # of the names that must look like `Film_000310240_00000007.png`
+_SFEW_SHARE = 0.9  # the share of names that must look like `Film_000310240_00000007.png`
 
 
-def read_folders(source: Path, raw: bool = False) -> Source:
-    """Read `[split/]emotion/**/picture`, whatever the case of the split's name.
+def read_folders(source: Path, unaligned: bool = False) -> Source:
+    """Read `[split/]emotion/**/picture`; the split's name may be in upper or lower case.
 
-    SFEW is known by the names of its files; its film becomes the group (PAPER: section 1.2). Where both
-    `Train` and `Train_Aligned_Faces` are there, the aligned faces are read, as in the paper. A drawn set's
-    `truth.csv` tells the labels before some were made wrong.
+    SFEW is recognised by its file names, and the film becomes the group. If the source has both `Train` and
+    `Train_Aligned_Faces`, the aligned faces are read, as in the paper. The `truth.csv` of a drawn set gives the true
+    labels.
 
     Args:
         source: the folder.
-        raw: read the folders without aligned faces instead, because the faces will be aligned here.
+        unaligned: read the folders without aligned faces instead, because `prepare` aligns the faces itself.
 
     Raises:
-        InputError: there is no class folder with pictures.
+        InputError: the source has no class folder with pictures.
     """
     problems: list[Problem] = []
     folders = _visible_folders(source, problems)
     truth = _truth(source)
-    splits = _split_folders(folders, raw, problems)
+    splits = _split_folders(folders, unaligned, problems)
     entries: list[Entry] = []
     if splits:
         for split, folder in splits.items():
@@ -57,37 +57,37 @@ def read_folders(source: Path, raw: bool = False) -> Source:
     films = [film_of(entry.name) for entry in entries]
     if {"train", "val"} <= set(splits) and sum(map(bool, films)) >= _SFEW_SHARE * len(films):
         entries = [replace(entry, group=film) for entry, film in zip(entries, films, strict=True)]
-        return Source("sfew", entries, problems, groups_bind=False)  # the paper halved val at random
+        return Source("sfew", entries, problems, keep_groups_together=False)  # the paper halves val at random
     return Source("folders", entries, problems)
 
 
 def _visible_folders(folder: Path, problems: list[Problem], top: Path | None = None) -> list[Path]:
-    """Return the folders inside one; note what else lies there."""
-    found = []
+    """Return the folders in a folder; report its other content as ignored."""
+    folders = []
     for path in sorted(folder.iterdir()):
         if path.name == TRUTH:
             continue
         if path.name.startswith((".", "__")) or not path.is_dir():
             problems.append(_ignored(path, top or folder))
         else:
-            found.append(path)
-    return found
+            folders.append(path)
+    return folders
 
 
 def _truth(source: Path) -> dict[str, str]:
-    """Return the true label of each picture of a drawn set, `no face` where there is none."""
+    """Return the true label of each picture of a drawn set; `no face` for a picture without a face."""
     if not (source / TRUTH).is_file():
         return {}
     frame = read_table(source / TRUTH, ("image", "true_label"))
     return {image: label or "no face" for image, label in zip(frame["image"], frame["true_label"], strict=True)}
 
 
-def _split_folders(folders: list[Path], raw: bool, problems: list[Problem]) -> dict[str, Path]:
-    """Return the folder of each split; empty where the folders are no splits."""
+def _split_folders(folders: list[Path], unaligned: bool, problems: list[Problem]) -> dict[str, Path]:
+    """Return the folder of each split; empty if no folder is named like a split."""
     chosen: dict[str, Path] = {}
     for split, pattern in _SPLITS.items():
         candidates = [folder for folder in folders if pattern.fullmatch(folder.name)]
-        candidates.sort(key=lambda folder: ("aligned" in folder.name.casefold()) == raw)
+        candidates.sort(key=lambda folder: ("aligned" in folder.name.casefold()) == unaligned)
         if candidates:
             chosen[split] = candidates[0]
     if chosen:

@@ -1,28 +1,28 @@
-"""Pictures listed in a CSV: `image,label[,split][,group][,original_label][,true_label]`."""
+"""Reading pictures that are listed in a CSV: `image,label[,split][,group][,original_label][,true_label]`."""
 
 import os
 from pathlib import Path
 
 import pandas as pd
 
-from bimodal.data.manifest import SPLITS, read_table
+from bimodal.data.manifest import SPLITS
 from bimodal.data.sources.entry import Entry, Problem, Source
+from bimodal.data.tables import read_table
 from bimodal.errors import InputError
 
 
 def read_csv(table: Path, root: Path | None = None, group: str | None = None) -> Source:
     """Read a CSV of pictures; the paths are relative to its folder, or to `root`.
 
-    A picture that is listed again, under whatever label, keeps its first row; the others are reported.
+    Of a picture that is listed several times, the first row is kept and the others are reported.
 
     Args:
-        table: the CSV; further columns are ignored.
-        root: the folder of the pictures; also allows absolute paths inside it. Default: the CSV's folder.
-        group: the column with the groups, default `group`; where there is none, no picture has a group.
+        table: the CSV; other columns are ignored.
+        root: the folder of the pictures; absolute paths inside it are allowed, too. Default: the CSV's folder.
+        group: the column with the groups, default `group`; without such a column no picture has a group.
 
     Raises:
-        InputError: a column is missing, a split is unknown or given for some rows only, or a path leaves
-            the folder.
+        InputError: a column is missing, a split is unknown or given for some rows only, or a path leaves the folder.
     """
     frame = read_table(table, ("image", "label"))
     base = os.path.abspath(root or table.parent)
@@ -42,9 +42,9 @@ def read_csv(table: Path, root: Path | None = None, group: str | None = None) ->
         first = seen.setdefault(path, row)
         name = Path(path).relative_to(base).as_posix()
         if first != row:
-            detail = f"row {row + 1} says {labels[row]}, row {first + 1} said {labels[first]}"
+            detail = f"{labels[row]} in row {row + 1}, {labels[first]} in row {first + 1}"
             if splits[first] != splits[row]:
-                detail += f"; splits {splits[row]} and {splits[first]}"
+                detail += f"; in splits {splits[row]} and {splits[first]}"
             problems.append(Problem(name, splits[row], "listed-twice", detail, "the first row kept"))
             continue
         entries.append(Entry(name, labels[row], splits[row], Path(path), groups[row], originals[row], truths[row]))

@@ -1,6 +1,7 @@
 import numpy as np
 
-from bimodal.data.problems import first_copies, report_classes, report_copies, report_groups
+from bimodal.data.counts import report_missing_classes
+from bimodal.data.leakage import first_copies, report_copies, report_groups
 
 
 def test_first_copies_against_search() -> None:
@@ -33,5 +34,5 @@ def test_copies_are_told_apart() -> None:
 def test_groups_and_classes() -> None:
     problems = report_groups(["a", "b", "c", "d"], ["val", "train", "test", "val"], ["x", "x", "", "y"])
     assert [(p.image, p.split, p.detail) for p in problems] == [("a", "val", "x: 1 in train, 1 in val")]
-    missing = report_classes(np.array([0, 1, 0]), ["train", "train", "val"])
+    missing = report_missing_classes(np.array([0, 1, 0]), ["train", "train", "val"])
     assert [(p.split, p.detail) for p in missing] == [("val", "no disgust picture in val")]

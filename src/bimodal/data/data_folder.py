@@ -1,0 +1,113 @@
+"""Writing the files of a data folder: pictures, manifest, the paper's label files, and records of the source."""
+
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from bimodal.data.counts import count_faces, draw_counts
+from bimodal.data.inspection import Example, columns
+from bimodal.data.manifest import COLUMNS, FILE, SPLITS
+from bimodal.data.naming import Names, printable
+from bimodal.data.prepare_options import PrepareOptions
+from bimodal.data.source_info import FILE as SOURCE_INFO
+from bimodal.data.sources.entry import Problem
+from bimodal.emotions import NAMES
+from bimodal.version import __version__
+from bimodal.vision.pictures import map_in_threads
+
+MARKS = (FILE, SOURCE_INFO)
+"""The files that identify a data folder that `prepare` wrote."""
+CONTENT = (
+    *(*MARKS, "images", "problems.csv", "origins.csv", "counts.csv", "counts.png", ".cache"),
+    *(f"{split}_labels.csv" for split in SPLITS),
+)
+"""The names of all that such a folder may hold."""
+_PROBLEM_COLUMNS = ("image", "split", "problem", "detail", "action")
+
+
+def store_pictures(examples: list[Example], folder: Path, link: bool) -> list[str]:
+    """Write the pictures to `images/split/label/`; return their paths relative to the folder.
+
+    Args:
+        examples: what to store.
+        folder: the new data folder.
+        link: whether to write links to the source's files.
+    """
+    names = Names()
+    images = []
+    for example in examples:
+        place = f"images/{example.entry.split}/{NAMES[example.code]}"
+        images.append(names.give(place, example.entry.name, ".png" if example.aligned else None))
+    for place in sorted({os.path.dirname(image) for image in images}):
+        (folder / place).mkdir(parents=True)
+
+    def store(pair: tuple[Example, str]) -> None:
+        example, image = pair
+        path, content = folder / image, example.entry.content
+        if example.aligned is not None:
+            os.rename(example.aligned, path)
+        elif not isinstance(content, Path):
+            Image.fromarray(content).save(path)
+        elif link:
+            path.symlink_to(content)
+        else:
+            shutil.copyfile(content, path)
+
+    map_in_threads(store, list(zip(examples, images, strict=True)), "storing pictures")
+    shutil.rmtree(folder / "aligned", ignore_errors=True)
+    return images
+
+
+def write_tables(examples: list[Example], images: list[str], folder: Path) -> pd.DataFrame:
+    """Write `manifest.csv`, the paper's label files, `origins.csv` and the counts; return the counts."""
+    _, splits, codes = columns(examples)
+    entries = [example.entry for example in examples]
+    digests = [example.stored_digest for example in examples]
+    manifest = pd.DataFrame(
+        {
+            "image": images,
+            "label": [NAMES[code] for code in codes],
+            "split": splits,
+            "group": [printable(entry.group) for entry in entries],
+            "original_label": [printable(entry.original_label) for entry in entries],
+            "true_label": [printable(entry.true_label) for entry in entries],
+            "flag": [example.flag for example in examples],
+            "digest": ["" if digest is None else digest.hex() for digest in digests],
+        },
+        columns=list(COLUMNS),
+    )
+    manifest.to_csv(folder / FILE, index=False)
+    paper = pd.DataFrame({"image": images, "label": codes})
+    for split in SPLITS:
+        paper[manifest["split"] == split].to_csv(folder / f"{split}_labels.csv", index=False)
+    origins = {
+        "image": images,
+        "origin": [printable(entry.name) for entry in entries],
+        "second_opinion": [entry.second_opinion for entry in entries],
+        "votes": [entry.votes for entry in entries],
+    }
+    pd.DataFrame(origins).to_csv(folder / "origins.csv", index=False)
+    counts = count_faces(codes, np.array(splits))
+    counts.to_csv(folder / "counts.csv")
+    draw_counts(counts, folder / "counts.png")
+    return counts
+
+
+def write_problems(problems: list[Problem], folder: Path) -> pd.DataFrame:
+    """Write `problems.csv`; return its table."""
+    table = pd.DataFrame([asdict(problem) for problem in problems], columns=list(_PROBLEM_COLUMNS))
+    table.to_csv(folder / "problems.csv", index=False)
+    return table
+
+
+def write_source_info(folder: Path, source: Path, kind: str, options: PrepareOptions) -> None:
+    """Write `source.json`: the source, its kind, the version of bimodal, and the options; see `SourceInfo`."""
+    values = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()}
+    content = {"source": printable(str(source)), "kind": kind, "version": __version__, "options": values}
+    (folder / SOURCE_INFO).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

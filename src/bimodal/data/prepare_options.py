@@ -1,0 +1,87 @@
+"""The options of `prepare`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bimodal.errors import InputError
+from bimodal.settings import check_fields, option
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """How `prepare` reads a source and writes a data folder; each field is also an option of the command line.
+
+    >>> PrepareOptions(labels="freude=happy, contempt=drop").labels
+    {'freude': 'happy', 'contempt': 'drop'}
+    """
+
+    labels: Mapping[str, str] | str | None = option(
+        None,
+        "Labels of the source and the emotions that they mean, such as freude=happy,wut=angry, or a YAML or CSV file of "
+        "such pairs. LABEL=drop leaves out the pictures with that label.",
+    )
+    group: str | None = option(
+        None,
+        "Which pictures show the same film or person, so that they go to the same split: the name of a CSV column, or "
+        "name-before-number (Ann_2.png is of Ann), or a regular expression for file names whose first bracket is the group.",
+    )
+    root: Path | str | None = option(
+        None, "Folder that the paths in a CSV source are relative to. (default: the folder of the CSV)"
+    )
+    val_share: float | None = option(
+        None,
+        "Share of pictures for validation, 0 to below 1, if the source has no validation split. "
+        "(default: 0.15; for FER2013 0.1)",
+        0,
+        1,
+    )
+    test_share: float | None = option(
+        None,
+        "Share of pictures for testing, 0 to below 1, if the source has no test split; 0 makes none. If the source has a "
+        "validation split, this is the share of it that becomes the test split. "
+        "(default: 0.15 of all pictures, or 0.5 of the validation split, as in the paper)",
+        0,
+        1,
+    )
+    seed: int = option(0, "Random seed for splits and samples, at least 0.", 0)
+    sample: str | None = option(
+        None,
+        "Keep a random sample: a number of training pictures, with the other splits reduced in proportion, or sfew for the "
+        "numbers of the paper by emotion (891 for training, 215 for validation, 216 for testing). (default: keep all)",
+    )
+    duplicates: Literal["auto", "report", "drop"] = option(
+        "auto",
+        "What to do with copies (pictures with the same pixels): report them, or drop all but the first. "
+        "auto drops them from FER2013 and reports them in other sources.",
+    )
+    votes: Path | str | None = option(None, "CSV file of FERPlus with votes for FER2013 (fer2013new.csv).")
+    label_from: Literal["fer2013", "ferplus"] = option(
+        "fer2013",
+        "Where FER2013's pictures get their labels from: FER2013 itself, or the majority of FERPlus's --votes.",
+    )
+    align: bool = option(False, "Detect the largest face of each picture, turn it upright, crop it and store the crop.")
+    detector: Path | str | None = option(
+        None, "ONNX file of the YuNet face detector, for --align. (default: downloaded once)"
+    )
+    size: int = option(224, "Side of an aligned face in pixels, 16 to 2048, for --align.", 16, 2048)
+    link: bool = option(
+        False, "Store links to the pictures instead of copies; do not move or change SOURCE as long as you use them."
+    )
+
+    def __post_init__(self) -> None:
+        from bimodal.data.labels import parse_labels  # loads pandas, which --help does without
+
+        object.__setattr__(self, "labels", parse_labels(self.labels))
+        for name in ("root", "votes", "detector"):
+            path = getattr(self, name)
+            object.__setattr__(self, name, None if path is None else Path(path))
+        check_fields(self)
+        if (self.val_share or 0) + (self.test_share or 0) >= 1:
+            raise InputError(
+                "--val-share and --test-share must add up to less than 1, so that pictures are left to train on; "
+                f"got {self.val_share or 0:g} and {self.test_share or 0:g}"
+            )
+        if self.link and self.align:
+            raise InputError("--link keeps the pictures as they are, and --align makes new ones: choose one")
