@@ -1,6 +1,6 @@
-"""Settings: fields with a help text and a range, checked in one place, and YAML that a stranger may have written."""
+"""Settings: dataclass fields with a help text and a range, their checks, and safe reading of YAML files."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import field, fields
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
@@ -10,25 +10,35 @@ import yaml
 from bimodal.errors import InputError
 
 
-def option(default: Any, text: str, low: float | None = None, high: float | None = None) -> Any:
-    """Return a dataclass field with a default, the help text that the command line shows, and the range of a number.
+def option(
+    default: Any,
+    text: str | Callable[[], str],
+    low: float | None = None,
+    high: float | None = None,
+    choices: Collection[str] = (),
+) -> Any:
+    """Return a dataclass field with a default, a help text for the command line, and a range or choices.
 
     Args:
-        default: the value where none is given.
-        text: the help text.
-        low, high: the range of a number, both ends included; `check_fields` holds it.
+        default: the default value.
+        text: the help text; a function if it may change, like `choices`, after the class is defined.
+        low, high: the range of a number, both ends included; `check_fields` checks it.
+        choices: the values of a `str` field; `check_fields` checks them.
     """
-    return field(default=default, metadata={"help": text, "low": low, "high": high})
+    return field(default=default, metadata={"help": text, "low": low, "high": high, "choices": choices})
 
 
-def check_fields(settings: Any) -> None:
-    """Check each field of a settings object against its type and range; call it in `__post_init__`.
+def check_fields(settings: Any, prefix: str = "") -> None:
+    """Check each field of a settings object against its type, range and choices; call it in `__post_init__`.
 
-    Fields of type `Literal` must have one of its values, numbers must lie in the range given to `option`, and `bool`
-    and `str` fields must be of that type. Fields of other types (mappings, further settings) are not looked at.
+    Fields of other types (mappings, nested settings) are not checked.
+
+    Args:
+        settings: a dataclass instance whose fields are annotated with types, not with strings.
+        prefix: what stands before the field's name in its command-line option, such as `removal_`.
 
     Raises:
-        InputError: the message names the option, what was expected and what came.
+        InputError: the message names the option, the expected values and the value given.
 
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)
@@ -43,20 +53,22 @@ def check_fields(settings: Any) -> None:
     """
     for each in fields(settings):
         value, kind = getattr(settings, each.name), each.type
+        name = f"{prefix}{each.name}"
         if isinstance(kind, UnionType):  # `str | None`
             kinds = get_args(kind)
             if value is None and type(None) in kinds:
                 continue
             kind = next(one for one in kinds if one is not type(None))
         low, high = each.metadata.get("low"), each.metadata.get("high")
-        if get_origin(kind) is Literal:
-            check_choice(each.name, value, get_args(kind))
+        choices = get_args(kind) if get_origin(kind) is Literal else each.metadata.get("choices")
+        if choices:
+            check_choice(name, value, choices)
         elif kind in (int, float) and low is not None:
-            check_range(each.name, value, low, float("inf") if high is None else high, whole=kind is int)
+            check_range(name, value, low, float("inf") if high is None else high, whole=kind is int)
         elif kind is bool and not isinstance(value, bool):
-            raise InputError(f"{_flag(each.name)} must be true or false, got {value!r}")
+            raise InputError(f"{_flag(name)} must be true or false, got {value!r}")
         elif kind is str and not isinstance(value, str):
-            raise InputError(f"{_flag(each.name)} must be text, got {value!r}")
+            raise InputError(f"{_flag(name)} must be text, got {value!r}")
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
@@ -76,23 +88,28 @@ def check_range(name: str, value: object, low: float, high: float, whole: bool =
     """
     kinds = int if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-        what = "a whole number" if whole else "a number"
+        number = "a whole number" if whole else "a number"
         limits = f"of at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
-        raise InputError(f"{_flag(name)} must be {what} {limits}, got {value!r}")
+        raise InputError(f"{_flag(name)} must be {number} {limits}, got {value!r}")
 
 
 def plain_yaml(text: str) -> Any:
-    """Read plain values; references are refused, since a few lines of them can stand for gigabytes.
+    """Read plain values from YAML; references are an error, since a few lines of them can expand to gigabytes.
 
     Raises:
-        yaml.YAMLError: it is no YAML, or has references.
+        yaml.YAMLError: if the text is not valid YAML, or has references.
 
     >>> plain_yaml("{epochs: 3}")
     {'epochs': 3}
     """
     try:
         return yaml.load(text, _PlainLoader)
-    except (ValueError, LookupError, AttributeError, RecursionError) as error:  # a date of month 13, a hundred brackets
+    except (
+        ValueError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+    ) as error:  # such as a date of month 13, or very deep nesting
         raise yaml.YAMLError(f"{error}") from error
 
 

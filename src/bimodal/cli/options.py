@@ -3,11 +3,12 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import typer
 
-_PLAIN = (bool, int, float, str)
+_PLAIN = (bool, int, float, str, Path)
 
 
 def options_of(settings: type, prefix: str = "", panel: str | None = None) -> list[inspect.Parameter]:
@@ -38,9 +39,10 @@ def with_options(function: Callable[..., Any], parameters: list[inspect.Paramete
 
 
 def _option(field: Field[Any], prefix: str, panel: str | None) -> inspect.Parameter:
-    kind = type(field.default) if isinstance(field.default, _PLAIN) else str
+    types = get_args(field.type) or (field.type,)  # of `float | None`: float
+    kind = next((each for each in types if each in _PLAIN), str)
     flag = f"--{prefix}{field.name}".replace("_", "-")
-    text, choices = field.metadata["help"], tuple(field.metadata["choices"])
+    text, choices = field.metadata["help"], tuple(field.metadata.get("choices", ()))
     if get_origin(field.type) is Literal:
         choices = get_args(field.type)
     has_default = field.default is not MISSING and field.default is not None

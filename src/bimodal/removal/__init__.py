@@ -1,38 +1,41 @@
-"""Bimodal distribution removal: per-example losses in, which examples to keep out, and why. No engine, no files.
+"""Bimodal distribution removal: per-example losses in, the examples to remove out; without a training engine or files.
 
 >>> import numpy as np
->>> losses = np.r_[np.full(90, 0.1), np.full(9, 2.0), 9.0]  # two modes, and one far off
+>>> losses = np.r_[np.full(90, 0.1), np.full(9, 2.0), 9.0]  # two modes and an outlier
 >>> wang(losses).remove.nonzero()[0].tolist()
 [99]
 """
 
 from bimodal.removal.label_issues import find_label_issues, get_label_quality_scores
 from bimodal.removal.ledger import EpochSummary, LossLedger
-from bimodal.removal.limits import spare
+from bimodal.removal.limits import RemovalLimits, apply_limits
 from bimodal.removal.remover import RemovalStep, Remover
-from bimodal.removal.rules import Cut, slade_gedeon, wang
-from bimodal.removal.schedule import has_settled, is_due, should_stop_training
-from bimodal.removal.settings import PRESETS, RemovalSettings, preset
-from bimodal.removal.two_modes import TwoModes, log_odds, two_modes
+from bimodal.removal.rule import NONE, RULES, Cut, Rule, RuleInput, register
+from bimodal.removal.settings import RemovalSettings
+from bimodal.removal.slade_gedeon import SLADE_GEDEON, slade_gedeon
+from bimodal.removal.two_modes import TWO_MODES, TwoModes, two_modes
+from bimodal.removal.wang import WANG, wang
 
 __all__ = [
-    "PRESETS",
+    "RULES",
     "Cut",
     "EpochSummary",
     "LossLedger",
+    "RemovalLimits",
     "RemovalSettings",
     "RemovalStep",
     "Remover",
+    "Rule",
+    "RuleInput",
     "TwoModes",
+    "apply_limits",
     "find_label_issues",
-    "has_settled",
-    "is_due",
     "get_label_quality_scores",
-    "log_odds",
-    "preset",
-    "should_stop_training",
+    "register",
     "slade_gedeon",
-    "spare",
     "two_modes",
     "wang",
 ]
+
+for rule in (WANG, SLADE_GEDEON, TWO_MODES, NONE):
+    register(rule)

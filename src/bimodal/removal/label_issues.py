@@ -1,142 +1,207 @@
-"""Wrong labels from a training that is over, in the form that users of cleanlab know."""
+"""Label issues from the predicted probabilities or the losses of a finished training, with the interface of cleanlab."""
 
-from typing import Literal, overload
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bimodal.errors import InputError
 from bimodal.removal.antimode import antimode
+from bimodal.removal.label_quality import Method, label_quality
 from bimodal.removal.ledger import LossLedger
-from bimodal.removal.two_modes import MOST, two_modes
+from bimodal.removal.two_modes import two_modes
+from bimodal.removal.unrelated_labels import MAX_SHARE
 
-_SMALLEST = 1e-4
-"""Losses below this are alike: the label is learnt."""
+if TYPE_CHECKING:
+    import pandas as pd
+
+Score = Literal["probability"] | Method
+_MIN_LOSS = 1e-4
+"""Losses below this are not told apart: the network predicts the label almost certainly."""
 
 
 @overload
 def find_label_issues(
-    ledger_or_losses: LossLedger | ArrayLike,
     labels: ArrayLike,
+    pred_probs: ArrayLike | None = None,
     *,
+    losses: LossLedger | ArrayLike | None = None,
+    alpha: float = 0.05,
     return_indices_ranked_by: None = None,
-    error: float = 0.05,
-) -> NDArray[np.bool_]: ...
+) -> "pd.DataFrame": ...
 
 
 @overload
 def find_label_issues(
-    ledger_or_losses: LossLedger | ArrayLike,
     labels: ArrayLike,
+    pred_probs: ArrayLike | None = None,
     *,
-    return_indices_ranked_by: Literal["probability"],
-    error: float = 0.05,
+    losses: LossLedger | ArrayLike | None = None,
+    alpha: float = 0.05,
+    return_indices_ranked_by: Score,
 ) -> NDArray[np.int64]: ...
 
 
 def find_label_issues(
-    ledger_or_losses: LossLedger | ArrayLike,
     labels: ArrayLike,
+    pred_probs: ArrayLike | None = None,
     *,
-    return_indices_ranked_by: Literal["probability"] | None = None,
-    error: float = 0.05,
-) -> NDArray[np.bool_] | NDArray[np.int64]:
-    """Return which labels are probably wrong, from one training, without cross-validation.
+    losses: LossLedger | ArrayLike | None = None,
+    alpha: float = 0.05,
+    return_indices_ranked_by: Score | None = None,
+) -> "pd.DataFrame | NDArray[np.int64]":
+    """Find the labels that are probably wrong; it replaces `cleanlab.filter.find_label_issues`.
 
-    It stands in for `cleanlab.filter.find_label_issues(labels, pred_probs)`: the result has the same form. The pred_probs
-    of the ledger are in-run probabilities and can be given as `pred_probs` to cleanlab's own tools, and `get_label_quality_scores`
-    is such a score as those of `cleanlab.rank`.
+    With predicted probabilities the rule is `two_modes`. With losses alone, an example is an issue if its loss lies above
+    the antimode of the log losses, where Silverman's test finds two modes; this finds fewer issues.
 
     Args:
-        ledger_or_losses: a `LossLedger` that was given logits: then the rule is `two_modes`. Or losses alone, (N,) of
-            each example, or (E,N) in each of E epochs, of which the mean counts, or a ledger without logits: then labels
-            are called wrong that lie beyond the valley between two modes of the losses, if there are two by Silverman's
-            test. That finds less: it takes two modes that can be seen.
-        labels: (N,), the given classes. With losses alone they are only counted.
-        return_indices_ranked_by: None for a mask; `probability` for the indices, most probably wrong first.
-        error: chance to find wrong labels where there are none, 0 to 1.
+        labels: (N,), the given classes, 0 to C - 1; labels of examples without predictions are ignored.
+        pred_probs: (N, C), predicted probabilities: out of sample, or averaged over the epochs of a training.
+        losses: in place of `pred_probs`: a `LossLedger` (its predicted probabilities, or its mean losses if it was given no
+            logits), the losses (N,), or the losses (E, N) of E epochs, of which the mean counts. NaN: no loss.
+        alpha: significance level, 0 to 1: the probability to find issues where all labels are right.
+        return_indices_ranked_by: None for a table of all examples. Otherwise the indices of the issues, worst first, by
+            `probability` (that the label is wrong) or by a score of cleanlab: `self_confidence`, `normalized_margin` or
+            `confidence_weighted_entropy`; the last two need predicted probabilities.
 
     Returns:
-        (N,) bool, True for a label called wrong; or the int64 indices of these.
+        A DataFrame with a row for each example: `is_label_issue`, `label_quality` (see `get_label_quality_scores`; NaN for an
+        example without predictions), `given_label`, and with predicted probabilities `predicted_label` (the most probable
+        class) and `suggested_label` (the most probable class other than the label, among those that occur as labels),
+        both -1 for an example without predictions. Or the indices of the issues, int64.
 
     Raises:
-        InputError: the arrays do not fit each other, or hold what is no loss.
+        InputError: for arguments in the wrong order, shapes that do not fit, or values that are no probabilities or losses.
 
     >>> random = np.random.default_rng(0)
     >>> losses = np.r_[random.gamma(2, 0.1, 180), random.normal(3, 0.3, 20)]
-    >>> find_label_issues(losses, np.zeros(200, dtype=int)).nonzero()[0].tolist() == list(range(180, 200))
+    >>> issues = find_label_issues(np.zeros(200, dtype=int), losses=losses)
+    >>> issues.index[issues["is_label_issue"]].tolist() == list(range(180, 200))
     True
     """
-    if return_indices_ranked_by not in (None, "probability"):
-        raise InputError(f"return_indices_ranked_by must be None or 'probability', got {return_indices_ranked_by!r}")
-    labels = np.asarray(labels)
-    seen = _seen(ledger_or_losses, labels)
-    mask = np.zeros(len(labels), dtype=bool)
-    if isinstance(ledger_or_losses, LossLedger) and ledger_or_losses.pred_probs is not None:
-        result = two_modes(ledger_or_losses.pred_probs[seen], labels[seen], error)
-        mask[seen], score = result.called, result.score
-    else:
-        score = np.log(np.maximum(_mean_losses(ledger_or_losses)[seen], _SMALLEST))
-        beyond = score > antimode(score, error)
-        mask[seen] = beyond if beyond.mean() <= MOST else False  # the upper mode is that of nearly all
-    if return_indices_ranked_by is None:
-        return mask
-    everyone = np.full(len(labels), -np.inf)
-    everyone[seen] = score
-    found = np.flatnonzero(mask)
-    return found[np.argsort(-everyone[found], kind="stable")]
+    found = _find(labels, pred_probs, losses, alpha)
+    if return_indices_ranked_by is not None:
+        issues = np.flatnonzero(found.is_issue)
+        order = -found.score
+        if return_indices_ranked_by != "probability":
+            order = found.quality_by(return_indices_ranked_by)
+        return issues[np.argsort(order[issues], kind="stable")]
+    import pandas as pd  # loads slowly, and only a table needs it
+
+    columns = {"is_label_issue": found.is_issue, "label_quality": found.quality, "given_label": found.labels}
+    if found.pred_probs is not None:
+        columns |= {"predicted_label": found.predicted, "suggested_label": found.suggested}
+    return pd.DataFrame(columns)
 
 
-def get_label_quality_scores(ledger: LossLedger, labels: ArrayLike) -> NDArray[np.float64]:
-    """Return how probably each label is right, (N,), 0 to 1: a score such as `cleanlab.rank.get_label_quality_scores`'s.
+def get_label_quality_scores(
+    labels: ArrayLike,
+    pred_probs: ArrayLike | None = None,
+    *,
+    losses: LossLedger | ArrayLike | None = None,
+    method: Score = "probability",
+) -> NDArray[np.float64]:
+    """Return how probably each label is right, (N,), 0 to 1; it replaces `cleanlab.rank.get_label_quality_scores`.
 
     Args:
-        ledger: one that was given logits.
-        labels: (N,), the given classes.
+        labels, pred_probs, losses: as in `find_label_issues`.
+        method: `probability`: that the label is right, by `two_modes`; with losses alone, exp(-loss). Or a score of
+            cleanlab: `self_confidence`, `normalized_margin` or `confidence_weighted_entropy`.
+
+    Returns:
+        The scores; NaN for examples without predictions.
 
     Raises:
-        InputError: a ledger without logits, or labels that do not fit it.
+        InputError: as `find_label_issues`.
 
-    >>> ledger = LossLedger(2)
-    >>> ledger.update([0, 1], [0.1, 3.0], [[3.0, 0.0], [3.0, 0.0]])
-    >>> quality = get_label_quality_scores(ledger, [0, 1])
+    >>> quality = get_label_quality_scores([0, 1], [[0.9, 0.1], [0.9, 0.1]])
     >>> bool(quality[0] > quality[1])
     True
     """
-    if ledger.pred_probs is None:
+    found = _find(labels, pred_probs, losses)
+    return found.quality if method == "probability" else found.quality_by(method)
+
+
+@dataclass(eq=False)
+class _Found:
+    """What is found about N examples; entries of examples without predictions keep their defaults."""
+
+    labels: NDArray[np.int64]
+    is_issue: NDArray[np.bool_]
+    score: NDArray[np.float64]  # higher for a label that is more probably wrong
+    quality: NDArray[np.float64]
+    predicted: NDArray[np.int64]
+    suggested: NDArray[np.int64]
+    pred_probs: NDArray[np.float64] | None = None
+
+    def quality_by(self, method: Method) -> NDArray[np.float64]:
+        if method not in get_args(Method):
+            raise InputError(f"expected a score of probability, {', '.join(get_args(Method))}, got {method!r}")
+        if self.pred_probs is None and method != "self_confidence":
+            raise InputError(f"the score {method} needs predicted probabilities, got losses alone; use self_confidence")
+        if self.pred_probs is None:
+            return self.quality
+        quality = np.full(len(self.labels), np.nan)
+        rows = np.isfinite(self.score)
+        probs = self.pred_probs[rows]
+        quality[rows] = label_quality(self.labels[rows], probs / probs.sum(axis=1, keepdims=True), method)
+        return quality
+
+
+def _find(
+    labels: ArrayLike, pred_probs: ArrayLike | None, losses: LossLedger | ArrayLike | None, alpha: float = 0.05
+) -> _Found:
+    if isinstance(labels, LossLedger) or isinstance(pred_probs, LossLedger):
+        raise InputError("expected labels first and a LossLedger as losses=ledger, got the ledger as another argument")
+    if (pred_probs is None) == (losses is None):
+        raise InputError(f"expected either pred_probs or losses, got {'neither' if losses is None else 'both'}")
+    given = np.asarray(labels)
+    if given.ndim != 1 or given.dtype.kind not in "iu":
         raise InputError(
-            "get_label_quality_scores needs a ledger that was given logits: ledger.update(index, losses, logits)"
+            f"labels must be whole numbers of shape (N,), got {given.dtype} of shape {given.shape}; labels come first, then "
+            "pred_probs, or losses=..."
         )
-    labels = np.asarray(labels)
-    seen = _seen(ledger, labels)
-    quality = np.full(len(labels), np.nan)
-    quality[seen] = 1 - two_modes(ledger.pred_probs[seen], labels[seen]).probability
-    return quality
+    if isinstance(losses, LossLedger):
+        pred_probs, losses = losses.pred_probs, losses.mean
+    if pred_probs is None:
+        values, probs = _mean_losses(losses), None
+    else:
+        probs = np.asarray(pred_probs, dtype=np.float64)
+        if probs.ndim != 2:
+            raise InputError(f"pred_probs must be of shape (N, C), got {probs.shape}; give losses as losses=...")
+        values = probs.sum(axis=-1)
+    if given.shape != values.shape:
+        raise InputError(f"expected a label for each of {values.size} examples, got labels of shape {given.shape}")
+    rows = np.isfinite(values) if losses is not None else np.ones(len(given), dtype=bool)
+    if not rows.any():
+        raise InputError("there are no losses; train before looking for label issues")
+    size = len(given)
+    score, quality = np.full((2, size), np.nan)
+    predicted, suggested = np.full((2, size), -1)
+    found = _Found(given, np.zeros(size, dtype=bool), score, quality, predicted, suggested, probs)
+    if probs is None:
+        found.score[rows] = np.log(np.maximum(values[rows], _MIN_LOSS))
+        above = found.score > antimode(found.score[rows], alpha)
+        if above[rows].mean() <= MAX_SHARE:  # an upper mode of nearly all examples is not that of wrong labels
+            found.is_issue[above] = True
+        found.quality[rows] = np.exp(-values[rows])
+        return found
+    result = two_modes(probs[rows], given[rows], alpha)
+    found.is_issue[rows], found.score[rows] = result.is_label_issue, result.score
+    found.quality[rows], found.suggested[rows] = 1 - result.probability, result.suggested
+    found.predicted[rows] = probs[rows].argmax(axis=1)
+    return found
 
 
-def _seen(given: LossLedger | ArrayLike, labels: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Return which examples were ever in training."""
-    losses = given.mean if isinstance(given, LossLedger) else _mean_losses(given)
-    if isinstance(given, LossLedger) and given.pred_probs is not None:
-        losses = losses + 0 * given.pred_probs.sum(axis=1)  # who was seen only before logits came was not judged
-    if labels.ndim != 1 or labels.shape != losses.shape:
-        raise InputError(f"expected a label for each of {losses.size} examples, got labels of shape {labels.shape}")
-    seen = np.isfinite(losses)
-    if not seen.any():
-        raise InputError("there are no losses: train before looking for wrong labels")
-    return np.asarray(seen)
-
-
-def _mean_losses(given: LossLedger | ArrayLike) -> NDArray[np.float64]:
-    losses = np.asarray(given.mean if isinstance(given, LossLedger) else given, dtype=np.float64)
-    if losses.ndim not in (1, 2) or losses.size == 0:
-        raise InputError(
-            f"losses must be one number for each example, or for each epoch and example, got {losses.shape}"
-        )
-    if np.isinf(losses).any() or (losses < 0).any():
-        raise InputError("losses must be finite and not below 0; NaN stands for an example that was not seen")
-    if losses.ndim == 1:
-        return losses
-    count = np.isfinite(losses).sum(axis=0)
-    total = np.nansum(losses, axis=0)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+def _mean_losses(losses: ArrayLike | None) -> NDArray[np.float64]:
+    values = np.asarray(losses, dtype=np.float64)
+    if values.ndim not in (1, 2) or values.size == 0:
+        raise InputError(f"losses must be of shape (N,), or (E, N) for E epochs, got {values.shape}")
+    if np.isinf(values).any() or (values < 0).any():
+        raise InputError("losses must be finite and at least 0, or NaN for an example without a loss")
+    if values.ndim == 1:
+        return values
+    count = np.isfinite(values).sum(axis=0)
+    return np.where(count > 0, np.nansum(values, axis=0) / np.maximum(count, 1), np.nan)

@@ -1,4 +1,4 @@
-"""The loss of every example over the epochs, and what the network said of it, in memory that does not grow with them."""
+"""Per-example losses and predicted probabilities over the epochs, in memory that does not grow with the epochs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +17,10 @@ class EpochSummary:
     """The losses of one epoch in four numbers.
 
     Attributes:
-        examples: how many examples were seen.
-        mean, variance: of their losses (the variance by epoch is the paper's figure 7).
-        normalised_variance: variance of the losses divided by the largest, so that they lie in 0 to 1, as the
-            errors do in Slade & Gedeon (1993): 0 to 0.25.
+        examples: number of examples in training.
+        mean, variance: mean and variance of their losses (the variance by epoch is the paper's figure 7).
+        normalised_variance: variance of the losses divided by the largest, so that they lie in 0 to 1 like the errors of
+            Slade & Gedeon (1993); 0 to 0.25.
     """
 
     examples: int
@@ -30,23 +30,24 @@ class EpochSummary:
 
 
 class LossLedger:
-    """Keeps the last and the mean loss of each of `size` examples.
+    """Records the last and the mean loss, and the mean predicted probabilities, of each of `size` examples.
 
-    Call `update` with each batch and `end_epoch` after the last one. In one epoch an example counts once: what
-    comes again (samplers of several processes pad the epoch with repeats) is ignored.
+    Call `update` with each batch and `end_epoch` after the last one. In one epoch an example counts once: repeats, with
+    which samplers of several processes fill the epoch, are ignored.
 
     Args:
         size: number of examples, the upper bound of the indices.
-        trace: also keep the losses of every epoch, in `trace` (memory then grows by 4 bytes an example and epoch).
+        trace: also keep the losses of every epoch, in `trace`; this needs 4 bytes for each example and epoch.
 
     Attributes:
-        last: (size,) float32, the loss in the latest epoch that saw the example; NaN before.
-        mean: (size,) float32, the mean over the epochs that saw it; NaN before.
-        count: (size,) uint32, how many epochs saw it.
+        last: (size,) float32, the loss in the latest epoch with the example; NaN before.
+        mean: (size,) float32, the mean loss over the epochs with the example; NaN before.
+        count: (size,) uint32, the number of epochs with the example.
         epochs: an `EpochSummary` for each finished epoch.
-        pred_probs: (size, C) float32, the probabilities that the network gave each class, averaged over the epochs that saw
-            the example, each epoch weighing as much as its number: late epochs know more, early ones have nothing by
-            heart. NaN before; None as long as no logits came.
+        trace: a (size,) float32 array for each finished epoch, NaN for examples not in it; None without `trace`.
+        pred_probs: (size, C) float32, the predicted probabilities averaged over the epochs with the example. Epoch e has
+            weight e: later networks predict better, and early ones have not memorised labels yet. NaN before; None as
+            long as no logits were given.
 
     Raises:
         InputError: for a size below 1.
@@ -69,22 +70,22 @@ class LossLedger:
         self.trace: list[NDArray[np.float32]] | None = [] if trace else None
         self.pred_probs: NDArray[np.float32] | None = None
         self._weights: NDArray[np.float32] = np.zeros(size, dtype=np.float32)
-        self._seen: NDArray[np.bool_] = np.zeros(size, dtype=bool)
+        self._in_epoch: NDArray[np.bool_] = np.zeros(size, dtype=bool)
 
     def __len__(self) -> int:
         return self.last.size
 
     def update(self, index: ArrayLike, losses: ArrayLike, logits: ArrayLike | None = None) -> None:
-        """Take the losses of a batch.
+        """Record the losses of a batch, and its logits.
 
         Args:
-            index: (B,) integers, 0 to size - 1: which examples.
+            index: (B,) integers, 0 to size - 1, the position of each example.
             losses: (B,) finite numbers.
-            logits: (B,C) finite numbers, what the network said of them; all batches have them or none.
+            logits: (B, C) finite numbers; either all batches have logits or none.
 
         Raises:
-            InputError: if the two do not fit each other or the ledger, or a loss is not finite; the ledger is
-                unchanged then.
+            InputError: for shapes that do not fit each other or the ledger, or values that are not finite; the ledger
+                stays unchanged.
         """
         index, losses = np.asarray(index), np.asarray(losses, dtype=np.float32)
         if index.ndim != 1 or index.shape != losses.shape:
@@ -94,41 +95,43 @@ class LossLedger:
         if index.dtype.kind not in "iu" or index.min() < 0 or index.max() >= len(self):
             raise InputError(f"indices must be integers from 0 to {len(self) - 1}, got {index.min()} to {index.max()}")
         if not np.isfinite(losses).all():
-            raise InputError(f"losses must be finite; that of example {index[~np.isfinite(losses)][0]} is not")
+            raise InputError(f"losses must be finite, but that of example {index[~np.isfinite(losses)][0]} is not")
         if logits is None and self.pred_probs is not None:
-            raise InputError("logits came with earlier batches, so they must come with every batch; got none")
-        said = None if logits is None else self._checked_logits(logits, index.size)
+            raise InputError("earlier batches had logits, so every batch needs them; got none")
+        scores = None if logits is None else self._check_logits(logits, index.size)
         for start in range(0, index.size, _CHUNK):
             part = slice(start, start + _CHUNK)
-            self._take(index[part], losses[part], None if said is None else said[part])
+            self._record(index[part], losses[part], None if scores is None else scores[part])
 
-    def _checked_logits(self, logits: ArrayLike, count: int) -> NDArray[np.float32]:
-        said = np.asarray(logits, dtype=np.float32)
+    def _check_logits(self, logits: ArrayLike, count: int) -> NDArray[np.float32]:
+        scores = np.asarray(logits, dtype=np.float32)
         classes = None if self.pred_probs is None else self.pred_probs.shape[1]
-        if said.ndim != 2 or len(said) != count or said.shape[1] < 2 or classes not in (None, said.shape[1]):
+        if scores.ndim != 2 or len(scores) != count or scores.shape[1] < 2 or classes not in (None, scores.shape[1]):
             raise InputError(
-                f"expected logits of {count} examples for {classes or 'at least 2'} classes, got {said.shape}"
+                f"expected logits of {count} examples for {classes or 'at least 2'} classes, got {scores.shape}"
             )
-        if not np.isfinite(said).all():
+        if not np.isfinite(scores).all():
             raise InputError("logits must be finite")
-        return said
+        return scores
 
-    def _take(self, index: NDArray[np.integer], losses: NDArray[np.float32], said: NDArray[np.float32] | None) -> None:
-        fresh = ~self._seen[index]
-        first = np.unique(index, return_index=True)[1]  # of what stands in the batch several times
+    def _record(
+        self, index: NDArray[np.integer], losses: NDArray[np.float32], logits: NDArray[np.float32] | None
+    ) -> None:
+        new = ~self._in_epoch[index]
+        first = np.unique(index, return_index=True)[1]  # of repeats within the batch
         if len(first) < len(index):
-            fresh &= np.isin(np.arange(len(index)), first)
-        if not fresh.all():
-            index, losses, said = index[fresh], losses[fresh], None if said is None else said[fresh]
-        if said is not None:
-            self._believe(index, said)
-        self._seen[index] = True
+            new &= np.isin(np.arange(len(index)), first)
+        if not new.all():
+            index, losses, logits = index[new], losses[new], None if logits is None else logits[new]
+        if logits is not None:
+            self._average(index, logits)
+        self._in_epoch[index] = True
         self.count[index] += 1
         before = np.nan_to_num(self.mean[index])
         self.mean[index] = before + (losses - before) / self.count[index]
         self.last[index] = losses
 
-    def _believe(self, index: NDArray[np.integer], logits: NDArray[np.float32]) -> None:
+    def _average(self, index: NDArray[np.integer], logits: NDArray[np.float32]) -> None:
         if self.pred_probs is None:
             self.pred_probs = np.full((len(self), logits.shape[1]), np.nan, dtype=np.float32)
         weight = np.float32(len(self.epochs) + 1)
@@ -142,27 +145,27 @@ class LossLedger:
         """Close the epoch and return its summary, which is also appended to `epochs`.
 
         Raises:
-            InputError: if the epoch saw no example.
+            InputError: if the epoch has no example.
         """
-        losses = self.last[self._seen]
+        losses = self.last[self._in_epoch]
         if losses.size == 0:
-            raise InputError("the epoch ended before any loss was recorded: call update with each batch")
+            raise InputError("end_epoch was called before any loss was recorded; call update with each batch")
         mean, std = moments(losses)
         largest = float(losses.max())
         normalised = (std / largest) ** 2 if largest > 0 else 0.0
         summary = EpochSummary(losses.size, mean, std**2, normalised)
         self.epochs.append(summary)
         if self.trace is not None:
-            self.trace.append(np.where(self._seen, self.last, np.float32(np.nan)))
-        self._seen[:] = False
+            self.trace.append(np.where(self._in_epoch, self.last, np.float32(np.nan)))
+        self._in_epoch[:] = False
         return summary
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that `load_state_dict` needs to go on exactly; arrays and plain numbers only."""
+        """Return everything that `load_state_dict` needs to continue exactly; arrays and plain values only."""
         return {
             "last": self.last.copy(),
             "mean": self.mean.copy(),
-            "count": self.count.astype(np.int64),  # what PyTorch can hold
+            "count": self.count.astype(np.int64),  # a type that PyTorch checkpoints support
             "epochs": [(e.examples, e.mean, e.variance, e.normalised_variance) for e in self.epochs],
             "trace": None if self.trace is None else [losses.copy() for losses in self.trace],
             "pred_probs": None if self.pred_probs is None else self.pred_probs.copy(),
@@ -170,10 +173,10 @@ class LossLedger:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict()`, taken between two epochs.
+        """Continue from a `state_dict()` taken between two epochs.
 
         Raises:
-            InputError: if the state is of another number of examples.
+            InputError: if the state has another number of examples.
         """
         if len(state["last"]) != len(self):
             raise InputError(f"the saved ledger has {len(state['last'])} examples, this one {len(self)}")
@@ -182,7 +185,7 @@ class LossLedger:
         self.count = np.array(state["count"], dtype=np.uint32)
         self.epochs = [EpochSummary(*numbers) for numbers in state["epochs"]]
         self.trace = None if state["trace"] is None else [np.array(t, dtype=np.float32) for t in state["trace"]]
-        pred_probs = state.get("pred_probs")  # states of version 0.1 have none
-        self.pred_probs = None if pred_probs is None else np.array(pred_probs, dtype=np.float32)
-        self._weights = np.array(state.get("weights", np.zeros(len(self))), dtype=np.float32)
-        self._seen[:] = False
+        probs = state["pred_probs"]
+        self.pred_probs = None if probs is None else np.array(probs, dtype=np.float32)
+        self._weights = np.array(state["weights"], dtype=np.float32)
+        self._in_epoch[:] = False

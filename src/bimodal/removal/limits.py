@@ -1,47 +1,62 @@
-"""What removal must never do: take too much, or nearly empty a class."""
+"""Limits of a removal: how many examples may be removed in all, and how many stay in each class."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def spare(
+@dataclass(frozen=True)
+class RemovalLimits:
+    """How much may be removed.
+
+    Attributes:
+        max_share: largest share of the training examples that all removals together may remove, 0 to 1.
+        min_per_class: number of examples that stay in each class; a class with fewer loses none.
+    """
+
+    max_share: float = 0.3
+    min_per_class: int = 5
+
+
+def apply_limits(
     remove: NDArray[np.bool_],
-    losses: NDArray[np.floating],
+    scores: NDArray[np.floating],
     labels: NDArray[np.integer],
     kept: NDArray[np.bool_],
-    *,
-    max_removed: int,
-    min_per_class: int,
+    limits: RemovalLimits,
 ) -> NDArray[np.bool_]:
-    """Return which of the examples that a rule would remove may go; those with the lowest losses are spared.
-
-    All arrays are (N,), an entry for each example that has ever been in training.
+    """Limit a removal: keep the examples with the lowest scores where a limit would be exceeded.
 
     Args:
-        remove: what the rule would remove; what is not in training any more is ignored.
-        losses: the losses that the rule saw; the highest go first.
-        labels: the class of each example.
-        kept: who is still in training.
-        max_removed: how many may still go in all.
-        min_per_class: how many must stay in each class (a class that has fewer already loses none).
+        remove: (N,) bool, the examples to remove; those that are no longer in training are ignored.
+        scores: (N,), losses or other scores; of equal scores the earlier example is removed first.
+        labels: (N,), the class of each example; -1 for an example that was never in training.
+        kept: (N,) bool, the examples that are still in training.
+        limits: the limits.
 
-    >>> everyone = np.ones(4, dtype=bool)
-    >>> spare(everyone, np.array([1.0, 2.0, 3.0, 4.0]), np.array([0, 0, 1, 1]), everyone,
-    ...       max_removed=3, min_per_class=1).tolist()
+    Returns:
+        (N,) bool, the examples to remove within the limits.
+
+    >>> all_four = np.ones(4, dtype=bool)
+    >>> scores, labels = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0, 0, 1, 1])
+    >>> apply_limits(all_four, scores, labels, all_four, RemovalLimits(0.9, 1)).tolist()
     [False, True, False, True]
     """
     remove = remove & kept
     allowed = np.zeros_like(remove)
     for label in np.unique(labels[remove]):
-        room = int((kept & (labels == label)).sum()) - min_per_class
-        rows = np.flatnonzero(remove & (labels == label))
-        allowed[_highest(rows, losses, room)] = True
-    rows = np.flatnonzero(allowed)
-    capped = np.zeros_like(allowed)
-    capped[_highest(rows, losses, max_removed)] = True
-    return capped
+        members = labels == label
+        rows = np.flatnonzero(remove & members)
+        allowed[_highest(rows, scores, int((kept & members).sum()) - limits.min_per_class)] = True
+    trained = int((labels >= 0).sum())
+    removed = trained - int(kept.sum())
+    rows = _highest(np.flatnonzero(allowed), scores, int(limits.max_share * trained) - removed)
+    within = np.zeros_like(remove)
+    within[rows] = True
+    return within
 
 
-def _highest(rows: NDArray[np.intp], losses: NDArray[np.floating], count: int) -> NDArray[np.intp]:
-    order = np.argsort(-losses[rows], kind="stable")  # stable: ties go by row, so the outcome is always the same
+def _highest(rows: NDArray[np.intp], scores: NDArray[np.floating], count: int) -> NDArray[np.intp]:
+    order = np.argsort(-scores[rows], kind="stable")
     return rows[order[: max(count, 0)]]

@@ -1,4 +1,4 @@
-"""Bimodal distribution removal as a whole: ledger, schedule, rule and guards, epoch by epoch."""
+"""Bimodal distribution removal as a whole: ledger, schedule, rule and limits, epoch by epoch."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,23 +8,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from bimodal.errors import InputError
 from bimodal.removal.ledger import LossLedger
-from bimodal.removal.limits import spare
-from bimodal.removal.rules import Cut, slade_gedeon, wang
+from bimodal.removal.limits import apply_limits
+from bimodal.removal.rule import RULES, RuleInput
 from bimodal.removal.schedule import is_due, should_stop_training
 from bimodal.removal.settings import RemovalSettings
-from bimodal.removal.two_modes import cut_between_modes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RemovalStep:
-    """One removal: the epoch (from 1) after which it came, the rule's numbers, and who went.
+    """One removal.
 
     Attributes:
-        rows: (R,) int64, the removed examples, the most doubtful first: by loss, or what else the rule looks at.
-        losses: (R,) float32, their losses at that moment.
-        spared: how many more the rule would have removed, had the guards let it.
-        m1, m2, std2, threshold: see `bimodal.removal.Cut`.
-        probabilities: (R,) float32, how probably each label is wrong; NaN where the rule does not say.
+        epoch: the epoch, from 1, after which the examples were removed.
+        rule: name of the rule.
+        m1, m2, std2, threshold: the rule's numbers, see `bimodal.removal.Cut`.
+        rows: (R,) int64, the removed examples, highest score first.
+        losses: (R,) float32, their losses at that time.
+        probabilities: (R,) float32, the probability that each label is wrong; NaN if the rule estimates none.
+        kept_by_limits: number of further examples that the rule selected and the limits kept.
     """
 
     epoch: int
@@ -35,25 +36,25 @@ class RemovalStep:
     threshold: float
     rows: NDArray[np.int64]
     losses: NDArray[np.float32]
-    spared: int
     probabilities: NDArray[np.float32]
+    kept_by_limits: int
 
 
 class Remover:
-    """Decides after each epoch which training examples stay; knows nothing of any training engine.
+    """Decides after each epoch which training examples stay; independent of any training engine.
+
+    Call `update` with each batch and `end_epoch` after the last one, and train the next epoch on `kept`.
 
     Args:
-        labels: (N,) integers, the class of each example; -1 for an example that is not for training, which is
-            never looked at and never removed.
-        settings: rule, schedule and guards; the paper's by default.
+        labels: (N,) integers, the class of each example; -1 for an example outside the training split.
+        settings: rule, schedule and limits; the paper's by default.
         trace: keep the losses of every epoch (see `LossLedger`).
 
     Attributes:
-        kept: (N,) bool, who is still in training (False for label -1).
-        ledger: the losses.
+        kept: (N,) bool, the examples that are still in training (False for label -1).
+        ledger: losses and predicted probabilities.
         steps: the removals so far.
-        before: (N,) float32, what the first step saw, the losses (paper, figure 8) or the rule's own scores, NaN for who
-            was not in training; None before that step. Without the rows of the step it is figure 9.
+        before: (N,) float32, the scores of the first removal (paper, figure 8), NaN outside training; None before it.
 
     >>> remover = Remover(np.zeros(100, dtype=int), RemovalSettings(epoch=1))
     >>> remover.update(np.arange(100), np.r_[np.full(90, 0.1), np.full(9, 2.0), 9.0])
@@ -70,107 +71,90 @@ class Remover:
         self.kept: NDArray[np.bool_] = self.labels >= 0
         self.steps: list[RemovalStep] = []
         self.before: NDArray[np.float32] | None = None
-        self._attempts: list[tuple[int, float]] = []  # (epoch, std2) of every step, also of those that took nobody
+        self._checks: list[tuple[int, float]] = []  # (epoch, std2) of each time the rule was applied
 
     def update(self, index: ArrayLike, losses: ArrayLike, logits: ArrayLike | None = None) -> None:
-        """Take the losses of a batch, and what the network said of it; see `LossLedger.update`."""
-        if self.settings.rule == "two-modes" and logits is None:
+        """Record the losses of a batch, and its logits if the rule needs predicted probabilities; see `LossLedger.update`.
+
+        Raises:
+            InputError: if the rule needs logits and there are none, or the arrays do not fit.
+        """
+        if RULES[self.settings.rule].needs_pred_probs and logits is None:
             raise InputError(
-                "the rule two-modes needs what the network said of each example: give update the logits, too; in a "
-                "LightningModule, return 'logits' from training_step"
+                f"the rule {self.settings.rule} needs logits: call update(index, losses, logits), or in a LightningModule "
+                "return 'logits' from training_step"
             )
         self.ledger.update(index, losses, logits)
 
     def end_epoch(self) -> RemovalStep | None:
-        """Close the epoch; return what was removed, or None if no removal was due or none found anybody."""
+        """Close the epoch; return the removal, or None if none was due or the rule removed nothing."""
         self.ledger.end_epoch()
-        if not is_due(self.settings, self.ledger.epochs, self._attempts):
+        decide = RULES[self.settings.rule].decide
+        if decide is None or not is_due(self.settings, self.ledger.epochs, self._checks):
             return None
         rows = np.flatnonzero(self.kept & ~np.isnan(self.ledger.last))
-        cut = self._cut(rows)
+        pred_probs = None if self.ledger.pred_probs is None else self.ledger.pred_probs[rows]
+        cut = decide(RuleInput(self.ledger.last[rows], self.labels[rows], pred_probs), self.settings)
         epoch = len(self.ledger.epochs)
-        self._attempts.append((epoch, cut.std2))
-        if cut.std2 < self.settings.stop_std2:
+        self._checks.append((epoch, cut.std2))
+        if cut.std2 < self.settings.stop_std2 or not cut.remove.any():
             return None
-        wanted = np.zeros_like(self.kept)
-        wanted[rows[cut.remove]] = True
-        values, probabilities = np.full((2, self.kept.size), np.nan, dtype=np.float32)
-        values[rows], probabilities[rows] = cut.values, cut.probabilities
-        trained = int((self.labels >= 0).sum())
-        allowed = spare(
-            wanted,
-            values,
-            self.labels,
-            self.kept,
-            max_removed=int(self.settings.max_share * trained) - (trained - int(self.kept.sum())),
-            min_per_class=self.settings.min_per_class,
-        )
-        gone = np.flatnonzero(allowed)
-        spared = int(wanted.sum()) - gone.size
-        if not wanted.any():
-            return None
+        selected = np.zeros_like(self.kept)
+        selected[rows[cut.remove]] = True
+        scores, probabilities = np.full((2, self.kept.size), np.nan, dtype=np.float32)
+        scores[rows] = cut.scores
+        if cut.probabilities is not None:
+            probabilities[rows] = cut.probabilities
+        removed = np.flatnonzero(apply_limits(selected, scores, self.labels, self.kept, self.settings.limits))
+        removed = removed[np.argsort(-scores[removed], kind="stable")]
         if self.before is None:
-            self.before = np.where(self.kept, values, np.float32(np.nan))
-        gone = gone[np.argsort(-values[gone], kind="stable")]
-        self.kept[gone] = False
-        losses = self.ledger.last[gone]
+            self.before = np.where(self.kept, scores, np.float32(np.nan))
+        self.kept[removed] = False
         step = RemovalStep(
-            epoch, cut.rule, cut.m1, cut.m2, cut.std2, cut.threshold, gone, losses, spared, probabilities[gone]
+            epoch,
+            self.settings.rule,
+            cut.m1,
+            cut.m2,
+            cut.std2,
+            cut.threshold,
+            removed,
+            self.ledger.last[removed],
+            probabilities[removed],
+            int(selected.sum()) - removed.size,
         )
         self.steps.append(step)
         return step
 
-    def _cut(self, rows: NDArray[np.int64]) -> Cut:
-        if self.settings.rule == "two-modes":
-            assert self.ledger.pred_probs is not None  # update sees to it
-            settings = self.settings
-            return cut_between_modes(
-                self.ledger.pred_probs[rows], self.labels[rows], settings.error, settings.rare_share
-            )
-        losses = self.ledger.last[rows]
-        if self.settings.rule == "slade-gedeon":
-            return slade_gedeon(losses, self.settings.alpha)
-        return wang(losses, self.settings.k)
-
     @property
-    def looked(self) -> list[int]:
-        """The epochs after which the rule looked, whether or not it found anybody."""
-        return [epoch for epoch, _ in self._attempts]
+    def checked_epochs(self) -> list[int]:
+        """The epochs after which the rule was applied, whether or not it removed anything."""
+        return [epoch for epoch, _ in self._checks]
 
     @property
     def should_stop_training(self) -> bool:
-        """Whether the schedule ends training here (Slade & Gedeon's halt)."""
-        return should_stop_training(self.settings, self.ledger.epochs, started=bool(self._attempts))
+        """Whether the schedule ends training here (the halt of Slade & Gedeon)."""
+        return should_stop_training(self.settings, self.ledger.epochs, started=bool(self._checks))
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that `load_state_dict` needs to go on exactly."""
+        """Return everything that `load_state_dict` needs to continue exactly; arrays and plain values only."""
         return {
             "labels": self.labels.copy(),
             "ledger": self.ledger.state_dict(),
             "kept": self.kept.copy(),
             "steps": [vars(step).copy() for step in self.steps],
             "before": None if self.before is None else self.before.copy(),
-            "attempts": list(self._attempts),
+            "checks": list(self._checks),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict()`, taken between two epochs.
+        """Continue from a `state_dict()` taken between two epochs.
 
         Raises:
-            InputError: if the state is of another number of examples.
+            InputError: if the state has another number of examples.
         """
         self.ledger.load_state_dict(state["ledger"])
         self.labels = np.array(state["labels"], dtype=np.int64)
         self.kept = np.array(state["kept"], dtype=bool)
-        self.steps = [
-            RemovalStep(
-                **{
-                    "probabilities": np.full(len(step["rows"]), np.nan, dtype=np.float32),  # version 0.1 had none
-                    **step,
-                    **{name: np.array(step[name]) for name in ("rows", "losses", "probabilities") if name in step},
-                }
-            )
-            for step in state["steps"]
-        ]
+        self.steps = [RemovalStep(**step) for step in state["steps"]]
         self.before = None if state["before"] is None else np.array(state["before"], dtype=np.float32)
-        self._attempts = [(int(epoch), float(std2)) for epoch, std2 in state["attempts"]]
+        self._checks = [(int(epoch), float(std2)) for epoch, std2 in state["checks"]]

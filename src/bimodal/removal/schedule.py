@@ -1,14 +1,15 @@
-"""When to remove: from the summaries of the epochs so far to yes or no. Epochs count from 1."""
+"""When a removal is due, from the loss summaries of the epochs so far. Epochs count from 1."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 
 from bimodal.removal.ledger import EpochSummary
+from bimodal.removal.rule import RULES
 from bimodal.removal.settings import RemovalSettings
 
 
 def has_settled(variances: Sequence[float], change: float = 0.05, epochs: int = 2) -> bool:
-    """Whether the variance changed by less than `change` in each of the last `epochs` epochs (paper, figure 7).
+    """Whether the variance changed by less than the share `change` in each of the last `epochs` epochs (paper, figure 7).
 
     >>> has_settled([2.0, 1.0, 0.98, 0.97]), has_settled([2.0, 1.0, 0.98])
     (True, False)
@@ -19,8 +20,37 @@ def has_settled(variances: Sequence[float], change: float = 0.05, epochs: int = 
     return all(abs(new - old) < change * old for old, new in pairwise(recent))
 
 
-def has_started(settings: RemovalSettings, epochs: Sequence[EpochSummary]) -> bool:
-    """Whether the first step is due after the last of `epochs`."""
+def is_due(settings: RemovalSettings, epochs: Sequence[EpochSummary], checks: Sequence[tuple[int, float]]) -> bool:
+    """Whether the rule is to be applied after the last of `epochs`.
+
+    Args:
+        settings: start, repetition and stop.
+        epochs: summaries of all finished epochs.
+        checks: (epoch, std2) of each time the rule was applied.
+
+    >>> finished = [EpochSummary(9, 1.0, 1.0, 0.1)] * 6
+    >>> is_due(RemovalSettings(), finished, []), is_due(RemovalSettings(), finished, [(6, 1.0)])
+    (True, False)
+    """
+    if RULES[settings.rule].decide is None:
+        return False
+    if not checks:
+        return _has_started(settings, epochs)
+    if not settings.every or any(std2 < settings.stop_std2 for _, std2 in checks):
+        return False
+    return len(epochs) - checks[-1][0] >= settings.every
+
+
+def should_stop_training(settings: RemovalSettings, epochs: Sequence[EpochSummary], started: bool) -> bool:
+    """Whether training ends here: after a first removal, once the normalised variance is low enough.
+
+    Slade & Gedeon (1993) halt at 0.01. Before the first removal the variance is no criterion: in the beginning all
+    losses are similar.
+    """
+    return started and epochs[-1].normalised_variance <= settings.stop_variance
+
+
+def _has_started(settings: RemovalSettings, epochs: Sequence[EpochSummary]) -> bool:
     if len(epochs) < settings.epoch:
         return False
     if settings.start == "settled":
@@ -28,32 +58,3 @@ def has_started(settings: RemovalSettings, epochs: Sequence[EpochSummary]) -> bo
     if settings.start == "variance":
         return epochs[-1].normalised_variance < settings.start_variance
     return True
-
-
-def is_due(settings: RemovalSettings, epochs: Sequence[EpochSummary], steps: Sequence[tuple[int, float]]) -> bool:
-    """Whether to remove after the last of `epochs`.
-
-    Args:
-        settings: start, repetition and stop.
-        epochs: summaries of all finished epochs.
-        steps: (epoch, std2) of each step taken so far.
-
-    >>> seen = [EpochSummary(9, 1.0, 1.0, 0.1)] * 6
-    >>> is_due(RemovalSettings(), seen, []), is_due(RemovalSettings(), seen, [(6, 1.0)])
-    (True, False)
-    """
-    if settings.rule == "none":
-        return False
-    if not steps:
-        return has_started(settings, epochs)
-    if not settings.every or any(std2 < settings.stop_std2 for _, std2 in steps):
-        return False
-    return len(epochs) - steps[-1][0] >= settings.every
-
-
-def should_stop_training(settings: RemovalSettings, epochs: Sequence[EpochSummary], started: bool) -> bool:
-    """Whether training ends here: after a first removal, once the normalised variance is low enough.
-
-    Slade & Gedeon (1993) halt at 0.01. Not before the first step, since all losses are alike in the beginning.
-    """
-    return started and epochs[-1].normalised_variance <= settings.stop_variance

@@ -1,85 +1,118 @@
-"""Everything that decides what is removed and when, in one frozen place."""
+"""Settings of a removal: which rule, when, and within which limits."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self
 
-from bimodal.settings import check_choice, check_range, option
+from bimodal.errors import InputError
+from bimodal.removal.limits import RemovalLimits
+from bimodal.removal.rule import RULES, describe_rules
+from bimodal.settings import check_choice, check_fields, check_range, option
 
-Rule = Literal["wang", "slade-gedeon", "two-modes", "none"]
 Start = Literal["epoch", "settled", "variance"]
 
 
 @dataclass(frozen=True)
 class RemovalSettings:
-    """The defaults are the paper's: one step of its rule after epoch 6.
+    """Which examples are removed, and when; the defaults are the paper's: one step of its rule after epoch 6.
+
+    `RemovalSettings.preset(rule)` returns the settings with the defaults of another rule.
 
     Raises:
-        InputError: for a number outside its range; the message names it.
+        InputError: for an unknown rule or a value outside its range; the message names the option.
 
-    >>> RemovalSettings().rule, RemovalSettings().epoch, preset("slade-gedeon").every
-    ('wang', 6, 50)
+    >>> RemovalSettings().rule, RemovalSettings().epoch
+    ('wang', 6)
     """
 
-    rule: Rule = option(
-        "wang",
-        "which rule removes: wang (the paper), slade-gedeon (the original of 1993), two-modes (adapts to how many labels "
-        "are wrong, and removes nothing if it finds none) or none",
+    rule: str = option(
+        "wang", lambda: f"rule that decides which training examples are removed; {describe_rules()}", choices=RULES
     )
-    k: float = option(1.0, "wang: remove losses above M2 + k standard deviations of the upper mode")
-    alpha: float = option(0.5, "slade-gedeon: remove losses from mean + alpha standard deviations of the upper mode")
-    error: float = option(0.05, "two-modes: chance to find wrong labels where there are none")
-    rare_share: float = option(0.0, "two-modes: remove at most this share of an emotion with few faces")
+    k: float = option(
+        1.0,
+        "rules wang and slade-gedeon: remove losses above M2 + k·std2, the mean and standard deviation of the losses above "
+        "the mean; slade-gedeon: 0 to 1, by default 0.5",
+        0,
+        100,
+    )
+    alpha: float = option(
+        0.05,
+        "rule two-modes: significance level, the probability to find wrong labels where there are none",
+        1e-6,
+        0.5,
+    )
+    rare_share: float = option(
+        0.0,
+        "rule two-modes: largest share of a rare class to remove; a class is rare if it has less than half as many examples as "
+        "the mean class",
+        0,
+        1,
+    )
     start: Start = option(
-        "epoch", "when the first step comes: epoch, settled (variance of the losses) or variance (normalised, below)"
+        "epoch",
+        "when the first removal is due: epoch (after --removal-epoch), settled (once the variance of the losses has settled) "
+        "or variance (once their normalised variance is below --removal-start-variance)",
     )
-    epoch: int = option(6, "epoch: the step comes after this epoch; settled and variance: not before it")
-    settle_change: float = option(0.05, "settled: the variance changes by less than this share from epoch to epoch")
-    settle_epochs: int = option(2, "settled: in each of so many epochs")
-    start_variance: float = option(0.1, "variance: the normalised variance of the losses is below this")
-    every: int = option(0, "repeat the step every so many epochs; 0: one step only")
-    stop_std2: float = option(0.0, "no more steps once the upper mode's standard deviation is below this; 0: never")
-    stop_variance: float = option(0.0, "stop training once the normalised variance is at most this; 0: never")
-    max_share: float = option(0.3, "guard: never remove more than this share of the training faces in all")
-    min_per_class: int = option(5, "guard: leave at least so many faces in each class")
+    epoch: int = option(
+        6,
+        "epoch after which the first removal is due, and the earliest one with --removal-start settled or variance; "
+        "two-modes: by default after 80 % of the epochs",
+        1,
+    )
+    settle_change: float = option(
+        0.05,
+        "--removal-start settled: the variance of the losses has settled if it changes by less than this share from epoch to "
+        "epoch",
+        0,
+        1,
+    )
+    settle_epochs: int = option(2, "--removal-start settled: number of successive epochs with such a small change", 1)
+    start_variance: float = option(
+        0.1, "--removal-start variance: normalised variance of the losses below which removal starts", 0, 0.25
+    )
+    every: int = option(0, "repeat the removal after this many epochs; 0: remove once", 0)
+    stop_std2: float = option(
+        0.0,
+        "end the repetition once the standard deviation of the losses above the mean is below this; 0: never",
+        0,
+        1000,
+    )
+    stop_variance: float = option(
+        0.0,
+        "stop training after a removal once the normalised variance of the losses is at most this; 0: never",
+        0,
+        0.25,
+    )
+    max_share: float = option(
+        0.3,
+        "largest share of the training faces that all removals together may remove; two-modes: by default 0.6",
+        0,
+        0.9,
+    )
+    min_per_class: int = option(5, "smallest number of training faces that stay in each class", 1)
 
     def __post_init__(self) -> None:
-        check_choice("removal", self.rule, get_args(Rule))
-        check_range("removal_rare_share", self.rare_share, 0, 1)
-        check_range("removal_error", self.error, 1e-6, 0.5)
-        check_choice("removal_start", self.start, get_args(Start))
-        check_range("removal_k", self.k, 0, 100)
-        check_range("removal_alpha", self.alpha, 0, 1)
-        check_range("removal_epoch", self.epoch, 1, 1_000_000, whole=True)
-        check_range("removal_settle_change", self.settle_change, 0, 1)
-        check_range("removal_settle_epochs", self.settle_epochs, 1, 1000, whole=True)
-        check_range("removal_start_variance", self.start_variance, 0, 0.25)
-        check_range("removal_every", self.every, 0, 1_000_000, whole=True)
-        check_range("removal_stop_std2", self.stop_std2, 0, 1000)
-        check_range("removal_stop_variance", self.stop_variance, 0, 0.25)
-        check_range("removal_max_share", self.max_share, 0, 0.9)
-        check_range("removal_min_per_class", self.min_per_class, 1, 1_000_000, whole=True)
+        check_choice("removal", self.rule, RULES)
+        check_fields(self, prefix="removal_")
+        for name, (low, high) in RULES[self.rule].ranges.items():
+            check_range(f"removal_{name}", getattr(self, name), low, high)
 
+    @classmethod
+    def preset(cls, rule: str, **changes: Any) -> Self:
+        """Return the settings with the defaults of a rule, and some of them changed.
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "wang": {"rule": "wang"},
-    "slade-gedeon": {
-        "rule": "slade-gedeon",
-        "start": "variance",
-        "epoch": 1,
-        "start_variance": 0.1,
-        "every": 50,
-        "stop_variance": 0.01,
-    },
-    "two-modes": {"rule": "two-modes", "max_share": 0.6},  # it says itself how many
-    "none": {"rule": "none"},
-}
+        Raises:
+            InputError: for an unknown rule or setting, or a value outside its range.
 
+        >>> RemovalSettings.preset("slade-gedeon", start_variance=0.2).every
+        50
+        """
+        check_choice("removal", rule, RULES)
+        unknown = ", ".join(changes.keys() - cls.__dataclass_fields__.keys())
+        if unknown:
+            raise InputError(f"unknown removal setting {unknown}; known: {', '.join(cls.__dataclass_fields__)}")
+        return cls(**{"rule": rule, **RULES[rule].defaults, **changes})
 
-def preset(rule: str, **numbers: Any) -> RemovalSettings:
-    """Return the settings of a rule as its authors ran it, with some numbers of one's own.
-
-    Raises:
-        InputError: for an unknown rule or a number outside its range.
-    """
-    check_choice("removal", rule, tuple(PRESETS))
-    return RemovalSettings(**(PRESETS[rule] | numbers))
+    @property
+    def limits(self) -> RemovalLimits:
+        """How much may be removed."""
+        return RemovalLimits(self.max_share, self.min_per_class)

@@ -1,289 +1,229 @@
-"""The rule that adapts: are there wrong labels at all, how many, and which; from what the network said while it trained.
+"""The rule that adapts: test for wrong labels, estimate how many there are, and remove those that are probably wrong.
 
-Theory, sources and what was measured: docs/removal.md, docs/results/label-noise.md.
+Theory, sources and measurements: docs/removal.md, docs/results/label-noise.md.
 """
 
+import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy  # its parts are loaded when first used: together they take half a second
+import scipy  # loads its subpackages on first use: together they take half a second
 from numpy.typing import ArrayLike, NDArray
 
 from bimodal.errors import InputError
 from bimodal.removal.antimode import antimode
-from bimodal.removal.rules import Cut
+from bimodal.removal.log_odds import best_other, check_pred_probs, is_only_rare, log_odds
+from bimodal.removal.rule import Cut, Rule, RuleInput
+from bimodal.removal.unrelated_labels import MAX_SHARE, unrelated_labels
+
+if TYPE_CHECKING:
+    from bimodal.removal.settings import RemovalSettings
 
 CONTRADICTED = 0.5
-"""A label is contradicted if the odds of another are above e to this: 1.65 to 1."""
-RIGHT, RIGHT_AT_MOST = 0.15, 0.18
-"""Share of right labels that are contradicted all the same: usual, and the most that clean sets showed."""
-NEVER_SEEN = 0.85
-"""Share of the contradicted among labels that were trained on and are wrong, by that among labels never given."""
-STRAY_AT_MOST = 0.01
-"""Share of labels that may have nothing to do with their pictures in a set that counts as clean."""
-SHARES_OF_ERROR = (0.4, 0.4, 0.2)
-"""How the chance of a false alarm is shared out: contradicted labels, stray labels, modes that can be seen."""
-RATHER_WRONG = 0.5
-"""What is wrong with at least this probability may be removed without a look."""
-MOST = 0.6
-"""More wrong labels than this no estimate can claim."""
+"""A label is contradicted if its score, the log-odds against it, is above this: odds of 1.65 to 1."""
+CONTRADICTED_IF_RIGHT, MAX_CONTRADICTED_IF_RIGHT = 0.15, 0.18
+"""Share of right labels that are contradicted: typical, and the largest of the clean sets in the label-noise study."""
+TRAINED_ON = 0.85
+"""Wrong labels that were trained on are contradicted less often than labels that were never given, by this factor."""
+ALPHA_SHARES = (0.4, 0.4, 0.2)
+"""Shares of `alpha` for the three tests: contradicted labels, unrelated labels, visible modes."""
+MIN_PROBABILITY = 0.5
+"""Smallest probability of a wrong label with which an example is removed without review."""
 RARE = 0.5
-"""An emotion is rare if it has fewer examples than this, by the mean of all emotions."""
+"""A class is rare if it has fewer examples than this share of the mean over classes."""
 
 
 @dataclass(frozen=True, eq=False)
 class TwoModes:
-    """What `two_modes` found about N examples.
+    """The result of `two_modes` for N examples.
 
     Attributes:
-        found: whether there is a second mode, that of the wrong labels, at all.
-        share: the estimated share of wrong labels; 0 where there is no second mode.
-        score: (N,), log odds of the best other class against the label; above 0 the network leans to the other.
-        probability: (N,), 0 to 1, that the label is wrong; by `share` of 0, the chance that the tests overlooked it.
-        threshold: the score from which labels are called wrong, but for those that are merely rare; infinity if none is.
-        called: (N,) bool, those called wrong, for somebody to look at: as many as give the highest expected F1.
-        remove: (N,) bool, those of them that may go without a look: wrong rather than right, and of no rare class.
-        suggested: (N,), the class that the network would give instead: its best other than the label.
-        confidence: (N,), the network's probability of that class, among those that occur in the labels.
-        contradicted: the share of labels with a score above `CONTRADICTED`.
-        p_contradicted: chance of so many, were at most `RIGHT_AT_MOST` of the right ones contradicted.
-        stray: the share of labels that have nothing to do with their pictures.
-        p_stray: chance of a fit so much better with them, were they at most `STRAY_AT_MOST`.
-        antimode: the score between two modes that can be seen, the upper one against the labels; infinity if there are not.
+        has_label_issues: whether a test found wrong labels.
+        noise_rate: the estimated share of wrong labels; 0 if no test found any.
+        score: (N,), log-odds of the best other class against the label; above 0 the other class is more probable.
+        probability: (N,), 0 to 1, the probability that the label is wrong; at most `alpha` if no test found wrong labels.
+        threshold: the lowest score of a label issue; infinity if there is none.
+        is_label_issue: (N,) bool, the labels to review: as many as give the highest expected F1, without those that are
+            contradicted only because their class is rare.
+        remove: (N,) bool, the label issues that may be removed without review: probably wrong, and of no rare class.
+        suggested: (N,), the most probable class other than the label, among the classes that occur as labels.
+        confidence: (N,), its predicted probability.
+        contradicted: share of labels with a score above `CONTRADICTED`.
+        p_contradicted: p-value, under the hypothesis that at most `MAX_CONTRADICTED_IF_RIGHT` of right labels are.
+        unrelated: estimated share of labels that are unrelated to the predicted probabilities.
+        p_unrelated: p-value, under the hypothesis that at most `MAX_UNRELATED_IF_CLEAN` are.
+        antimode: the score between two visible modes, the upper one of contradicted labels; infinity without them.
     """
 
-    found: bool
-    share: float
+    has_label_issues: bool
+    noise_rate: float
     score: NDArray[np.float64]
     probability: NDArray[np.float64]
     threshold: float
-    called: NDArray[np.bool_]
+    is_label_issue: NDArray[np.bool_]
     remove: NDArray[np.bool_]
     suggested: NDArray[np.int64]
     confidence: NDArray[np.float64]
     contradicted: float
     p_contradicted: float
-    stray: float
-    p_stray: float
+    unrelated: float
+    p_unrelated: float
     antimode: float
 
 
-def two_modes(pred_probs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_share: float = 0.0) -> TwoModes:
-    """Decide whether there are wrong labels, estimate how many, and say of each how probably it is one.
+def two_modes(pred_probs: ArrayLike, labels: ArrayLike, alpha: float = 0.05, rare_share: float = 0.0) -> TwoModes:
+    """Test whether there are wrong labels, estimate how many, and return for each label the probability that it is wrong.
 
     Args:
-        pred_probs: (N,C), what the network said of each example while it trained: its probabilities, averaged over the
-            epochs (`LossLedger.pred_probs`). They may be unnormalised, but are positive and finite.
+        pred_probs: (N, C), predicted probabilities of each example during training, averaged over epochs
+            (`LossLedger.pred_probs`); finite, at least 0, not necessarily normalised.
         labels: (N,), the given classes, 0 to C - 1.
-        error: chance to find a second mode where there is none, 0 to 1; the tests share it (`SHARES_OF_ERROR`).
-        rare_share: of a rare class (less than half as many examples as the mean class) at most this share is removed,
-            0 to 1: the network knows it too little to tell its right labels from its wrong ones.
+        alpha: significance level, 0 to 1: the probability to find wrong labels where there are none; shared by three tests.
+        rare_share: largest share of a rare class that is removed, 0 to 1. A rare class has less than half as many examples
+            as the mean class; right and wrong labels are hard to tell apart in it.
 
     Raises:
-        InputError: for arrays that do not fit, classes that do not exist, or pred_probs that are no probabilities.
+        InputError: for shapes that do not fit, labels outside 0 to C - 1, or values that are not probabilities.
 
     >>> random = np.random.default_rng(0)
     >>> true = random.integers(0, 3, 400)
     >>> labels = np.where(np.arange(400) < 80, (true + 1) % 3, true)  # one in five is wrong
     >>> pred_probs = np.exp(3 * np.eye(3)[true] + random.normal(size=(400, 3)))
     >>> result = two_modes(pred_probs, labels)
-    >>> result.found, round(result.share, 1), bool(result.called[:80].mean() > 0.8)
+    >>> result.has_label_issues, round(result.noise_rate, 1), bool(result.is_label_issue[:80].mean() > 0.8)
     (True, 0.2, True)
     """
-    logs, labels, classes = _checked(pred_probs, labels)
-    if not 0 < error < 1:
-        raise InputError(f"error must lie between 0 and 1, got {error}")
+    logs, given, classes = check_pred_probs(pred_probs, labels)
+    if not 0 < alpha < 1:
+        raise InputError(f"alpha must lie between 0 and 1, got {alpha}")
     if not 0 <= rare_share <= 1:
         raise InputError(f"rare_share must be from 0 to 1, got {rare_share}")
-    count = len(labels)
-    every = _all_scores(logs)
-    score = every[np.arange(count), labels]
-    suggested, confidence = _best_other(logs, labels)
-    suggested = classes[suggested]
+    count = len(given)
+    every_score = log_odds(logs)
+    score = every_score[np.arange(count), given]
+    other, confidence = best_other(logs, given)
     contradicted = float((score > CONTRADICTED).mean())
-    p_contradicted = float(scipy.stats.binom.sf(round(contradicted * count) - 1, count, RIGHT_AT_MOST))
-    stray, p_stray = _stray(logs, labels)
-    levels = [error * part for part in SHARES_OF_ERROR]
-    bottom = _visible_antimode(score, levels[2])
-    beyond = float((score > max(bottom, 0.0)).mean())  # on the other side the network agrees with the labels
-    found = p_contradicted < levels[0] or p_stray < levels[1] or beyond > 0
-    share = min(max(_share(every, labels, contradicted), stray, beyond, 0.5 / count), MOST)
-    probability = _curve(score, share, contradicted, float((score > max(bottom, CONTRADICTED)).mean()))
-    evidence = (contradicted, p_contradicted, stray, p_stray, bottom)
-    if not found:
-        chance = error * probability  # what is left of it: that the tests have overlooked a second mode
-        nobody = np.zeros(count, dtype=bool)
-        return TwoModes(False, 0.0, score, chance, np.inf, nobody, nobody, suggested, confidence, *evidence)
-    order = np.argsort(-score, kind="stable")
-    threshold = float(score[order[_best_count(probability[order], share * count) - 1]])
-    called = (score >= threshold) & ~_only_rare(logs, labels)
-    remove = _spare_the_rare(called & (probability >= RATHER_WRONG), score, labels, rare_share)
-    return TwoModes(True, share, score, probability, threshold, called, remove, suggested, confidence, *evidence)
+    p_contradicted = float(scipy.stats.binom.sf(round(contradicted * count) - 1, count, MAX_CONTRADICTED_IF_RIGHT))
+    unrelated, p_unrelated = unrelated_labels(logs, given)
+    levels = [alpha * share for share in ALPHA_SHARES]
+    between = _visible_antimode(score, levels[2])
+    above = float((score > max(between, 0.0)).mean())  # a score below 0 agrees with the label
+    found = p_contradicted < levels[0] or p_unrelated < levels[1] or above > 0
+    rate = min(max(_noise_rate(every_score, given, contradicted), unrelated, above, 0.5 / count), MAX_SHARE)
+    probability = _probability(score, rate, contradicted, float((score > max(between, CONTRADICTED)).mean()))
+    threshold = math.inf
+    issue, remove = np.zeros((2, count), dtype=bool)
+    if found:
+        order = np.argsort(-score, kind="stable")
+        threshold = float(score[order[_best_count(probability[order], rate * count) - 1]])
+        issue = (score >= threshold) & ~is_only_rare(logs, given)
+        remove = _limit_rare_classes(issue & (probability >= MIN_PROBABILITY), score, given, rare_share)
+    else:
+        rate, probability = 0.0, alpha * probability  # the tests miss wrong labels with at most this probability
+    return TwoModes(
+        found,
+        rate,
+        score,
+        probability,
+        threshold,
+        issue,
+        remove,
+        classes[other],
+        confidence,
+        contradicted,
+        p_contradicted,
+        unrelated,
+        p_unrelated,
+        between,
+    )
 
 
-def cut_between_modes(pred_probs: ArrayLike, labels: ArrayLike, error: float = 0.05, rare_share: float = 0.0) -> Cut:
-    """Return `two_modes` as the other rules say it; the threshold is one of log odds. Arguments and errors: the same."""
-    result = two_modes(pred_probs, labels, error, rare_share)
-    nan = float("nan")
-    rather = result.score[result.called & (result.probability >= RATHER_WRONG)]
-    threshold = float(rather.min()) if rather.size else float("inf")
-    return Cut("two-modes", nan, nan, nan, threshold, result.remove, result.score, result.probability)
+def is_rare_class(sizes: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Return for each class, from its number of examples (C,), whether it is rare; a class without examples is not."""
+    return np.asarray((sizes > 0) & (sizes < RARE * sizes[sizes > 0].mean()))
 
 
-def log_odds(pred_probs: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
-    """Return the log odds of the best other class against the label, (N,): the score that ranks wrong labels.
+def _noise_rate(every_score: NDArray[np.float64], labels: NDArray[np.int64], contradicted: float) -> float:
+    """Estimate the share of wrong labels from the share of contradicted ones.
 
-    Args and errors: as `two_modes`.
-
-    >>> log_odds([[0.2, 0.8], [0.5, 0.5]], [0, 1]).round(2).tolist()
-    [1.39, 0.0]
+    Solve contradicted = (1 - rate) · CONTRADICTED_IF_RIGHT + rate · if_wrong, where the share of wrong labels that are
+    contradicted, if_wrong, is measured on the scores that each example would have under the labels not given to it.
     """
-    logs, labels, _ = _checked(pred_probs, labels)
-    return np.asarray(_all_scores(logs)[np.arange(len(labels)), labels])
+    given = np.arange(every_score.shape[1]) == labels[:, None]
+    if_wrong = TRAINED_ON * float((every_score[~given] > CONTRADICTED).mean())
+    return (contradicted - CONTRADICTED_IF_RIGHT) / max(if_wrong - CONTRADICTED_IF_RIGHT, 0.05)
 
 
-def _checked(
-    pred_probs: ArrayLike, labels: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return log probabilities of the classes that occur, (N,K), the labels among them, (N,), and which they are, (K,).
+def _visible_antimode(score: NDArray[np.float64], alpha: float) -> float:
+    """Return the antimode of the scores if the mode above it is one of contradicted labels; else infinity."""
+    between = antimode(score, alpha)
+    upper = score[score > between]
+    is_contradicted = 0 < upper.size <= MAX_SHARE * score.size and np.median(upper) > 0
+    return between if is_contradicted else math.inf
 
-    What no label ever says is no alternative: a network with an output for it has learnt that it does not occur.
+
+def _probability(score: NDArray[np.float64], rate: float, contradicted: float, above: float) -> NDArray[np.float64]:
+    """Return the probability that each label is wrong: a logistic curve in the score.
+
+    Its mean over all examples is `rate`. Its sum over contradicted labels is the number of contradicted labels without
+    the right ones among them, and at least the share `above` a visible antimode.
     """
-    pred_probs, labels = np.asarray(pred_probs, dtype=np.float64), np.asarray(labels)
-    if pred_probs.ndim != 2 or pred_probs.shape[1] < 2 or labels.shape != pred_probs.shape[:1] or not len(labels):
-        raise InputError(
-            f"expected probabilities of at least two classes and a label for each example, got shapes {pred_probs.shape} and "
-            f"{labels.shape}"
-        )
-    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= pred_probs.shape[1]:
-        raise InputError(f"labels must be whole numbers from 0 to {pred_probs.shape[1] - 1}")
-    if not np.isfinite(pred_probs).all() or (pred_probs < 0).any() or not (pred_probs.sum(axis=1) > 0).all():
-        raise InputError("probabilities must be finite, none below 0, and not all 0 for an example")
-    classes = np.unique(labels).astype(np.int64)
-    if len(classes) < 2:
-        classes = np.arange(pred_probs.shape[1])
-    known = pred_probs[:, classes]
-    known = np.where(known.sum(axis=1, keepdims=True) > 0, known, 1.0)
-    logs = np.log(np.maximum(known / known.sum(axis=1, keepdims=True), 1e-12))
-    return logs, np.searchsorted(classes, labels).astype(np.int64), classes
+    wrong = max(contradicted - CONTRADICTED_IF_RIGHT * (1 - rate), above)
+    wrong = min(max(wrong, 0.3 * rate), 0.95 * rate, 0.95 * contradicted)
 
-
-def _best_other(logs: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    others = np.where(np.arange(logs.shape[1]) == labels[:, None], -np.inf, logs)
-    best = others.argmax(axis=1)
-    return best, np.exp(others[np.arange(len(labels)), best])
-
-
-def _all_scores(logs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (N,C): the score that each example would have under each label."""
-    ranked = np.sort(logs, axis=1)
-    first, second = ranked[:, -1:], ranked[:, -2:-1]
-    return np.asarray(np.where(logs == first, second, first) - logs)
-
-
-def _share(every: NDArray[np.float64], labels: NDArray[np.int64], contradicted: float) -> float:
-    """Estimate the share of wrong labels from that of the contradicted.
-
-    contradicted = (1 - share) · RIGHT + share · (what wrong labels would be), and that is known from labels never given.
-    """
-    given = np.arange(every.shape[1]) == labels[:, None]
-    of_wrong = NEVER_SEEN * float((every[~given] > CONTRADICTED).mean())
-    return (contradicted - RIGHT) / max(of_wrong - RIGHT, 0.05)
-
-
-def _stray(logs: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, float]:
-    """Return the share of labels that have nothing to do with the network's belief, and the test that there are any.
-
-    The likelihood of a label is (1 - share) · q + share · (1 - q) / (C - 1), where q is the belief sharpened by a
-    temperature; the share and the temperature are fitted. The test is a likelihood ratio against `STRAY_AT_MOST`; at
-    the edge of the hypothesis its statistic is half 0, half chi squared with one degree of freedom.
-    """
-    rows, classes = np.arange(len(labels)), logs.shape[1]
-
-    def likelihoods(temperature: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        q = np.exp(scipy.special.log_softmax(logs / np.exp(temperature), axis=1)[rows, labels])
-        return q, (1 - q) / (classes - 1)
-
-    def loss(temperature: float, share: float | None) -> float:
-        q, stray = likelihoods(temperature)
-        share = _mixing(q, stray) if share is None else share
-        return -float(np.log((1 - share) * q + share * stray + 1e-300).sum())
-
-    bounds = (np.log(0.1), np.log(3.0))
-    free = scipy.optimize.minimize_scalar(loss, args=(None,), bounds=bounds, method="bounded")
-    share = _mixing(*likelihoods(free.x))
-    if share <= STRAY_AT_MOST:
-        return share, 1.0
-    clean = scipy.optimize.minimize_scalar(loss, args=(STRAY_AT_MOST,), bounds=bounds, method="bounded")
-    return share, 0.5 * float(scipy.stats.chi2.sf(max(2 * (clean.fun - free.fun), 0.0), df=1))
-
-
-def _mixing(q: NDArray[np.float64], stray: NDArray[np.float64]) -> float:
-    """Return the share that makes the mixture of two known likelihoods most likely; the likelihood is concave in it."""
-    difference = stray - q
-
-    def slope(share: float) -> float:
-        return float((difference / (q + share * difference + 1e-300)).sum())
-
-    if slope(0.0) <= 0:
-        return 0.0
-    return MOST if slope(MOST) >= 0 else float(scipy.optimize.brentq(slope, 0.0, MOST, xtol=1e-6))
-
-
-def _visible_antimode(score: NDArray[np.float64], error: float) -> float:
-    """Return the valley between two modes of the score, if the upper one is against the labels; else infinity."""
-    bottom = antimode(score, error)
-    upper = score[score > bottom]
-    is_ours = 0 < upper.size <= MOST * score.size and np.median(upper) > 0
-    return bottom if is_ours else float("inf")
-
-
-def _curve(score: NDArray[np.float64], share: float, contradicted: float, beyond: float) -> NDArray[np.float64]:
-    """Return the logistic curve in the score on which the wrong add up to `share`, and, among the contradicted, to theirs.
-
-    Theirs is what is left of the contradicted without the right ones that are always among them, and at least what lies
-    beyond a valley that can be seen.
-    """
-    above = max(contradicted - RIGHT * (1 - share), beyond)
-    above = min(max(above, 0.3 * share), 0.95 * share, 0.95 * contradicted)
-
-    def at(slope: float) -> NDArray[np.float64]:
+    def curve(slope: float) -> NDArray[np.float64]:
         middle = scipy.optimize.brentq(
-            lambda middle: float(scipy.special.expit(slope * (score - middle)).mean()) - share, -500.0, 500.0
+            lambda middle: float(scipy.special.expit(slope * (score - middle)).mean()) - rate, -500.0, 500.0
         )
         return np.asarray(scipy.special.expit(slope * (score - middle)))
 
     def excess(log_slope: float) -> float:
-        return float(at(np.exp(log_slope))[score > CONTRADICTED].sum()) / len(score) - above
+        return float(curve(np.exp(log_slope))[score > CONTRADICTED].sum()) / len(score) - wrong
 
     low, high = np.log(0.2), np.log(12.0)
     if excess(low) >= 0:
-        return at(np.exp(low))
+        return curve(np.exp(low))
     if excess(high) <= 0:
-        return at(np.exp(high))
-    return at(np.exp(scipy.optimize.brentq(excess, low, high)))
+        return curve(np.exp(high))
+    return curve(np.exp(scipy.optimize.brentq(excess, low, high)))
 
 
 def _best_count(descending: NDArray[np.float64], wrong: float) -> int:
-    """Return how many of the first to call wrong, so that the expected F1 is highest."""
+    """Return how many of the most probably wrong labels give the highest expected F1, if `wrong` labels are wrong."""
     counts = np.arange(1, len(descending) + 1)
     return int(counts[np.argmax(2 * np.cumsum(descending) / (counts + wrong))])
 
 
-def _only_rare(logs: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return the examples that are contradicted only because their class is rare: not if all were equally frequent."""
-    level = logs - np.log(np.exp(logs).mean(axis=0))
-    return np.asarray(_all_scores(level)[np.arange(len(labels)), labels] <= 0)
-
-
-def _spare_the_rare(
+def _limit_rare_classes(
     remove: NDArray[np.bool_], score: NDArray[np.float64], labels: NDArray[np.int64], rare_share: float
 ) -> NDArray[np.bool_]:
-    """Let no rare class lose more than this share of its examples, those with the lowest scores being spared."""
+    """Remove at most `rare_share` of each rare class: keep its examples with the lowest scores."""
     sizes = np.bincount(labels)
-    result = remove.copy()
-    for rare in np.flatnonzero((sizes > 0) & (sizes < RARE * sizes[sizes > 0].mean())):
-        gone = np.flatnonzero(remove & (labels == rare))
-        lowest_first = gone[np.argsort(score[gone], kind="stable")]
-        result[lowest_first[: max(len(gone) - int(rare_share * sizes[rare]), 0)]] = False
-    return result
+    limited = remove.copy()
+    for label in np.flatnonzero(is_rare_class(sizes)):
+        rows = np.flatnonzero(remove & (labels == label))
+        lowest_first = rows[np.argsort(score[rows], kind="stable")]
+        limited[lowest_first[: max(len(rows) - int(rare_share * sizes[label]), 0)]] = False
+    return limited
+
+
+def _decide(given: RuleInput, settings: "RemovalSettings") -> Cut:
+    if given.pred_probs is None:
+        raise InputError("the rule two-modes needs predicted probabilities, got none; pass logits to the ledger")
+    result = two_modes(given.pred_probs, given.labels, settings.alpha, settings.rare_share)
+    removable = result.score[result.is_label_issue & (result.probability >= MIN_PROBABILITY)]
+    threshold = float(removable.min()) if removable.size else math.inf
+    return Cut(result.remove, result.score, threshold, probabilities=result.probability)
+
+
+TWO_MODES = Rule(
+    "two-modes",
+    "test for wrong labels, estimate how many there are, and remove those that are probably wrong; nothing in a clean set",
+    decide=_decide,
+    needs_pred_probs=True,
+    scores="log-odds",
+    includes_threshold=True,
+    defaults={"max_share": 0.6},
+    default_epoch_share=0.8,
+)

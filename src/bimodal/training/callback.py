@@ -1,4 +1,4 @@
-"""Bimodal distribution removal for anybody's Lightning training."""
+"""Bimodal distribution removal as a callback for any Lightning training."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,56 +12,64 @@ from torch import Tensor, distributed
 from torch.utils.data import DataLoader, DistributedSampler, RandomSampler, SequentialSampler, Subset
 
 from bimodal.errors import InputError
-from bimodal.removal import RemovalSettings, RemovalStep, Remover
+from bimodal.removal import RULES, RemovalSettings, RemovalStep, Remover
 
-_NO_CLASS_YET = np.iinfo(np.int64).max
+_UNKNOWN_CLASS = np.iinfo(np.int64).max
 Losses = dict[str, NDArray[Any]]
-"""`index` (n,), `loss` (n,), `label` (n,); `predicted` (n,) and `confidence` (n,) where the step returns logits, and these
-themselves, `logits` (n,C), where pred_probs are kept."""
+"""The losses of an epoch: `index` (n,), `loss` (n,) and `label` (n,); with logits also `predicted` (n,) and `confidence` (n,),
+and `logits` (n, C) if predicted probabilities are recorded."""
 
 
 class BimodalDistributionRemoval(pl.Callback):
-    """Removes outliers from the training set while a LightningModule trains.
+    """Removes examples with implausible labels from the training set while a LightningModule trains.
 
-    It asks two things: each training batch is a mapping with `index` (B,), the position of each example in the
-    dataset, and `label` (B,), its class; and `training_step` returns a mapping with `loss` and `sample_loss` (B,), the
-    loss of each example, best measured without dropout. If it returns `logits` (B,C) too, what the network thought of a
-    removed example is kept; the rule `two-modes` needs them. After each epoch the removal settings decide; from the next epoch on, the training
-    DataLoader is rebuilt without the removed examples. Validation and test are never touched. With several
-    processes, all of them see all losses, so they remove what one process would. The state lies in the checkpoint.
+    Requirements: each training batch is a mapping with `index` (B,), the position of each example in the dataset, and
+    `label` (B,), its class; `training_step` returns a mapping with `loss` and `sample_loss` (B,), the loss of each
+    example, best measured without dropout. If it also returns `logits` (B, C), the prediction for each removed example is
+    recorded; the rule `two-modes` needs them.
 
-    A dataset that is a `torch.utils.data.Subset` counts by the positions of the dataset under it.
+    After each epoch the rule decides; from the next epoch on, the training DataLoader is rebuilt without the removed
+    examples. Validation and test sets never change. All processes see all losses, so several processes remove the same
+    examples as one. The state is part of the checkpoint. For a `torch.utils.data.Subset`, `index` is the position in the
+    underlying dataset.
 
     Args:
-        settings: rule, schedule and guards; the paper's by default.
+        rule: name of a registered rule: `wang` (the paper's), `slade-gedeon`, `two-modes` or `none`.
+        settings: complete settings, in place of `rule` and `changes`.
+        measure: returns the losses of an epoch for the given positions, in place of those of the training pass.
         trace: keep the losses of every epoch in `remover.ledger.trace`.
-        measure: returns the losses of the epoch instead of the training pass: a clean pass, for example.
-        pred_probs: keep what the network said of each class, in `remover.ledger.pred_probs`; always with the rule `two-modes`.
+        pred_probs: record predicted probabilities in `remover.ledger.pred_probs`; always on if the rule needs them.
+        **changes: fields of `RemovalSettings`, such as `epoch=6, k=1.0, max_share=0.2`; the others keep the rule's defaults.
 
     Attributes:
-        remover: losses, who is kept, and the steps so far.
-        predictions_at_removal: removed example -> (class that the network gave it then, confidence).
+        remover: losses, the examples that are still in training, and the removals so far.
+        predictions_at_removal: for each removed example, the predicted class at that time and its probability.
 
     Raises:
-        InputError: in `fit`, if a batch or a step lacks what is asked for, or the DataLoader has a sampler of its own
-            kind that cannot be rebuilt.
+        InputError: for settings outside their range; in `fit`, if a batch or a step lacks a required value, or the
+            DataLoader has a sampler that cannot be rebuilt.
 
     Example:
         >>> from lightning.pytorch import Trainer
-        >>> trainer = Trainer(callbacks=[BimodalDistributionRemoval(RemovalSettings(epoch=6, k=1.0))], logger=False)
+        >>> trainer = Trainer(callbacks=[BimodalDistributionRemoval(rule="wang", epoch=6, k=1.0)], logger=False)
     """
 
     def __init__(
         self,
+        rule: str = "wang",
+        *,
         settings: RemovalSettings | None = None,
-        trace: bool = False,
         measure: Callable[[NDArray[np.int64]], Losses] | None = None,
+        trace: bool = False,
         pred_probs: bool = False,
+        **changes: Any,
     ) -> None:
-        self.settings = settings or RemovalSettings()
-        self.trace = trace
+        if settings is not None and changes:
+            raise InputError(f"expected either settings or single values, got settings and {', '.join(changes)}")
+        self.settings = settings or RemovalSettings.preset(rule, **changes)
         self.measure = measure
-        self.pred_probs = pred_probs or self.settings.rule == "two-modes"
+        self.trace = trace
+        self.pred_probs = pred_probs or RULES[self.settings.rule].needs_pred_probs
         self._remover: Remover | None = None
         self._saved: dict[str, Any] | None = None
         self._batches: list[dict[str, Tensor]] = []
@@ -69,13 +77,15 @@ class BimodalDistributionRemoval(pl.Callback):
 
     @property
     def remover(self) -> Remover:
-        """The decisions so far."""
+        """Losses, the examples that are still in training, and the removals so far; available once training has begun."""
         if self._remover is None:
-            raise RuntimeError("there is no remover before the training DataLoader has been asked for")
+            raise RuntimeError(
+                "the remover does not exist before Lightning has built the training DataLoader; call fit first"
+            )
         return self._remover
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        # Lightning asks this object for the DataLoader, wherever the user left it; there is no public place for it.
+        # Lightning gets every training DataLoader from this object, wherever the user defined it; there is no public hook.
         source = trainer.fit_loop._data_source
         if stage == "fit" and not isinstance(source, _SourceWithoutRemoved):
             trainer.fit_loop._data_source = _SourceWithoutRemoved(source, self)  # type: ignore[assignment]
@@ -83,11 +93,11 @@ class BimodalDistributionRemoval(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if (
             self.remover.ledger.epochs and self.remover.should_stop_training
-        ):  # resumed, though the schedule had ended it
+        ):  # resumed after the schedule ended training
             trainer.should_stop = True
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # Where a reload was due, it has just been done.
+        # Lightning has already reloaded the DataLoader for this epoch.
         trainer.reload_dataloaders_every_n_epochs = 0  # type: ignore[attr-defined]
         self._batches = []
 
@@ -97,18 +107,18 @@ class BimodalDistributionRemoval(pl.Callback):
         if self.measure is not None:
             return
         try:
-            seen = {"index": batch["index"], "label": batch["label"], "loss": outputs["sample_loss"].detach().float()}
+            losses = {"index": batch["index"], "label": batch["label"], "loss": outputs["sample_loss"].detach().float()}
         except (KeyError, TypeError, IndexError) as error:
             raise InputError(
                 "BimodalDistributionRemoval needs batches with 'index' and 'label', and a training_step that returns "
-                f"'loss' and 'sample_loss' (one loss an example); missing: {error}"
+                f"'loss' and 'sample_loss' (one loss for each example); missing: {error}"
             ) from error
         if "logits" in outputs:
             logits = outputs["logits"].detach().float()
-            seen["confidence"], seen["predicted"] = logits.softmax(dim=1).max(dim=1)
+            losses["confidence"], losses["predicted"] = logits.softmax(dim=1).max(dim=1)
             if self.pred_probs:
-                seen["logits"] = logits
-        self._batches.append(seen)  # stays on its device: a copy now would make the device wait
+                losses["logits"] = logits
+        self._batches.append(losses)  # on their device: a copy to the CPU would wait for it
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.measure is None:
@@ -118,7 +128,7 @@ class BimodalDistributionRemoval(pl.Callback):
         self._batches = []
         step = self._close_epoch(_gather(losses))
         if step is not None:
-            # A DataLoader fixed its length when it was built, and with several processes Lightning built its sampler.
+            # The length of a DataLoader is fixed when it is built, and with several processes Lightning builds its sampler.
             trainer.reload_dataloaders_every_n_epochs = 1  # type: ignore[attr-defined]
         if self.remover.should_stop_training:
             trainer.should_stop = True
@@ -137,17 +147,17 @@ class BimodalDistributionRemoval(pl.Callback):
         return step
 
     def without_removed(self, loader: Any) -> Any:
-        """Return the training DataLoader without the removed examples; the same one as long as none is."""
-        if not isinstance(loader, DataLoader) or loader.batch_size is None or not _is_known(loader.sampler):
+        """Return the training DataLoader without the removed examples; the same DataLoader if none has been removed."""
+        if not isinstance(loader, DataLoader) or loader.batch_size is None or not _is_supported(loader.sampler):
             raise InputError(
                 "BimodalDistributionRemoval needs one DataLoader with a batch_size, and with shuffle or a "
-                f"DistributedSampler instead of a sampler of your own; got {type(loader).__name__}"
+                f"DistributedSampler instead of another sampler; got {type(loader).__name__}"
                 + (f" with {type(loader.sampler).__name__}" if isinstance(loader, DataLoader) else "")
             )
         dataset, positions = _unwrap(loader.dataset)
         if self._remover is None:
             labels = np.full(len(dataset), -1, dtype=np.int64)
-            labels[positions] = _NO_CLASS_YET  # the classes come with the losses
+            labels[positions] = _UNKNOWN_CLASS  # known from the first epoch on
             self._remover = Remover(labels, self.settings, self.trace)
             if self._saved is not None:
                 self._remover.load_state_dict(self._saved)
@@ -157,7 +167,7 @@ class BimodalDistributionRemoval(pl.Callback):
     def state_dict(self) -> dict[str, Any]:
         if self._remover is None:
             return {}
-        # Tensors, not arrays: a checkpoint of tensors and plain numbers can be read back without pickle.
+        # Tensors, not arrays: a checkpoint of tensors and plain values can be read without pickle.
         remover = apply_to_collection(self._remover.state_dict(), np.ndarray, torch.from_numpy)
         return {"remover": remover, "predictions_at_removal": dict(self.predictions_at_removal)}
 
@@ -167,7 +177,7 @@ class BimodalDistributionRemoval(pl.Callback):
 
 
 class _SourceWithoutRemoved:
-    """Lightning's source of the training DataLoader, which hands out the examples that are kept."""
+    """Lightning's source of the training DataLoader, without the removed examples."""
 
     def __init__(self, source: Any, callback: BimodalDistributionRemoval) -> None:
         self._source = source
@@ -180,14 +190,14 @@ class _SourceWithoutRemoved:
         return getattr(self._source, name)
 
 
-def _is_known(sampler: Any) -> bool:
+def _is_supported(sampler: Any) -> bool:
     if isinstance(sampler, RandomSampler):
         return not sampler.replacement and sampler._num_samples is None
     return isinstance(sampler, SequentialSampler | DistributedSampler)
 
 
 def _unwrap(dataset: Any) -> tuple[Any, NDArray[np.int64]]:
-    """Return the dataset under any subsets, and which of its positions are in use."""
+    """Return the dataset under any subsets, and the positions of it that are in use."""
     positions = np.arange(len(dataset))
     while isinstance(dataset, Subset):
         positions = np.asarray(dataset.indices, dtype=np.int64)[positions]
@@ -220,7 +230,7 @@ def _rebuild(loader: DataLoader[Any], dataset: Subset[Any]) -> DataLoader[Any]:
 
 
 def _gather(losses: Losses) -> Losses:
-    """Join the losses of all processes, by rising index, each example once."""
+    """Return the losses of all processes, sorted by index, each example once."""
     parts: list[Any] = [losses]
     if distributed.is_available() and distributed.is_initialized():
         parts = [None] * distributed.get_world_size()
