@@ -5,95 +5,81 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bimodal.errors import InputError
+from bimodal.emotions import NAMES
+from bimodal.settings import check_choice
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from bimodal.evaluation.metrics import Measures
+    from bimodal.rendering.table import Table
 
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder, made by bimodal train.", show_default=False)],
     data: Annotated[
-        Path | None, typer.Option(help="Another data folder, or where the one trained on lies now.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Another data folder, or the present place of the run's own. (default: the data folder of the run)",
+            show_default=False,
+        ),
     ] = None,
     split: Annotated[
-        str, typer.Option(help="val or test. Look at test once, after every choice was made on val.")
+        str, typer.Option(help="Split to evaluate: val or test. Evaluate on test once, after all choices are made.")
     ] = "test",
     out: Annotated[
-        Path | None, typer.Option(help="CSV of predictions (default: RUN/predictions_SPLIT.csv).", show_default=False)
+        Path | None,
+        typer.Option(help="CSV file for the predictions. (default: RUN/predictions_SPLIT.csv)", show_default=False),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out.")] = False,
 ) -> None:
-    """Measure a run: accuracy and more with 95 % intervals, and the predictions as CSV.
+    """Measure a run on validation or test faces: accuracy and more with 95 % intervals; write the predictions as CSV.
 
     bimodal evaluate RUN                    on the test faces of its data
 
     bimodal evaluate RUN --data OTHER       on the test faces of another data folder
     """
-    if split not in ("val", "test"):
-        raise InputError(f"--split must be val or test, got {split!r}")
+    check_choice("split", split, ("val", "test"))
     from rich.console import Console
     from rich.markup import escape
 
-    from bimodal.training.evaluate import evaluate_run
+    from bimodal.rendering.table import to_terminal
+    from bimodal.training.evaluate import evaluate as evaluate_run
 
-    result = evaluate_run(run, data, split, out, overwrite)
+    result = evaluate_run(run, split, data=data, out=out, overwrite=overwrite)
     console = Console(highlight=False)
-    console.print(_headline(result.measures))
-    console.print(_classes(result.measures))
-    console.print(_confusion(result.measures))
-    for line in result.remarks:
+    for table in (_measures(result.measures), _classes(result.measures), _confusion(result.measures)):
+        console.print(to_terminal(table))
+    for line in (*result.remarks, f"predictions: {result.predictions}"):
         console.print(escape(line), soft_wrap=True)
-    console.print(f"predictions: {escape(str(result.predictions))}", soft_wrap=True)
 
 
-def _headline(measures: "Measures") -> "Table":
-    from rich.table import Table
+def _measures(measures: "Measures") -> "Table":
+    from bimodal.rendering.table import Table
 
-    table = Table(title=f"{measures.n:,} faces", title_justify="left")
-    for heading in ("measure", "value", "95 % interval"):
-        table.add_column(heading, justify="left" if heading == "measure" else "right")
-    rows = [
-        ("accuracy", measures.accuracy),
-        ("balanced accuracy", measures.balanced_accuracy),
-        ("macro F1", measures.macro_f1),
-    ]
-    for name, estimate in rows:
-        table.add_row(name, f"{estimate.value:.1%}", f"{estimate.low:.1%} to {estimate.high:.1%}")
+    shares = {
+        "accuracy": measures.accuracy,
+        "balanced accuracy": measures.balanced_accuracy,
+        "macro F1": measures.macro_f1,
+    }
+    rows = [[name, f"{e.value:.1%}", f"{e.low:.1%} to {e.high:.1%}"] for name, e in shares.items()]
     error = measures.calibration_error
-    table.add_row("calibration error", f"{error.value:.3f}", f"{error.low:.3f} to {error.high:.3f}")
-    return table
+    rows.append(["calibration error", f"{error.value:.3f}", f"{error.low:.3f} to {error.high:.3f}"])
+    return Table.of(["measure", "value", "95 % interval"], rows, f"{measures.n:,} faces")
 
 
 def _classes(measures: "Measures") -> "Table":
-    from rich.table import Table
+    from bimodal.rendering.table import Table
 
-    from bimodal.emotions import NAMES
-
-    table = Table(title="by emotion", title_justify="left")
-    table.add_column("emotion")
-    for heading in ("faces", "precision", "recall", "F1"):
-        table.add_column(heading, justify="right")
+    rows = []
     for one in measures.classes:
         estimates = [
             "none" if e is None else f"{e.value:.0%} ({e.low:.0%} to {e.high:.0%})" for e in (one.precision, one.recall)
         ]
-        table.add_row(NAMES[one.code], str(one.support), *estimates, "none" if one.f1 is None else f"{one.f1:.2f}")
-    return table
+        rows.append([NAMES[one.code], str(one.support), *estimates, "none" if one.f1 is None else f"{one.f1:.2f}"])
+    return Table.of(["emotion", "faces", "precision", "recall", "F1"], rows, "by emotion")
 
 
 def _confusion(measures: "Measures") -> "Table":
-    from rich.table import Table
+    from bimodal.rendering.table import Table
 
-    from bimodal.emotions import NAMES
-
-    table = Table(title="confusion: label in rows, prediction in columns", title_justify="left")
-    table.add_column("label")
-    for name in NAMES:
-        table.add_column(name, justify="right")
-    for code, row in enumerate(measures.confusion.tolist()):
-        cells = [f"[bold]{n}[/bold]" if i == code else str(n) if n else "[dim]·[/dim]" for i, n in enumerate(row)]
-        table.add_row(NAMES[code], *cells)
-    return table
+    rows = [[NAMES[code], *map(str, counts)] for code, counts in enumerate(measures.confusion.tolist())]
+    return Table.of(["label", *NAMES], rows, "confusion matrix: labels in rows, predictions in columns")

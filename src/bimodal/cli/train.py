@@ -9,106 +9,111 @@ import typer
 from bimodal.cli.options import options_of, with_options
 from bimodal.errors import InputError
 from bimodal.removal.settings import RemovalSettings
-from bimodal.training.settings import TrainSettings, load_yaml, merge
+from bimodal.training.settings import TrainSettings
 
 _PREFIX = "removal_"
 
 
 def train(
     data: Annotated[
-        Path | None, typer.Argument(help="Data folder, made by bimodal prepare.", show_default=False)
+        Path | None,
+        typer.Argument(
+            help="Data folder, made by bimodal prepare. With --resume it can be left out.", show_default=False
+        ),
     ] = None,
     *,
-    out: Annotated[Path, typer.Option("--out", help="Run folder to write.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="Run folder to write (required).", show_default=False)],
     preset: Annotated[
         str | None,
         typer.Option(
-            help="paper: its recipe, number by number. For a laptop: face, the network that comes with bimodal and knows "
-            "faces; small, a small one from random weights. "
-            "Every option below changes one number of it; the defaults shown are those of paper with --removal wang, "
-            "and RUN/config.yaml has what was taken. (default: paper)",
+            help="Recipe to start from: paper (the paper's), small (a small network from random weights, for a laptop) or "
+            "face (fine-tune the network that comes with bimodal and was pretrained on faces). Each option of the panels "
+            "Recipe and Removal changes one setting of the recipe; the defaults shown there are those of paper with "
+            "--removal wang. RUN/config.yaml lists all settings of the run. (default: paper)",
             show_default=False,
         ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="YAML file of settings; the command line wins over it.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="YAML file of settings, such as config.yaml of another run; options of the command line replace its values.",
+            show_default=False,
+        ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the interrupted run in --out after its last finished epoch.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
-    accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    devices: Annotated[int, typer.Option(help="Processes on this machine, one per GPU.")] = 1,
-    num_nodes: Annotated[int, typer.Option(help="Machines; start the same command on each under torchrun.")] = 1,
+    accelerator: Annotated[str, typer.Option(help="Device: auto (a GPU if there is one), cpu or cuda.")] = "auto",
+    devices: Annotated[
+        int, typer.Option(help="Number of training processes on this machine, one for each GPU or share of the CPU.")
+    ] = 1,
+    num_nodes: Annotated[
+        int, typer.Option(help="Number of machines; start the same command on each under torchrun.")
+    ] = 1,
     workers: Annotated[
         int | None,
         typer.Option(
-            help="Processes that augment pictures. (default: 0 on a CPU, up to 8 per GPU)", show_default=False
+            help="Number of processes for each device that load and augment images, 0 to 256. "
+            "(default: 0 on a CPU, up to 8 on a GPU)",
+            show_default=False,
         ),
     ] = None,
     **values: Any,
 ) -> None:
-    """Train a classifier, with or without removal of the outliers.
+    """Train a classifier, and remove training examples that are probably mislabelled meanwhile.
 
-    The defaults are the paper's: ResNet50 pretrained on ImageNet, 31 epochs, Adam, and one step of removal after epoch 6.
+    By default this is the paper's recipe: ResNet50 pretrained on ImageNet, 31 epochs, Adam, and one removal after epoch 6.
 
-    bimodal train DATA --out RUN                      with removal, as the paper
+    bimodal train DATA --out RUN                      train with the paper's removal
 
-    bimodal train DATA --out PLAIN --removal none     without
+    bimodal train DATA --out PLAIN --removal none     train without removal
 
-    bimodal train --out RUN --resume                  go on after Ctrl-C
+    bimodal train --out RUN --resume                  continue an interrupted run
     """
-    given = {key: value for key, value in values.items() if value is not None}
-    removal = {key.removeprefix(_PREFIX): given.pop(key) for key in list(given) if key.startswith(_PREFIX)}
+    changes = {key: value for key, value in values.items() if value is not None}
+    removal = {key.removeprefix(_PREFIX): changes.pop(key) for key in list(changes) if key.startswith(_PREFIX)}
     if removal:
-        given["removal"] = removal
-    if preset is not None:
-        given["preset"] = preset
+        changes["removal"] = removal
     if resume and overwrite:
-        raise InputError("--resume and --overwrite exclude each other: go on with the run, or replace it")
+        raise InputError("--resume and --overwrite exclude each other: continue the run, or replace it")
     if data is None and not resume:
         raise InputError(
             "expected a data folder: bimodal train DATA --out RUN; make one with bimodal prepare SOURCE DATA"
         )
     from bimodal.runs.run import Run
 
-    file = load_yaml(config) if config else {}
-    if resume:  # only what is said anew could differ from the run's own settings
-        file = {**TrainSettings.from_dict(Run.open(out).config).to_dict(), **file}
-    settings = TrainSettings.preset(*merge(file, given))
+    start = TrainSettings.from_dict(Run.open(out).config) if resume else None
+    settings = TrainSettings.load(preset, config, changes, start)
 
     from lightning.fabric.utilities.rank_zero import rank_zero_only
     from rich.console import Console
     from rich.markup import escape
 
-    from bimodal.training.train import Hardware, train
+    from bimodal.training.hardware import Hardware
+    from bimodal.training.train import train as train_classifier
 
     console = Console(highlight=False, soft_wrap=True)
-    quoted = shlex.quote(str(out))
+    folder = escape(shlex.quote(str(out)))
     hardware = Hardware(accelerator, devices, num_nodes, workers)
-    before = _began_at(out)
+    started = _start_time(out)
     try:
-        run = train(
-            data,
-            out,
-            settings,
-            hardware,
-            overwrite=overwrite,
-            resume=resume,
-        )
+        run = train_classifier(data, out, settings, hardware=hardware, overwrite=overwrite, resume=resume)
     except KeyboardInterrupt:
-        if resume or _began_at(out) not in (None, before):  # else there is nothing of this call to go on with
-            console.print(f"\ninterrupted; go on with: bimodal train --out {escape(quoted)} --resume")
+        if resume or _start_time(out) not in (None, started):  # otherwise this call has started no run yet
+            console.print(f"\ninterrupted; resume with: bimodal train --out {folder} --resume")
         raise
-    if rank_zero_only.rank:  # type: ignore[attr-defined]  # of several processes one speaks
+    if rank_zero_only.rank:  # type: ignore[attr-defined]  # only one of several processes prints
         return
     best = run.metrics["val_accuracy"].max()
     console.print(
         f"\n[bold]{escape(str(out))}[/bold]  best validation accuracy {best:.3f}, {len(run.removed)} faces removed\n"
-        f"next: bimodal evaluate {escape(quoted)} --split test; bimodal report {escape(quoted)}"
+        f"next: bimodal evaluate {folder} --split test; bimodal report {folder}"
     )
 
 
-def _began_at(out: Path) -> int | None:
-    """Return when the run in a folder began, or None where there is none."""
+def _start_time(out: Path) -> int | None:
+    """Return when the run in a folder was started; None if there is no run."""
     file = out / "config.yaml"
     return file.stat().st_mtime_ns if file.is_file() else None
 

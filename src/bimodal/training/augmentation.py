@@ -1,4 +1,4 @@
-"""Augmentation: the only file that knows albumentations."""
+"""Augmentation of single images; the only file that uses albumentations."""
 
 import os
 from typing import Protocol
@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or it asks the network for a newer version on import
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or the import looks for a newer version online
 
 import albumentations as A
 
@@ -14,17 +14,17 @@ from bimodal.model_files.info import MEAN, STD
 
 
 class Transform(Protocol):
-    """A picture, uint8 (S,S,3) RGB, and a seed to the network's input, float32 (S,S,3), normalised."""
+    """Turns a picture, uint8 (S,S,3) RGB, and a seed into the network's input, float32 (S,S,3), normalised."""
 
     def __call__(self, picture: NDArray[np.uint8], seed: int) -> NDArray[np.float32]: ...
 
 
 class PaperAugmentation:
-    """The paper's seven operations (section 2.1); the picture comes already resized, from the cache.
+    """Applies the paper's seven operations (section 2.1) to a picture that is already resized.
 
-    The paper names the operations and no strengths. Ours are mild ones, each with probability 0.5: brightness by
-    up to 0.2 of the range; shift by up to 6.25 %, scale by up to 10 %, rotation by up to 15 degrees; JPEG quality
-    60 to 100; hue, saturation and value by up to 10, 20 and 10 of 255.
+    The paper does not give their strengths. Here each has probability 0.5: horizontal flip; brightness by up to 0.2 of the
+    range; shift by up to 6.25 %, scale by up to 10 % and rotation by up to 15 degrees (together); JPEG quality 60 to 100;
+    hue, saturation and value by up to 10, 20 and 10 of 255.
 
     >>> picture = np.full((64, 64, 3), 128, dtype=np.uint8)
     >>> augment = PaperAugmentation()
@@ -45,14 +45,14 @@ class PaperAugmentation:
         )
 
     def __call__(self, picture: NDArray[np.uint8], seed: int) -> NDArray[np.float32]:
-        # Seeded for each picture, the outcome does not depend on workers, processes or where a run was resumed.
+        # Seeded by picture, so that the result does not depend on workers, processes or interruptions.
         self._compose.set_random_seed(seed)
         result: NDArray[np.float32] = self._compose(image=picture)["image"]
         return result
 
 
 class Plain:
-    """Normalisation alone: for validation, test, and `--augment none`."""
+    """Normalises only: for validation, test, and `--augment none`."""
 
     def __init__(self) -> None:
         self._normalise = A.Normalize(mean=MEAN, std=STD)

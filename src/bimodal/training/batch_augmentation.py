@@ -1,4 +1,4 @@
-"""Augmentation of a whole batch at once, on the device that trains: for small pictures several times the pace."""
+"""Augmentation of a whole batch on the training device; for small images several times faster than image by image."""
 
 import math
 
@@ -8,15 +8,15 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from bimodal.model_files.info import STD
 
-TURN, SCALE, SHIFT, BRIGHTNESS = math.radians(15), 0.1, 0.0625, 0.2
-"""The strengths of `PaperAugmentation`, of what it has in common with this one."""
+ROTATION, SCALE, SHIFT, BRIGHTNESS = math.radians(15), 0.1, 0.0625, 0.2
+"""Strengths of the operations, equal to those of `PaperAugmentation`."""
 
 
 def augment_batch(images: Tensor) -> Tensor:
-    """Return the batch mirrored, turned, scaled, shifted and brightened, each with probability 0.5.
+    """Return the batch flipped, rotated, scaled, shifted and brightened, each with probability 0.5.
 
-    Of the paper's seven operations (section 2.1) those two are missing that leave the geometry and a grey picture
-    as they are, compression and hue. All draws come from PyTorch's generator on the CPU, whatever the device.
+    These are five of the paper's seven operations (section 2.1); compression and hue are left out. The random numbers come
+    from PyTorch's generator on the CPU for every device.
 
     Args:
         images: float (B,3,S,S), normalised.
@@ -26,13 +26,13 @@ def augment_batch(images: Tensor) -> Tensor:
     (2, 3, 48, 48)
     """
     count = len(images)
-    mirror = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
-    turn, scale = _half(count) * TURN, 1 + _half(count) * SCALE
+    flip = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
+    angle, scale = _half(count) * ROTATION, 1 + _half(count) * SCALE
     matrix = torch.zeros(count, 2, 3)
-    matrix[:, 0, 0] = turn.cos() * scale * mirror
-    matrix[:, 0, 1] = -turn.sin() * scale
-    matrix[:, 1, 0] = turn.sin() * scale * mirror
-    matrix[:, 1, 1] = turn.cos() * scale
+    matrix[:, 0, 0] = angle.cos() * scale * flip
+    matrix[:, 0, 1] = -angle.sin() * scale
+    matrix[:, 1, 0] = angle.sin() * scale * flip
+    matrix[:, 1, 1] = angle.cos() * scale
     matrix[:, :, 2] = torch.stack([_half(count), _half(count)], dim=1) * 2 * SHIFT  # the grid is 2 wide
     grid = affine_grid(matrix.to(images.device), list(images.shape), align_corners=False)
     moved = grid_sample(images, grid.to(images.dtype), padding_mode="border", align_corners=False)
@@ -41,5 +41,5 @@ def augment_batch(images: Tensor) -> Tensor:
 
 
 def _half(count: int) -> Tensor:
-    """Return numbers from -1 to 1, half of them 0."""
+    """Return random numbers from -1 to 1; each is 0 with probability 0.5."""
     return (2 * torch.rand(count) - 1) * (torch.rand(count) < 0.5)

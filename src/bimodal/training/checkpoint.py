@@ -1,4 +1,4 @@
-"""What a run keeps after each epoch: the state to resume from, and the best weights so far."""
+"""Checkpoints after each epoch: the state to resume from, and the best weights so far."""
 
 import hashlib
 import json
@@ -14,21 +14,19 @@ from safetensors.torch import save
 
 from bimodal.errors import InputError
 from bimodal.files import write_atomically
+from bimodal.runs.run import BEST, STATE
 from bimodal.training.settings import TrainSettings
-
-BEST = "best.safetensors"
-STATE = "last.ckpt"
 
 
 class KeepState(Checkpoint):
-    """Writes `last.ckpt` after each epoch, and the weights whenever validation accuracy rose (or each time, for `last`).
+    """Writes `last.ckpt` after each epoch, and `best.safetensors` whenever the weights are to be kept.
 
-    Lightning calls a `Checkpoint` after all other callbacks, so the state holds what they did in this epoch.
+    Lightning calls a `Checkpoint` after all other callbacks, so the state includes their changes of this epoch.
 
     Args:
         folder: the run folder.
-        keep: `best` or `last`; of equally good epochs the earlier is kept.
-        identity: says which run a state belongs to; see `identity_of`.
+        keep: `best` (the epoch with the highest validation accuracy; of equal ones the first) or `last`.
+        identity: the identity of the run, see `identity_of`.
     """
 
     def __init__(self, folder: Path, keep: str, identity: str) -> None:
@@ -57,32 +55,32 @@ class KeepState(Checkpoint):
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's way of writing a state, but beside its place instead of in the system's temporary folder."""
+    """Writes a checkpoint to a temporary file in its own folder; Lightning uses the temporary folder of the system."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        buffer = BytesIO()  # PyTorch's own writer hides a full disk behind an error of its own
+        buffer = BytesIO()  # PyTorch's writer would not name a full disk in its error
         torch.save(checkpoint, buffer)
         write_atomically(Path(path), lambda part: part.write_bytes(buffer.getbuffer()))
 
 
 def identity_of(settings: TrainSettings, fingerprint: str) -> str:
-    """Return what two runs have in common only if they would end the same: all settings and the data's fingerprint."""
+    """Return a digest of all settings and the fingerprint of the data; equal for two runs with the same result."""
     return hashlib.sha256(json.dumps([settings.to_dict(), fingerprint], sort_keys=True).encode()).hexdigest()
 
 
 def check_state(state: Path, identity: str) -> None:
-    """Refuse a state that is damaged or of another run before Lightning meets it; nothing in it is unpickled.
+    """Check a state before Lightning loads it, without running any code in it.
 
     Raises:
-        InputError: the message says what to do.
+        InputError: the state is damaged or belongs to another run.
     """
     try:
         content = torch.load(state, map_location="cpu", weights_only=True, mmap=True)
-        own = content["callbacks"]["KeepState"]["identity"] == identity
-        known = {"state_dict", "loops", "optimizer_states", "lr_schedulers"} <= content.keys()
-    except Exception as error:  # whatever a damaged or hostile file makes PyTorch raise
+        is_same_run = content["callbacks"]["KeepState"]["identity"] == identity
+        is_complete = {"state_dict", "loops", "optimizer_states", "lr_schedulers"} <= content.keys()
+    except Exception as error:  # a damaged or hostile file can make PyTorch raise anything
         raise InputError(
-            f"{state} is damaged or no state of ours ({type(error).__name__}); train anew with --overwrite"
+            f"{state} is damaged or was not written by bimodal ({type(error).__name__}); start again with --overwrite"
         ) from error
-    if not (own and known):
-        raise InputError(f"{state} is the state of another run; train anew with --overwrite")
+    if not (is_same_run and is_complete):
+        raise InputError(f"{state} is the state of another run; start again with --overwrite")

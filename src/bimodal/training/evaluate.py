@@ -1,4 +1,4 @@
-"""A run and a split in, measures and predictions out."""
+"""Evaluation of a run: predict a split with the kept weights, write the predictions, and measure them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,25 +8,28 @@ import torch
 from numpy.typing import NDArray
 
 from bimodal.data.leakage import pretraining_overlap
-from bimodal.data.manifest import Manifest, read_table
+from bimodal.data.manifest import Manifest
+from bimodal.data.tables import read_table
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.evaluation.metrics import BothWays, Measures, accuracy_both_ways, measure
-from bimodal.runs.predictions import write_predictions
-from bimodal.runs.run import PROBABILITIES, Run
+from bimodal.runs.run import Run
+from bimodal.runs.tables import PROBABILITIES
+from bimodal.runs.writer import write_predictions
+from bimodal.settings import check_choice
 from bimodal.training.predict import load_model, predict
 from bimodal.training.settings import TrainSettings
 
 
 @dataclass(frozen=True, eq=False)
 class RunEvaluation:
-    """What `evaluate_run` found.
+    """The result of `evaluate`.
 
     Attributes:
-        measures: accuracy and more, with intervals.
-        both_ways: accuracy with blank pictures left out, and with unreadable ones counted as wrong.
-        remarks: what a reader of the numbers must know, a sentence each.
-        predictions: the CSV that was written.
+        measures: accuracy and more, with 95 % intervals.
+        both_ways: accuracy without blank images, and with unreadable images counted as wrong.
+        remarks: what limits the meaning of the numbers, one sentence each.
+        predictions: the CSV file of the predictions.
     """
 
     measures: Measures
@@ -35,79 +38,90 @@ class RunEvaluation:
     predictions: Path
 
 
-def evaluate_run(
-    path: Path, data: Path | None = None, split: str = "test", out: Path | None = None, overwrite: bool = False
+def evaluate(
+    run: str | Path | Run,
+    split: str = "test",
+    *,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
 ) -> RunEvaluation:
-    """Predict a split with the kept weights of a run, write the predictions, and measure them.
+    """Predict a split with the kept weights of a run, write the calibrated predictions, and measure them.
 
     Args:
-        path: the run folder.
-        data: another data folder than the run's own, or where that lies now.
+        run: the run or its folder.
         split: `val` or `test`.
-        out: where to write the predictions; by default `predictions_<split>.csv` in the run folder, for other data
-            with the name of their folder added.
+        data: a data folder other than that of the run, or the place to which that has been moved.
+        out: the CSV file to write; by default `predictions_<split>.csv` in the run folder, or
+            `predictions_<split>_<folder>.csv` for other data.
         overwrite: replace the file that `out` names.
 
     Raises:
-        InputError: if run or data cannot be used, the run's data have changed, or the split has no faces.
+        InputError: run or data cannot be used, the data of the run have changed, or the split has no faces.
+
+    Example:
+        >>> evaluation = evaluate("run", "test")  # doctest: +SKIP
+        >>> evaluation.measures.accuracy.value, evaluation.measures.calibration_error.value  # doctest: +SKIP
     """
-    run = Run.open(path)
+    check_choice("split", split, ("val", "test"))
+    run = run if isinstance(run, Run) else Run.open(run)
     model = load_model(run)
     settings = TrainSettings.from_dict(run.config)
-    folder = data or run.data
+    folder = run.data if data is None else Path(data)
     if not folder.is_dir():
-        raise InputError(f"the data folder {folder} is gone; say where it is now with --data")
+        raise InputError(f"the data folder {folder} is missing; say where it is now with --data")
     manifest = Manifest.read(folder)
-    own = run.was_trained_on(manifest.fingerprint)
-    if not own and data is None:
+    is_own_data = run.was_trained_on(manifest.fingerprint)
+    if not is_own_data and data is None:
         raise InputError(
-            f"the faces in {folder} have changed since {path} was trained, so its splits mean nothing any more; "
-            "prepare them as before, or measure on them as other data with --data"
+            f"the faces in {folder} have changed since {run.path} was trained, so its splits may overlap with its training "
+            "faces; restore them, or evaluate on them as other data with --data"
         )
     rows = manifest.rows(split)
     if len(rows) == 0:
         raise InputError(f"{folder} has no faces in split {split}; prepare with --{split}-share")
-    if out is not None and out.exists() and not overwrite:
-        raise InputError(f"{out} exists; replace it with --overwrite, or choose another --out")
     if out is None:
-        out = path / (f"predictions_{split}.csv" if own else f"predictions_{split}_{folder.resolve().name}.csv")
+        suffix = "" if is_own_data else f"_{folder.resolve().name}"
+        out = run.path / f"predictions_{split}{suffix}.csv"
+    elif Path(out).exists() and not overwrite:
+        raise InputError(f"{out} exists; replace it with --overwrite, or choose another --out")
+    out = Path(out)
     remarks = []
-    if own and split == "test" and out.is_file():
-        remarks.append("The test faces of this run were looked at before; do not choose anything by them.")
-    if not own:
-        remarks += _overlap(run, manifest, rows)
-    known = pretraining_overlap(manifest, rows.tolist()) if settings.starts_from_face else ""
-    if known:
-        remarks.append(f"{known}, and the run began from it, so the figures flatter the run.")
+    if is_own_data and split == "test" and out.is_file():
+        remarks.append("This run was evaluated on its test faces before; do not choose anything by their accuracy.")
+    if not is_own_data:
+        remarks += _training_overlap(run, manifest, rows)
+    if settings.starts_from_face:
+        overlap = pretraining_overlap(manifest, rows.tolist())
+        if overlap:
+            remarks.append(f"{overlap}, and the run started from its weights, so the measures are too optimistic.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    table = predict(model, manifest, rows, settings, device)
+    table = predict(model, manifest, rows, settings, device, run.info.temperature)
     write_predictions(out, table)
     measures = measure(manifest.labels[rows], table[PROBABILITIES].to_numpy(dtype=np.float64))
-    right = (table["label"] == table["predicted"]).to_numpy()
+    correct = (table["label"] == table["predicted"]).to_numpy()
     blank = (manifest.table["flag"].to_numpy()[rows] == "blank").astype(bool)
-    both_ways = accuracy_both_ways(right, blank, count_unreadable(folder, split))
+    both_ways = accuracy_both_ways(correct, blank, count_unreadable(folder, split))
     return RunEvaluation(measures, both_ways, remarks + _remarks(measures, both_ways), out)
 
 
-def _overlap(run: Run, manifest: Manifest, rows: NDArray[np.int64]) -> list[str]:
-    """Say how many of the faces the run was trained on."""
-    if "sha256" not in run.manifest:
-        return ["It is not known whether the run was trained on some of these faces."]
+def _training_overlap(run: Run, manifest: Manifest, rows: NDArray[np.int64]) -> list[str]:
+    """Return a remark if the run was trained on some of the faces."""
     trained = set(run.manifest["sha256"][run.manifest["split"] == "train"])
-    count = sum(manifest.digests[row] in trained for row in rows.tolist())
+    count = sum(manifest.file_digests[row] in trained for row in rows.tolist())
     if not count:
         return []
-    return [f"The run was trained on {count} of these {len(rows)} pictures, so the figures flatter it."]
+    return [f"The run was trained on {count} of these {len(rows)} images, so the measures are too optimistic."]
 
 
 def count_unreadable(folder: Path, split: str) -> int:
-    """Return how many pictures of a split `prepare` could not read, and left out."""
+    """Return the number of images of a split that `prepare` left out because it could not read them."""
     file = folder / "problems.csv"
     if not file.is_file():
         return 0
     try:
         problems = read_table(file, ("split", "problem"))
-    except InputError:  # no problems at all: a table without rows
+    except InputError:  # a table without rows: there were no problems
         return 0
     return int(((problems["split"] == split) & (problems["problem"] == "unreadable")).sum())
 
@@ -115,15 +129,17 @@ def count_unreadable(folder: Path, split: str) -> int:
 def _remarks(measures: Measures, both_ways: BothWays) -> list[str]:
     remarks = []
     if both_ways.n_blank:
-        count = both_ways.n_blank
-        without = "nothing is left" if both_ways.without_blank is None else f"{both_ways.without_blank.value:.1%}"
-        remarks.append(f"{count} of the pictures show a single colour; accuracy without them: {without}.")
+        without = both_ways.without_blank
+        accuracy = "not defined" if without is None else f"{without.value:.1%}"
+        remarks.append(f"Images of a single colour: {both_ways.n_blank}; accuracy without them: {accuracy}.")
     if both_ways.n_unreadable:
         remarks.append(
-            f"{both_ways.n_unreadable} more pictures cannot be read; accuracy with them counted as wrong: "
+            f"Images that could not be read: {both_ways.n_unreadable}; accuracy with them counted as wrong: "
             f"{both_ways.unreadable_wrong.value:.1%}."
         )
     if measures.absent:
         names = ", ".join(NAMES[code] for code in measures.absent)
-        remarks.append(f"No face of {names} here; balanced accuracy and macro F1 are over the other emotions.")
+        remarks.append(
+            f"The split has no face of {names}; balanced accuracy and macro F1 are means over the other emotions."
+        )
     return remarks

@@ -1,25 +1,24 @@
-"""The course of a run: `metrics.csv`, a row an epoch; `steps.csv`, a row a step; `seconds.csv`, what each epoch took."""
+"""The learning curves of a run: `metrics.csv` (by epoch), `steps.csv` (by training step), `seconds.csv` (time by epoch)."""
 
 import time
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import numpy as np
 import pandas as pd
 
-from bimodal.files import write_atomically
+from bimodal.files import write_csv
 from bimodal.progress import inform
-from bimodal.removal import RemovalStep
+from bimodal.removal.rule import RULES
 from bimodal.training.callback import BimodalDistributionRemoval
 
 
 class History(pl.Callback):
-    """Writes both tables after each epoch; their rows lie in the checkpoint, so a resumed run continues them.
+    """Writes the learning curves after each epoch; the checkpoint holds them, so that a resumed run continues them.
 
     Args:
         folder: the run folder.
-        removal: the removal callback, which must come first.
+        removal: the removal callback; it must come before this one in the trainer's callbacks.
     """
 
     def __init__(self, folder: Path, removal: BimodalDistributionRemoval) -> None:
@@ -27,21 +26,21 @@ class History(pl.Callback):
         self.removal = removal
         self.epochs: list[dict[str, float]] = []
         self.steps: list[dict[str, float]] = []
-        self.seconds: list[dict[str, float]] = []  # in a file of its own: the others are the same in every run
-        self._started = 0.0
+        self.seconds: list[dict[str, float]] = []  # in a file of its own: the other two do not depend on the machine
+        self._start = 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._started = time.perf_counter()
+        self._start = time.perf_counter()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        right = (outputs["logits"].argmax(dim=1) == batch["label"]).float().mean()
+        accuracy = (outputs["logits"].argmax(dim=1) == batch["label"]).float().mean()
         step = {
             "step": trainer.global_step,
             "epoch": trainer.current_epoch + 1,
             "train_loss": float(outputs["loss"]),
-            "train_accuracy": float(right),
+            "train_accuracy": float(accuracy),
             "examples": len(batch["label"]),
         }
         self.steps.append(step)
@@ -64,34 +63,31 @@ class History(pl.Callback):
             "examples": summary.examples,
         }
         self.epochs.append(row)
-        self.seconds.append({"epoch": epoch, "seconds": round(time.perf_counter() - self._started, 3)})
+        self.seconds.append({"epoch": epoch, "seconds": round(time.perf_counter() - self._start, 3)})
         pl_module.log_dict({"loss_mean": summary.mean, "loss_variance": summary.variance, "examples": row["examples"]})
         if not trainer.is_global_zero:
             return
-        write_atomically(self.folder / "metrics.csv", pd.DataFrame(self.epochs).set_index("epoch").to_csv)
-        write_atomically(self.folder / "seconds.csv", pd.DataFrame(self.seconds).set_index("epoch").to_csv)
-        write_atomically(
-            self.folder / "steps.csv", pd.DataFrame(self.steps).drop(columns="examples").set_index("step").to_csv
-        )
+        write_csv(self.folder / "metrics.csv", pd.DataFrame(self.epochs))
+        write_csv(self.folder / "seconds.csv", pd.DataFrame(self.seconds))
+        write_csv(self.folder / "steps.csv", pd.DataFrame(self.steps).drop(columns="examples"))
         inform(
             f"epoch {epoch:>3}/{trainer.max_epochs}  train loss {row['train_loss']:.3f}  val loss {val['val_loss']:.3f}"
             f"  val accuracy {val['val_accuracy']:.3f}  faces {row['examples']}"
         )
-        removals = [step for step in self.removal.remover.steps if step.epoch == epoch]
-        if epoch in self.removal.remover.looked and not removals:
-            inform("  the rule of removal looked, and found nobody to remove")
-        for removal in removals:
-            guard = f", {removal.spared} more spared by the guards" if removal.spared else ""
-            inform(f"  removed {len(removal.rows)} faces with {_beyond(removal)}{guard}")
+        self._report_removal(epoch)
+
+    def _report_removal(self, epoch: int) -> None:
+        remover = self.removal.remover
+        steps = [step for step in remover.steps if step.epoch == epoch]
+        if epoch in remover.checked_epochs and not steps:
+            inform("  removal rule applied: no faces removed")
+        for step in steps:
+            limits = f"; the limits kept {step.kept_by_limits} more" if step.kept_by_limits else ""
+            threshold = RULES[step.rule].describe_threshold(step.threshold)
+            inform(f"  removed {len(step.rows)} faces with {threshold}{limits}")
 
     def state_dict(self) -> dict[str, Any]:
         return {"epochs": self.epochs, "steps": self.steps, "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.epochs, self.steps, self.seconds = (list(state_dict[key]) for key in ("epochs", "steps", "seconds"))
-
-
-def _beyond(step: RemovalStep) -> str:
-    if step.rule == "two-modes":
-        return f"odds of more than {np.exp(step.threshold):.2f} to 1 against their label"
-    return f"a loss beyond {step.threshold:.3f}"

@@ -1,4 +1,4 @@
-"""Batches of faces: `{"image", "label", "index"}`."""
+"""Batches of faces as `{"image", "label", "index"}`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,16 +14,16 @@ from bimodal.training.augmentation import Transform
 
 
 class FaceDataset(Dataset[dict[str, Any]]):
-    """All faces of a manifest; item `i` is row `i`, whatever its split: take a `Subset` for one split.
+    """All faces of a manifest; item `i` is row `i` of the manifest. Use a `Subset` for one split.
 
     Args:
         manifest: N faces.
         pictures: uint8 (N,S,S,3), from `decoded`.
-        transform: augmentation or plain normalisation.
-        seed: of the augmentation; what a face becomes depends on (seed, epoch, row) alone.
+        transform: augmentation, or normalisation only.
+        seed: random seed; the augmentation of a face depends on (seed, epoch, row) only.
 
     Attributes:
-        epoch: set it before each epoch.
+        epoch: the current epoch, from 0; the caller sets it.
     """
 
     def __init__(self, manifest: Manifest, pictures: NDArray[np.uint8], transform: Transform, seed: int = 0) -> None:
@@ -43,7 +43,7 @@ class FaceDataset(Dataset[dict[str, Any]]):
 
 
 def collate(items: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
-    """Stack faces into a batch; the image is (B,3,S,S), channels last in memory, which convolutions like best."""
+    """Stack faces into a batch; images are (B,3,S,S) with channels last in memory, the fastest layout for convolutions."""
     images = torch.from_numpy(np.stack([item["image"] for item in items]))  # (B,S,S,3)
     return {
         "image": images.permute(0, 3, 1, 2),
@@ -64,8 +64,8 @@ def train_loader(
 ) -> DataLoader[dict[str, Tensor]]:
     """Return the shuffled batches of some rows, for one of `world_size` processes.
 
-    The order depends on (seed, epoch) alone, so a resumed run sees the batches of a run never interrupted. The last
-    batch of an epoch is smaller, as in the paper (891 faces in 14 steps of 64).
+    The order depends on (seed, epoch) only, so that a resumed run gets the batches of an uninterrupted one. The last batch
+    of an epoch is smaller, as in the paper (891 faces in 14 steps of 64).
     """
     subset = Subset(dataset, rows.tolist())
     sampler: DistributedSampler[Any] = DistributedSampler(subset, world_size, rank, shuffle=True, seed=seed)
@@ -75,5 +75,5 @@ def train_loader(
 def plain_loader(
     dataset: FaceDataset, rows: NDArray[np.int64], batch_size: int, workers: int = 0
 ) -> DataLoader[dict[str, Tensor]]:
-    """Return the batches of some rows in their order, each once."""
+    """Return batches of some rows in their order, each row once."""
     return DataLoader(Subset(dataset, rows.tolist()), batch_size, num_workers=workers, collate_fn=collate)

@@ -1,4 +1,4 @@
-"""Keeping freed memory for the next step, where the C library would hand it back to the system."""
+"""A setting of the C library: keep freed memory for the next training step."""
 
 import ctypes
 
@@ -7,10 +7,10 @@ _ALWAYS_KEEP = 2**31 - 1
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc to reuse large freed blocks; elsewhere, do nothing.
+    """Make glibc reuse large freed blocks; do nothing with another C library.
 
-    Each training step allocates and frees the same activations. By default glibc maps every large block anew, and the
-    system zeroes gigabytes of pages in each step; on two cores this took near half of the paper's recipe (see
+    Each training step allocates and frees the same activations. By default glibc returns large blocks to the system, which
+    clears gigabytes of pages in each step. On two cores this took almost half of the time of the paper's recipe (see
     benchmarks/).
     """
     try:

@@ -1,4 +1,4 @@
-"""The paper's training as a LightningModule: cross entropy, Adam, and the loss of each example on the way."""
+"""The LightningModule of the paper's training: cross entropy, Adam, and the loss of each example."""
 
 import math
 from typing import Any
@@ -21,19 +21,18 @@ from bimodal.training.batch_augmentation import augment_batch
 class EmotionModule(pl.LightningModule):
     """Trains an `EmotionClassifier` on batches `{"image", "label", "index"}`.
 
-    `training_step` returns, beside the loss, what each example did in this same pass, measured without dropout (the
-    head alone runs once more over the pooled features, so no second pass over the backbone is needed):
-    `sample_loss` (B,) and `logits` (B,7).
+    `training_step` returns `loss`, `sample_loss` (B,) and `logits` (B,7). The last two are computed without dropout: the
+    head alone runs a second time on the pooled features, so no second pass over the backbone is needed.
 
     Args:
         model: the classifier.
-        lr: learning rate of Adam; the paper's is 1e-4.
-        schedule: `constant` as in the paper, or `cycle`: see `learning_rate_factor`.
-        seed: of dropout and augmentation, together with the step.
-        augment: whether to augment each training batch here (`augment_batch`).
+        lr: highest learning rate of Adam; 1e-4 in the paper.
+        schedule: `constant` (as in the paper) or `cycle`, see `learning_rate_factor`.
+        seed: random seed; dropout and batch augmentation of a step depend on (seed, step, process) only.
+        augment: whether `augment_batch` is applied to each training batch.
 
     Raises:
-        InputError: from a step whose loss is not finite.
+        InputError: in a training step whose loss is not finite.
     """
 
     def __init__(
@@ -58,14 +57,13 @@ class EmotionModule(pl.LightningModule):
         return logits
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        # Dropout, and augmentation here, depend on (seed, step, process) alone: a resumed run draws what one would that was
-        # never interrupted.
+        # Seeded by the step, so that a resumed run draws the same numbers as an uninterrupted one.
         seed = np.random.SeedSequence((self.seed, self.global_step, self.global_rank)).generate_state(1)[0]
         torch.manual_seed(int(seed))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
         labels = batch["label"]
-        # Batch norm has no statistics of a single face (the last batch of an epoch may be one): use the running ones.
+        # Batch norm cannot compute statistics of a single face (the last batch may have one): use the running ones.
         self.model.backbone.train(len(labels) > 1)
         images = augment_batch(batch["image"]) if self.augment else batch["image"]
         features = self.model.backbone(images)  # (B,F)
@@ -74,7 +72,7 @@ class EmotionModule(pl.LightningModule):
         if not torch.isfinite(loss):
             raise InputError(
                 f"the loss became {loss.item()} at step {self.global_step + 1} (epoch {self.current_epoch + 1}); "
-                f"the last finished epoch is kept; try a lower --lr than {self.lr:g}"
+                f"try a lower --lr than {self.lr:g}; the last finished epoch is kept"
             )
         logits = self._logits_without_dropout(features.detach())
         return {"loss": loss, "sample_loss": cross_entropy(logits, labels, reduction="none"), "logits": logits}
@@ -105,10 +103,14 @@ class EmotionModule(pl.LightningModule):
 
 
 def learning_rate_factor(epoch: int, epochs: int) -> float:
-    """Return the learning rate of an epoch (from 0) as a share of the highest: up for a fifth of them, then down.
+    """Return the learning rate of an epoch as a share of the highest: it rises for a fifth of the epochs, then falls.
 
-    The course is that of Smith & Topin (2018), "Super-convergence", by epochs instead of steps: removal changes how
-    many steps an epoch has. Networks from random weights need the slow start. It would reach 0 after the last epoch.
+    This is the schedule of Smith & Topin (2018), "Super-convergence", by epochs instead of steps, because removal changes
+    the number of steps in an epoch. It would reach 0 after the last epoch.
+
+    Args:
+        epoch: from 0 to epochs - 1.
+        epochs: number of epochs.
 
     >>> [round(learning_rate_factor(epoch, 10), 2) for epoch in range(10)]
     [0.5, 1.0, 0.97, 0.88, 0.75, 0.59, 0.41, 0.25, 0.12, 0.03]

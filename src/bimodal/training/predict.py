@@ -1,4 +1,4 @@
-"""From a run and faces to probabilities."""
+"""Predictions of a trained classifier: logits, calibrated probabilities, and losses without dropout."""
 
 import shlex
 
@@ -9,27 +9,25 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
 from bimodal.data.cache import decoded
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
 from bimodal.models import EmotionClassifier
-from bimodal.runs.predictions import predictions_table
 from bimodal.runs.run import FINISHED, Run
+from bimodal.runs.tables import predictions_table
 from bimodal.training.augmentation import Plain
+from bimodal.training.callback import Losses
+from bimodal.training.datamodule import FaceData
 from bimodal.training.loader import FaceDataset, plain_loader
+from bimodal.training.module import EmotionModule
 from bimodal.training.settings import TrainSettings
 
 
-@torch.no_grad()
-def predict_logits(model: nn.Module, loader: DataLoader[dict[str, Tensor]], device: torch.device) -> Tensor:
-    """Return the logits of all faces of a loader, float32 (N,7) on the CPU; the model is in evaluation mode."""
-    return torch.cat([model(batch["image"].to(device)).float().cpu() for batch in loader])
-
-
 def build_classifier(settings: TrainSettings) -> EmotionClassifier:
-    """Return the classifier that settings describe, with random weights."""
+    """Return the classifier that the settings describe, with random weights."""
     return EmotionClassifier(
         settings.backbone,
         settings.hidden,
@@ -45,15 +43,15 @@ def load_model(run: Run, weights: str = FINISHED) -> EmotionClassifier:
 
     Args:
         run: the run.
-        weights: the file in its folder; by default that of a finished run.
+        weights: the name of the weights file in the run folder; by default that of a finished run.
 
     Raises:
-        InputError: if the run is unfinished, or its weights are damaged or of another network.
+        InputError: the run is unfinished, or its weights are damaged or do not fit its settings.
     """
     file = run.path / weights
     if not file.is_file():
         raise InputError(
-            f"{run.path} is not finished; go on with: bimodal train --out {shlex.quote(str(run.path))} --resume"
+            f"{run.path} is not finished; resume it: bimodal train --out {shlex.quote(str(run.path))} --resume"
         )
     model = build_classifier(TrainSettings.from_dict(run.config))
     try:
@@ -63,18 +61,53 @@ def load_model(run: Run, weights: str = FINISHED) -> EmotionClassifier:
     return model.to(memory_format=torch.channels_last).eval()
 
 
+@torch.no_grad()
+def predict_logits(model: nn.Module, loader: DataLoader[dict[str, Tensor]], device: torch.device) -> Tensor:
+    """Return the logits of all faces of a loader, float32 (N,7) on the CPU; the model is in evaluation mode."""
+    return torch.cat([model(batch["image"].to(device)).float().cpu() for batch in loader])
+
+
+def to_probabilities(logits: Tensor, temperature: float = 1.0) -> NDArray[np.float64]:
+    """Return the softmax (N,7) of logits (N,7) that are divided by a calibration temperature."""
+    probabilities: NDArray[np.float64] = (logits.double() / temperature).softmax(dim=1).numpy()
+    return probabilities
+
+
 def predict(
-    model: EmotionClassifier, manifest: Manifest, rows: NDArray[np.int64], settings: TrainSettings, device: torch.device
+    model: EmotionClassifier,
+    manifest: Manifest,
+    rows: NDArray[np.int64],
+    settings: TrainSettings,
+    device: torch.device,
+    temperature: float = 1.0,
 ) -> pd.DataFrame:
-    """Return a row for each face: `image,row,label,predicted,p_angry,...,p_surprise`.
+    """Return one row for each face: `image,row,label,predicted,p_angry,...,p_surprise`.
 
     Args:
         model: in evaluation mode.
         manifest: the faces.
-        rows: which of them, (n,).
-        settings: of the run: size and batch size.
+        rows: (n,), the rows to predict.
+        settings: of the run: image size and batch size.
         device: where to compute.
+        temperature: the calibration temperature (`Run.info.temperature`); 1: uncalibrated probabilities.
     """
     faces = FaceDataset(manifest, decoded(manifest, settings.image_size), Plain())
     logits = predict_logits(model.to(device), plain_loader(faces, rows, 2 * settings.batch_size), device)
-    return predictions_table(manifest, rows, logits.double().softmax(dim=1).numpy())
+    return predictions_table(manifest, rows, to_probabilities(logits, temperature))
+
+
+def clean_losses(module: EmotionModule, faces: FaceData, rows: NDArray[np.int64]) -> Losses:
+    """Return the losses of training faces from a pass in evaluation mode without augmentation (`--losses clean`)."""
+    module.eval()
+    logits = predict_logits(module, faces.plain_dataloader(rows), module.device)
+    module.train()
+    labels = faces.manifest.labels[rows]
+    confidence, predicted = logits.softmax(dim=1).max(dim=1)
+    return {
+        "index": rows,
+        "label": labels,
+        "loss": cross_entropy(logits, torch.from_numpy(labels), reduction="none").numpy(),
+        "logits": logits.numpy(),
+        "predicted": predicted.numpy(),
+        "confidence": confidence.numpy(),
+    }

@@ -10,13 +10,9 @@ import yaml
 
 from bimodal.errors import InputError
 from bimodal.model_files.packaged import FACE
-from bimodal.removal.settings import PRESETS as REMOVAL_PRESETS
-from bimodal.removal.settings import RemovalSettings
-from bimodal.removal.settings import preset as removal_preset
+from bimodal.removal import RULES, RemovalSettings
 from bimodal.settings import check_choice, check_fields, option, plain_yaml
 
-TWO_MODES_SHARE = 0.8
-"""Of the epochs, after which the rule `two-modes` looks."""
 _MAX_BYTES = 2**20
 
 
@@ -74,8 +70,7 @@ class TrainSettings:
     removal: RemovalSettings = field(default_factory=RemovalSettings)
 
     def __post_init__(self) -> None:
-        if type(self.precision) is int:  # YAML reads `precision: 32` as a number
-            object.__setattr__(self, "precision", str(self.precision))
+        object.__setattr__(self, "precision", str(self.precision))  # YAML reads `precision: 32` as a number
         check_choice("preset", self.preset_name, PRESETS)
         check_fields(self)
         if not isinstance(self.backbone_options, Mapping):
@@ -103,9 +98,12 @@ class TrainSettings:
         _check_names(removal, RemovalSettings, "removal setting")
         rule = removal.pop("rule", "wang")
         numbers = _numbers(values, cls)
-        if rule == "two-modes" and "epoch" not in changed:
-            removal["epoch"] = _late(numbers.get("epochs", cls.epochs))
-        return cls(preset_name=name, removal=removal_preset(rule, **_numbers(removal, RemovalSettings)), **numbers)
+        check_choice("removal", rule, RULES)
+        share, epochs = RULES[rule].default_epoch_share, numbers.get("epochs", cls.epochs)
+        if share is not None and "epoch" not in changed and isinstance(epochs, int):
+            removal["epoch"] = max(1, round(share * epochs))
+        removal_settings = RemovalSettings.preset(rule, **_numbers(removal, RemovalSettings))
+        return cls(preset_name=name, removal=removal_settings, **numbers)
 
     @classmethod
     def load(
@@ -189,11 +187,6 @@ PRESETS: dict[str, dict[str, Any]] = {
 comes with bimodal and was pretrained on faces. The last two download nothing."""
 
 
-def _late(epochs: Any) -> int:
-    """Return the epoch after which `two-modes` looks: before, a young network contradicts too many right labels."""
-    return max(1, round(TWO_MODES_SHARE * epochs)) if isinstance(epochs, int) else 1  # what else it is, is said later
-
-
 def load_yaml(file: str | Path) -> dict[str, Any]:
     """Read a mapping from a YAML file.
 
@@ -234,7 +227,7 @@ def _removal(value: Any) -> dict[str, Any]:
         return {"rule": value}
     if isinstance(value, Mapping):
         return {str(key).replace("-", "_"): number for key, number in value.items()}
-    raise InputError(f"removal must be one of {', '.join(REMOVAL_PRESETS)}, or a mapping, got {value!r}")
+    raise InputError(f"removal must be one of {', '.join(RULES)}, or a mapping, got {value!r}")
 
 
 def _check_names(values: Mapping[str, Any], settings: type, what: str) -> None:

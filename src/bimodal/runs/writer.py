@@ -1,0 +1,123 @@
+"""Writing a run folder: whole at the start, file by file at the end; the final name of the weights comes last."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from bimodal.errors import InputError
+from bimodal.files import staged_folder, write_atomically, write_csv, write_text
+from bimodal.model_files.info import INFO_FILE, ModelInfo
+from bimodal.removal import Remover
+from bimodal.runs.model_card import model_card
+from bimodal.runs.run import BEST, FINISHED, STATE, Run
+from bimodal.runs.tables import removal_steps_table, removed_table
+from bimodal.version import __version__
+
+if TYPE_CHECKING:
+    from bimodal.data.manifest import Manifest
+
+_OURS = [
+    *("config.yaml", "manifest.csv", "environment.json", "network.json", "metrics.csv", "steps.csv", "seconds.csv"),
+    *("losses.npz", "removed.csv", "removal_steps.csv", FINISHED, BEST, STATE, INFO_FILE, "model*.onnx"),
+    *("predictions_*.csv", "README.md", "report.html", "figures", "tensorboard", ".*"),
+]
+"""The files of a run folder that --overwrite may delete."""
+
+
+def begin_run(
+    out: Path,
+    manifest: "Manifest",
+    settings: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    network: Sequence[Mapping[str, Any]],
+    overwrite: bool = False,
+) -> None:
+    """Make a run folder with what is known before the first training step.
+
+    Args:
+        out: the folder; it is made whole or not at all, so that an interruption leaves no folder that cannot be resumed.
+        manifest: the data to train on.
+        settings: all settings by name, for `config.yaml`.
+        environment: for `environment.json`.
+        network: the stages of the network, for `network.json`.
+        overwrite: replace a run that is there.
+
+    Raises:
+        InputError: the folder exists, and is not a run that may be overwritten.
+    """
+    if os.path.lexists(out) and not overwrite and not (out.is_dir() and not any(out.iterdir())):
+        raise InputError(f"{out} exists; choose another --out, resume it with --resume, or replace it with --overwrite")
+    config = {"bimodal": __version__, "data": str(manifest.root), **settings}
+    with staged_folder(out, overwrite, ours=_OURS, marks=("config.yaml",)) as folder:
+        write_text(folder / "environment.json", json.dumps(environment, indent=1))
+        write_text(folder / "network.json", json.dumps(network, indent=1))
+        # the digests tell later which images of other data this run was trained on
+        write_csv(folder / "manifest.csv", manifest.table_with_digests)
+        write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+
+
+def finish_run(
+    out: Path,
+    manifest: "Manifest",
+    remover: Remover,
+    predictions_at_removal: Mapping[int, tuple[int, float]],
+    predictions: pd.DataFrame,
+    info: ModelInfo,
+    epoch: int,
+) -> None:
+    """Write what is known after the last epoch, and give the kept weights the name that marks a finished run.
+
+    Args:
+        out: the run folder, with `best.safetensors`.
+        manifest: the data.
+        remover: the per-example losses and all removal steps.
+        predictions_at_removal: row -> (predicted class, confidence) of removed examples.
+        predictions: the calibrated predictions on validation, see `predictions_table`.
+        info: for `model.json`.
+        epoch: the epoch of the kept weights, from 1.
+    """
+    write_losses(out, remover)
+    write_removals(out, manifest, remover, predictions_at_removal)
+    write_predictions(out / "predictions_val.csv", predictions)
+    write_text(out / INFO_FILE, info.to_json())
+    write_text(out / "README.md", model_card(Run.open(out), epoch))
+    (out / BEST).replace(out / FINISHED)
+
+
+def write_removals(
+    out: Path, manifest: "Manifest", remover: Remover, predictions_at_removal: Mapping[int, tuple[int, float]]
+) -> None:
+    """Write `removed.csv` (one row for each removed example) and `removal_steps.csv` (one for each step)."""
+    write_csv(out / "removed.csv", removed_table(manifest, remover, predictions_at_removal))
+    write_csv(out / "removal_steps.csv", removal_steps_table(remover))
+
+
+def write_predictions(file: Path, table: pd.DataFrame) -> None:
+    """Write a table of predictions, with nine decimals."""
+    write_csv(file, table, float_format="%.9f")
+
+
+def write_losses(out: Path, remover: Remover) -> None:
+    """Write `losses.npz`: the per-example losses of the training split, before and after the first removal step."""
+    rows = np.flatnonzero(remover.labels >= 0)
+    ledger = remover.ledger
+    before = ledger.last if remover.before is None else remover.before
+    after = before.copy()
+    after[remover.steps[0].rows if remover.steps else []] = np.nan
+    arrays: dict[str, Any] = {
+        "rows": rows,
+        "last": ledger.last[rows],
+        "mean": ledger.mean[rows],
+        "count": ledger.count[rows],
+        "kept": remover.kept[rows],
+        **({} if ledger.pred_probs is None else {"pred_probs": ledger.pred_probs[rows]}),
+        "before": before[rows],
+        "after": after[rows],
+    }
+    write_atomically(out / "losses.npz", lambda file: np.savez_compressed(file, **arrays))
