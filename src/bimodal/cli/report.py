@@ -1,4 +1,4 @@
-"""`bimodal report`: one page on what was removed, whether it helped, and how sure we are."""
+"""`bimodal report`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,16 +12,21 @@ def report(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for the page. Default: the run folder; for several runs, bimodal-report."),
+        typer.Option(
+            help="Folder for the report. Default: the run folder of a single run; bimodal-report for several runs."
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier report.")] = False,
 ) -> None:
-    """Write a self-contained HTML page (report.html) and its figures (figures/*.png, *.svg)."""
+    """Write a report: which examples were removed, whether removal helped, and how certain the results are.
+
+    The report is a self-contained HTML page (report.html) with its figures beside it (figures/*.png, *.svg).
+    """
     from rich.console import Console
 
     from bimodal.report.report_page import write_report
 
     console = Console()
-    with console.status("drawing"):
+    with console.status("drawing the figures"):
         page = write_report(runs, out, overwrite)
     console.print(f"Report: {page}", markup=False, highlight=False, soft_wrap=True)

@@ -1,1 +1,1 @@
-"""Metrics and statistics from arrays: how good a model is, and how sure we are. Pure: no files, no engine."""
+"""Measures, intervals and tests from arrays; no files, no engine."""

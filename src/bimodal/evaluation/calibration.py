@@ -1,34 +1,33 @@
-"""Probabilities that mean what they say: one temperature, fitted on validation.
+"""Temperature scaling: calibrate predicted probabilities with one number that is fitted on validation.
 
-Guo et al., On calibration of modern neural networks, 2017: of the ways to calibrate a network the simplest, and as good
-as any; it changes no decision.
+Guo et al. (2017), "On calibration of modern neural networks". Calibration does not change the predicted classes.
 """
 
 import numpy as np
-import scipy  # its parts are loaded when first used
+import scipy  # imports scipy.optimize on first use
 from numpy.typing import ArrayLike, NDArray
 
 from bimodal.errors import InputError
 from bimodal.model_files.info import TEMPERATURES
 
-_PRIOR = 1.0  # faces' worth of belief that the temperature is 1: a handful of faces, all right, asks for 0
+_PRIOR = 1.0  # weight of a penalty that keeps the temperature near 1 where there are few examples
 
 
 def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:
-    """Return the temperature by which logits are divided for the least cross entropy.
+    """Return the temperature that minimises the cross entropy of the logits divided by it.
 
     Args:
-        logits: (N,K), or log probabilities, which differ from logits by nothing that matters here.
-        targets: (N,), whole numbers from 0 to K - 1; or (N,K), shares that each class has in the votes.
+        logits: logits or log probabilities, (N,K).
+        targets: class codes, (N,), 0 to K - 1; or class shares, (N,K), such as shares of votes.
 
     Returns:
-        From 0.05 to 20; above 1 where the network was too sure. 1 without any example.
+        The temperature, 0.05 to 20; above 1 if the network is overconfident; 1 if there is no example.
 
     Raises:
         InputError: the shapes do not fit, or a number is not finite.
 
-    >>> sure = np.array([[9.0, 0], [9, 0], [9, 0], [0, 9]] * 25)
-    >>> fit_temperature(sure, [0, 0, 1, 1] * 25) > 5
+    >>> overconfident = np.array([[9.0, 0], [9, 0], [9, 0], [0, 9]] * 25)
+    >>> fit_temperature(overconfident, [0, 0, 1, 1] * 25) > 5
     True
     """
     logits, targets = np.asarray(logits, dtype=np.float64), np.asarray(targets)
@@ -51,6 +50,6 @@ def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:
 
 
 def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return log probabilities, (N,K), of logits (N,K)."""
+    """Return the log probabilities of logits, both (N,K)."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

@@ -1,4 +1,4 @@
-"""How good a classifier is on one split: the paper's accuracy, and what accuracy hides, with 95 % intervals."""
+"""Measures of a classifier on one split: accuracy, balanced accuracy, macro F1, calibration, with 95 % intervals."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ BINS = 15
 
 @dataclass(frozen=True)
 class ClassMeasures:
-    """One class; `None` stands where nothing can be measured."""
+    """Measures of one class; None where one is not defined."""
 
     code: int
     support: int
@@ -23,16 +23,16 @@ class ClassMeasures:
     predicted: int
     """Examples predicted to be of this class."""
     recall: Estimate | None
-    """`None` where the split holds no example of the class."""
+    """None if the split has no example of the class."""
     precision: Estimate | None
-    """`None` where the class was never predicted."""
+    """None if the class is never predicted."""
     f1: float | None
-    """`None` where the split holds no example of the class."""
+    """None if the split has no example of the class."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """The bins of a reliability diagram; an empty bin has count 0 and zeros elsewhere."""
+    """The bins of a reliability diagram; an empty bin has only zeros."""
 
     edges: NDArray[np.float64]
     """(BINS + 1,)"""
@@ -58,18 +58,18 @@ class Measures:
     """(classes, classes); rows are the given labels, columns the predictions."""
     reliability: Reliability
     absent: tuple[int, ...]
-    """Codes without an example; balanced accuracy and macro F1 are means over the other classes."""
+    """Codes of the classes without an example; balanced accuracy and macro F1 are means over the others."""
 
 
 @dataclass(frozen=True)
 class BothWays:
-    """The accuracy three times, by what is counted."""
+    """The accuracy with and without blank and unreadable pictures."""
 
     as_is: Estimate
     without_blank: Estimate | None
-    """Blank pictures left out; `None` if every picture is blank."""
+    """Without blank pictures; None if every picture is blank."""
     unreadable_wrong: Estimate
-    """Pictures that could not be read counted as wrong."""
+    """With pictures that cannot be read counted as wrong."""
     n_blank: int
     n_unreadable: int
 
@@ -77,19 +77,20 @@ class BothWays:
 def measure(labels: ArrayLike, probabilities: ArrayLike, seed: int = 0) -> Measures:
     """Measure predictions against labels.
 
-    Intervals: Wilson's for accuracy, precision and recall; for balanced accuracy (the mean recall), macro F1
-    and the expected calibration error, the percentiles of 2,000 bootstrap samples of the examples. Means over
-    classes run over the classes that have an example. The calibration error (Guo et al. 2017, "On calibration
-    of modern neural networks", equation 3) takes the highest probability as the confidence and 15 bins of equal
-    width; on few examples it is biased upwards, the more so when resampled, so its interval is a loose one.
+    Intervals: Wilson's for accuracy, precision and recall; for balanced accuracy (the mean recall), macro F1 and the
+    expected calibration error, the percentiles of 2,000 bootstrap samples of the examples. Means over classes include
+    the classes that have an example. The calibration error (Guo et al. 2017, "On calibration of modern neural
+    networks", equation 3) takes the highest probability as the confidence and 15 bins of equal width; with few examples
+    it is biased upwards, and its interval is too wide.
 
     Args:
         labels: codes, (N,), N >= 1.
-        probabilities: rows that add up to 1, (N, classes); the prediction is the highest, at a tie the first.
-        seed: of the bootstrap.
+        probabilities: rows that add up to 1, (N, classes); the prediction is the class with the highest probability,
+            the first one in a tie.
+        seed: random seed for the bootstrap.
 
     Raises:
-        InputError: for shapes that do not fit, labels out of range, rows that are no probabilities.
+        InputError: the shapes do not fit, a label is out of range, or a row is not a distribution.
 
     >>> measures = measure([0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
     >>> round(measures.accuracy.value, 3), measures.confusion.tolist()
@@ -100,8 +101,8 @@ def measure(labels: ArrayLike, probabilities: ArrayLike, seed: int = 0) -> Measu
     predicted = shares.argmax(axis=1)
     confusion: NDArray[np.int64] = confusion_matrix(truth, predicted, labels=range(classes)).astype(np.int64)
     rng = np.random.default_rng(seed)
-    # Both means depend on the examples through the confusion matrix alone: resampling examples is drawing
-    # matrices from a multinomial distribution.
+    # Both means depend on the examples only through the confusion matrix: resampling examples means drawing matrices
+    # from a multinomial distribution.
     drawn = rng.multinomial(n, confusion.ravel() / n, size=RESAMPLES).reshape(-1, classes, classes)
     confidence, correct = shares.max(axis=1), predicted == truth
     return Measures(
@@ -118,18 +119,18 @@ def measure(labels: ArrayLike, probabilities: ArrayLike, seed: int = 0) -> Measu
 
 
 def accuracy_both_ways(correct: ArrayLike, blank: ArrayLike, n_unreadable: int = 0) -> BothWays:
-    """Count the accuracy as it is, without blank pictures, and with unreadable pictures as wrong.
+    """Return the accuracy on all pictures, without blank pictures, and with unreadable pictures counted as wrong.
 
-    SFEW's official validation set holds 12 black pictures, which no model can tell apart: whoever compares
-    accuracies has to know which way they were counted.
+    SFEW's official validation set has 12 black pictures, which no model can classify: accuracies are comparable only if
+    they count such pictures in the same way.
 
     Args:
-        correct: whether each readable example was predicted right, (N,), N >= 1.
-        blank: whether the picture is of a single colour, (N,).
-        n_unreadable: pictures of the split that could not be read, beside the N; 0.
+        correct: whether each readable example is predicted right, (N,), N >= 1.
+        blank: whether the picture has a single colour, (N,).
+        n_unreadable: number of pictures of the split that cannot be read, in addition to the N.
 
     Raises:
-        InputError: for shapes that do not fit or a negative count.
+        InputError: the shapes do not fit, or the count is negative.
 
     >>> both = accuracy_both_ways([True, True, False, False], [False, False, False, True], n_unreadable=1)
     >>> both.as_is.value, round(both.without_blank.value, 3), both.unreadable_wrong.value
@@ -140,10 +141,10 @@ def accuracy_both_ways(correct: ArrayLike, blank: ArrayLike, n_unreadable: int =
         raise InputError(
             f"expected two masks of one length and a count >= 0, got {right.shape}, {empty.shape}, {n_unreadable}"
         )
-    seen = right[~empty]
+    shown = right[~empty]
     return BothWays(
         as_is=wilson(int(right.sum()), right.size),
-        without_blank=wilson(int(seen.sum()), seen.size) if seen.size else None,
+        without_blank=wilson(int(shown.sum()), shown.size) if shown.size else None,
         unreadable_wrong=wilson(int(right.sum()), right.size + n_unreadable),
         n_blank=int(empty.sum()),
         n_unreadable=n_unreadable,
@@ -168,14 +169,14 @@ def _checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.in
 
 
 def _mean_recall(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean recall over the classes present, of matrices (R, classes, classes) -> (R,)."""
+    """Return the mean recall over the classes present, (R,), of matrices (R, classes, classes)."""
     support = confusion.sum(axis=2)
     right = np.diagonal(confusion, axis1=1, axis2=2)
     return _mean_over(right / np.maximum(support, 1), support > 0)
 
 
 def _mean_f1(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean F1 over the classes present, of matrices (R, classes, classes) -> (R,)."""
+    """Return the mean F1 over the classes present, (R,), of matrices (R, classes, classes)."""
     support, predicted = confusion.sum(axis=2), confusion.sum(axis=1)
     right = np.diagonal(confusion, axis1=1, axis2=2)
     return _mean_over(2 * right / np.maximum(support + predicted, 1), support > 0)
@@ -219,7 +220,7 @@ def _reliability(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) ->
 def _calibration_error(
     confidence: NDArray[np.float64], correct: NDArray[np.bool_], rng: np.random.Generator
 ) -> Estimate:
-    """Sum over the bins of |accuracy - confidence| times the share of examples in the bin."""
+    """Return the sum over the bins of |accuracy - confidence| times the share of examples in the bin."""
     bins, gap, n = _bins(confidence), correct - confidence, confidence.size
     value = np.abs(np.bincount(bins, gap, BINS)).sum() / n
     resampled = []

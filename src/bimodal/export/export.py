@@ -1,4 +1,4 @@
-"""`bimodal export`: a run in, an ONNX file out, with what it costs."""
+"""Export the network of a run as an ONNX file, in single precision or quantised to 8 bits."""
 
 import shutil
 import tempfile
@@ -10,30 +10,29 @@ from numpy.typing import NDArray
 
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
-from bimodal.evaluation.conclusion import Comparison, compare
+from bimodal.evaluation.comparison import Comparison, compare
 from bimodal.export.int8 import write_int8
 from bimodal.export.onnx import Parity, write_onnx
 from bimodal.files import write_atomically
 from bimodal.inference.onnx_network import load_onnx
-from bimodal.inference.torch_network import info_of
+from bimodal.model_files.info import INFO_FILE, ModelInfo
 from bimodal.runs.run import Run
 from bimodal.training.predict import load_model
 from bimodal.vision.pictures import UnreadableError, decode, resize
 
-_COMPARED, _CALIBRATED = 64, 512
-"""Faces on which parity is measured, and ranges of activations."""
+_PARITY_FACES, _CALIBRATION_FACES = 64, 512
 
 
 @dataclass(frozen=True)
-class Exported:
-    """What an export did.
+class ExportResult:
+    """The result of an export.
 
     Attributes:
-        file: that was written.
+        file: the ONNX file.
         bytes: its size.
-        parity: of the network in single precision with PyTorch's.
-        on_faces: whether it was measured on validation faces; where those are gone, on random pixels.
-        int8: accuracy in eight bits minus that in single precision, on the validation faces; None: not asked for.
+        parity: the difference between the network in single precision and PyTorch.
+        on_faces: True if the parity was measured on validation faces; False: on random pixels, without the run's data.
+        int8: accuracy with 8 bits against single precision, on the validation faces; None: not quantised.
     """
 
     file: Path
@@ -44,90 +43,90 @@ class Exported:
 
 
 def export_run(
-    folder: Path, out: Path, *, int8: bool = False, data: Path | None = None, overwrite: bool = False
-) -> Exported:
-    """Export the network of a run, or of a published folder, to ONNX.
+    folder: str | Path, out: str | Path, *, int8: bool = False, data: str | Path | None = None, overwrite: bool = False
+) -> ExportResult:
+    """Export the network of a run folder, or of a published folder, to ONNX.
 
     Args:
-        folder: of the run.
+        folder: the run folder or published folder.
         out: the `.onnx` file to write.
-        int8: in eight bits: a quarter of the size, and faster on most processors. Needs the run's faces.
-        data: where the run's data folder lies now.
+        int8: quantise to 8 bits: a quarter of the size, and faster on most processors. Needs the run's data.
+        data: the data folder that the run was trained on; None: where it was during training.
         overwrite: replace `out`.
 
     Raises:
-        InputError: the run cannot be read, `out` is there or no `.onnx`, the faces that int8 needs are gone, or the
-            exported network differs from the original.
+        InputError: the run cannot be read, `out` exists or has another suffix, the data that `int8` needs are missing,
+            or the exported network differs from the original.
     """
+    folder, out = Path(folder), Path(out)
     if out.suffix.casefold() != ".onnx":
         raise InputError(f"--out must end in .onnx, got {out.name!r}")
     if out.is_dir() or (out.exists() and not overwrite):
         raise InputError(f"{out} exists; choose another --out, or replace it with --overwrite")
     run = Run.open(folder)
-    info = info_of(run)
+    info = ModelInfo.read(folder / INFO_FILE)
     model = load_model(run)
-    manifest = _faces_of(run, data)
+    manifest = _find_data(run, data)
     if int8 and manifest is None:
-        raise InputError("int8 is fitted on the run's training faces, and they are gone; say where with --data")
-    known = (run.path / "environment.json").is_file()  # a published folder does not tell
-    if int8 and manifest is not None and known and not run.was_trained_on(manifest.fingerprint):
-        raise InputError(f"{manifest.root} does not hold the very faces and labels that {folder} was trained on")
+        raise InputError("--int8 needs the data folder that the run was trained on; give it with --data")
+    has_fingerprint = (run.path / "environment.json").is_file()  # a published folder has none
+    if int8 and manifest and has_fingerprint and not run.was_trained_on(manifest.fingerprint):
+        raise InputError(f"{manifest.root} differs from the data that {folder} was trained on; give those with --data")
     out.parent.mkdir(parents=True, exist_ok=True)
     size = info.image_size
     if not int8 or manifest is None:
-        compared = _compared(manifest, size, must=data is not None)
-        on_faces = compared is not None
-        if compared is None:
-            compared = np.random.default_rng(0).integers(0, 256, (_COMPARED, size, size, 3), dtype=np.uint8)
-        parity = write_onnx(model, info, out, compared)
-        return Exported(out, out.stat().st_size, parity, on_faces)
-    faces, labels = _some(manifest, "val", size)
+        faces = _parity_faces(manifest, size, is_required=data is not None)
+        on_faces = faces is not None
+        if faces is None:
+            faces = np.random.default_rng(0).integers(0, 256, (_PARITY_FACES, size, size, 3), dtype=np.uint8)
+        return ExportResult(out, out.stat().st_size, write_onnx(model, info, out, faces), on_faces)
+    faces, labels = _load_faces(manifest, "val", size)
     with tempfile.TemporaryDirectory() as work:
-        single, small = Path(work) / "single.onnx", Path(work) / "small.onnx"
-        parity = write_onnx(model, info, single, faces[:_COMPARED])
-        write_int8(single, small, info, _some(manifest, "train", size, _CALIBRATED)[0])
-        right = [_right(file, faces, labels) for file in (single, small)]
-        write_atomically(out, lambda part: shutil.copyfile(small, part))
-    return Exported(out, out.stat().st_size, parity, True, compare(right[0], right[1]))
+        single, quantised = Path(work) / "single.onnx", Path(work) / "int8.onnx"
+        parity = write_onnx(model, info, single, faces[:_PARITY_FACES])
+        write_int8(single, quantised, info, _load_faces(manifest, "train", size, _CALIBRATION_FACES)[0])
+        correct = _is_correct(single, faces, labels), _is_correct(quantised, faces, labels)
+        write_atomically(out, lambda part: shutil.copyfile(quantised, part))
+    return ExportResult(out, out.stat().st_size, parity, True, compare(correct[0], correct[1]))
 
 
-def _faces_of(run: Run, data: Path | None) -> Manifest | None:
-    """Return the faces of a run, if they are there; a published one does not say where its faces are."""
+def _find_data(run: Run, data: str | Path | None) -> Manifest | None:
+    """Return the manifest of the run's data; None if they are not where they were, or the run was published."""
     if data is not None:
-        return Manifest.read(data)
+        return Manifest.read(Path(data))
     try:
         return Manifest.read(run.data) if run.config["data"] and run.data.is_dir() else None
     except InputError:
         return None
 
 
-def _compared(manifest: Manifest | None, size: int, must: bool) -> NDArray[np.uint8] | None:
-    """Return some validation faces, (n,S,S,3), or None where they cannot be had and need not be."""
+def _parity_faces(manifest: Manifest | None, size: int, is_required: bool) -> NDArray[np.uint8] | None:
+    """Return some validation faces, (n,S,S,3); None if there are none and they are not required."""
     try:
-        return None if manifest is None else _some(manifest, "val", size, _COMPARED)[0]
+        return None if manifest is None else _load_faces(manifest, "val", size, _PARITY_FACES)[0]
     except InputError:
-        if must:
+        if is_required:
             raise
         return None
 
 
-def _some(
+def _load_faces(
     manifest: Manifest, split: str, size: int, limit: int | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return faces of a split, (n,S,S,3), evenly over its rows, and their labels."""
+    """Return faces of a split, (n,S,S,3), spread evenly over its rows, and their labels, (n,)."""
     rows = manifest.rows(split)
     if not len(rows):
-        raise InputError(f"{manifest.root} has no faces in split {split}; say where the run's faces are with --data")
+        raise InputError(f"{manifest.root} has no faces in split {split}; give the run's data folder with --data")
     if limit is not None and len(rows) > limit:
         rows = rows[np.linspace(0, len(rows) - 1, limit).astype(np.int64)]
     try:
         faces = [resize(decode(manifest.path(row)), size) for row in rows]
     except UnreadableError as error:
-        raise InputError(f"a face in {manifest.root} cannot be read ({error}); prepare it anew") from error
+        raise InputError(f"an image of {manifest.root} cannot be read ({error}); prepare the data again") from error
     return np.stack(faces), manifest.labels[rows]
 
 
-def _right(file: Path, faces: NDArray[np.uint8], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _is_correct(file: Path, faces: NDArray[np.uint8], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
     network = load_onnx(file)
     parts = [network.probabilities(faces[start : start + 256]) for start in range(0, len(faces), 256)]
     return np.asarray(np.concatenate(parts).argmax(axis=1) == labels)

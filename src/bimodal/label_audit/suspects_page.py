@@ -16,10 +16,11 @@ from bimodal.files import write_atomically
 from bimodal.label_audit import cards, neighbours
 from bimodal.label_audit.ranking import LabelRanking
 from bimodal.removal import TwoModes
+from bimodal.removal.rule import RULES
 from bimodal.rendering.html import environment, inline_figure
 from bimodal.rendering.numbers import p_value
 from bimodal.rendering.table import Table
-from bimodal.report.losses import Cut, histogram
+from bimodal.report.losses import histogram
 from bimodal.runs.run import Run
 from bimodal.text import plural
 
@@ -129,16 +130,9 @@ def _bounded(probability: float) -> str:
 
 
 def _histogram(modes: TwoModes) -> Figure:
-    found = modes.has_label_issues
-    below = float(np.nextafter(modes.threshold, -np.inf)) if found else np.inf  # a score at the threshold is a suspect
-    nan = float("nan")
-    cut = Cut(0, "two-modes", nan, nan, nan, below, int(modes.is_label_issue.sum()))
+    threshold = modes.threshold if modes.has_label_issues else float("inf")
     span = (float(np.floor(modes.score.min())), float(np.floor(modes.score.max())) + 1)
-    figure = histogram(modes.score, cut, span, "Log-odds against each given label")
-    if not found:
-        for legend in figure.legends:  # all bars have the same colour
-            legend.remove()
-    return figure
+    return histogram(modes.score, RULES["two-modes"], threshold, span, "Log-odds against each given label")
 
 
 def _caption(modes: TwoModes) -> str:

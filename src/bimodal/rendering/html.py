@@ -33,15 +33,16 @@ def environment(package: str) -> Environment:
     )
 
 
-def inline_figure(figure: Figure, stem: str, title: str) -> Markup:
+def inline_figure(figure: Figure | str, stem: str, title: str) -> Markup:
     """Return a figure as an SVG element of a page.
 
     Args:
-        figure: what to show; matplotlib escapes all text in it.
+        figure: a figure, or its SVG from `plot.svg`; matplotlib escapes all text in it.
         stem: a name that is unique within the page.
         title: the text that screen readers read in place of the figure.
     """
-    return Markup(plot.inline(plot.svg(figure), stem.replace("_", "-"), escape(title)))
+    picture = figure if isinstance(figure, str) else plot.svg(figure)
+    return Markup(plot.inline(picture, stem.replace("_", "-"), escape(title)))
 
 
 def inline_picture(root: Path, image: str, side: int) -> str | None:

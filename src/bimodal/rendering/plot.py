@@ -1,4 +1,4 @@
-"""How every figure looks: one palette, one size, and SVG that follows the page into the dark."""
+"""The style of all figures: colours, sizes, and SVG that takes the colours of the page, light or dark."""
 
 import re
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 INK, SOFT, LINE, PAPER = "#1f2328", "#59636e", "#d4d9df", "#fffffe"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Okabe and Ito's, which colour-blind readers tell apart; one for each condition, in their order."""
-KEPT, GONE = COLOURS[0], COLOURS[1]
+"""Okabe and Ito's colours, which colour-blind readers can distinguish; one for each condition, in order."""
+KEPT, REMOVED = COLOURS[0], COLOURS[1]
 
 _VARIABLES = {INK: "--ink", SOFT: "--soft", LINE: "--line", PAPER: "--paper"} | {
     colour: f"--c{number}" for number, colour in enumerate(COLOURS)
@@ -39,10 +39,10 @@ _SETTINGS: dict[str, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 1.6,
     "savefig.dpi": 160,
-    "svg.fonttype": "none",  # text stays text: it can be read aloud, searched and copied
+    "svg.fonttype": "none",  # text remains text, for screen readers, search and copying
     "svg.hashsalt": "bimodal",
     "text.color": INK,
-    "text.parse_math": False,  # a dollar in a name is a dollar
+    "text.parse_math": False,  # names may contain dollar signs
     "xtick.color": SOFT,
     "xtick.labelcolor": INK,
     "xtick.labelsize": 8.5,
@@ -54,19 +54,19 @@ _SETTINGS: dict[str, Any] = {
 
 @contextmanager
 def canvas(width: float = 4.8, height: float = 3.3) -> Iterator[tuple[Figure, Axes]]:
-    """Give a figure and its axes in our style, sizes in inches; draw inside of the `with`."""
+    """Yield a figure of this size in inches and its axes, in the common style; draw within the `with`."""
     with matplotlib.rc_context(_SETTINGS):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, figure.add_subplot()
 
 
 def legend(figure: Figure, columns: int = 3) -> None:
-    """Put the legend under the axes, where it hides nothing."""
+    """Draw the legend below the axes."""
     figure.legend(loc="outside lower left", ncols=columns, columnspacing=1.2, handlelength=1.6)
 
 
 def colour(number: int) -> str:
-    """Return the colour of the condition with this number."""
+    """Return the colour of a condition, numbered from 0."""
     return COLOURS[number % len(COLOURS)]
 
 
@@ -87,12 +87,12 @@ def svg(figure: Figure) -> str:
 
 
 def inline(picture: str, name: str, title: str) -> str:
-    """Turn an SVG file into an element of a page: no prologue, its own ids, colours that follow the page's.
+    """Return an SVG file as an element of a page: without prologue, with unique ids and the colours of the page.
 
     Args:
         picture: from `svg`.
         name: unique within the page; letters, digits and dashes.
-        title: read aloud in place of the picture; already escaped for HTML.
+        title: the text for screen readers, escaped for HTML.
     """
     body = picture[picture.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)

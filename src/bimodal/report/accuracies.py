@@ -1,21 +1,25 @@
-"""The accuracy of every run as a dot, and of every condition with its interval."""
+"""Figure of the accuracies: a dot for each run, and the mean of each condition with its interval."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bimodal.evaluation.comparison import Comparison
 from bimodal.rendering.plot import INK, LINE, canvas, colour
-from bimodal.report.comparison import Evaluation, Pair, Result
+from bimodal.report.comparison import Evaluation, Result
 
 _BESIDE = 0.16
-"""How far the interval stands from the dots, in widths of a condition."""
+"""Distance of the interval from the dots; conditions are 1 apart."""
 
 
 def accuracies(evaluation: Evaluation) -> Figure:
-    """Draw the accuracies: a dot a run, lines between the first two conditions' seeds, a 95 % interval each."""
+    """Draw the accuracy of each run, lines between runs of the same seed, and the 95 % interval of each condition.
+
+    Lines join the runs of the first two conditions only.
+    """
     results = evaluation.results
     with canvas() as (figure, axes):
-        if evaluation.pairs and evaluation.pairs[0].condition is results[1].condition:
-            _join(axes, results[0], results[1], evaluation.pairs[0])
+        if evaluation.comparisons and evaluation.comparisons[0].b == results[1].condition.name:
+            _join(axes, results[0], results[1], evaluation.comparisons[0])
         for number, result in enumerate(results):
             values = [100 * accuracy for accuracy in result.accuracies]
             axes.scatter([number] * len(values), values, s=22, color=colour(number), alpha=0.75, zorder=2)
@@ -29,21 +33,19 @@ def accuracies(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def _join(axes: Axes, baseline: Result, other: Result, pair: Pair) -> None:
-    for one, two in pair.seeds:
+def _join(axes: Axes, baseline: Result, other: Result, comparison: Comparison) -> None:
+    for one, two in comparison.seeds:
         start = baseline.accuracies[baseline.condition.seeds.index(one)]
         end = other.accuracies[other.condition.seeds.index(two)]
         axes.plot([0, 1], [100 * start, 100 * end], color=LINE, linewidth=1, zorder=1)
 
 
 def _interval(axes: Axes, number: int, result: Result) -> None:
-    value, low, high = (100 * x for x in (result.accuracy.value, result.accuracy.low, result.accuracy.high))
-    x = number + _BESIDE
-    axes.errorbar(
-        x, value, yerr=[[value - low], [high - value]], fmt="D", markersize=5, capsize=4, color=colour(number)
-    )
-    text = f"{value:.1f} %"
-    axes.annotate(text, (x, value), (7, 0), textcoords="offset points", va="center", color=INK, fontsize=8)
+    accuracy, x = result.accuracy, number + _BESIDE
+    value, low, high = (100 * end for end in (accuracy.value, accuracy.low, accuracy.high))
+    reach = [[value - low], [high - value]] if accuracy.bounded else None
+    axes.errorbar(x, value, yerr=reach, fmt="D", markersize=5, capsize=4, color=colour(number))
+    axes.annotate(f"{value:.1f} %", (x, value), (7, 0), textcoords="offset points", va="center", color=INK, fontsize=8)
 
 
 def _wrapped(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Figures by class: how many faces there are (the paper's figures 2 and 3), and what is taken for what."""
+"""Figures by class: number of faces (the paper's figures 2 and 3), confusion matrix and reliability diagram."""
 
 import numpy as np
 import pandas as pd
@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 from bimodal.emotions import NAMES
 from bimodal.evaluation.metrics import Measures, Reliability
-from bimodal.rendering.plot import COLOURS, GONE, INK, KEPT, LINE, PAPER, SOFT, canvas, legend
+from bimodal.rendering.plot import COLOURS, INK, KEPT, LINE, PAPER, REMOVED, SOFT, canvas, legend
 
 
 def class_counts(manifest: pd.DataFrame, splits: dict[str, str], removed: pd.DataFrame | None = None) -> Figure:
-    """Draw the number of faces of each class (figures 2 and 3).
+    """Draw the number of faces of each class (the paper's figures 2 and 3).
 
     Args:
         manifest: with the columns `label` and `split`.
-        splits: which splits, and their titles; a group of bars each.
-        removed: rows removed from training; their share of the training bars is coloured.
+        splits: the splits and their titles; a bar in each class for each split.
+        removed: rows removed from training; their part of the training bars has another colour.
     """
     with canvas() as (figure, axes):
         width = 0.8 / len(splits)
@@ -30,8 +30,8 @@ def class_counts(manifest: pd.DataFrame, splits: dict[str, str], removed: pd.Dat
             bars = axes.bar(place, counts, width * 0.94, color=hue, label=f"{title} ({counts.sum():,})")
             axes.bar_label(bars, fontsize=7 if len(splits) > 1 else 8, color=INK, padding=1)
             if split == "train" and removed is not None and len(removed):
-                gone = _by_class(removed["label"])
-                axes.bar(place, gone, width * 0.94, color=GONE, label=f"removed ({gone.sum():,})")
+                counts = _by_class(removed["label"])
+                axes.bar(place, counts, width * 0.94, color=REMOVED, label=f"removed ({counts.sum():,})")
         axes.set_xticks(x, NAMES, fontsize=8)
         axes.set(ylabel="faces")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -42,11 +42,11 @@ def class_counts(manifest: pd.DataFrame, splits: dict[str, str], removed: pd.Dat
 
 
 def confusion(matrix: NDArray[np.int64], title: str) -> Figure:
-    """Draw a confusion matrix: counts, coloured by their share of the row.
+    """Draw a confusion matrix with counts; the colour shows the share of the row.
 
     Args:
         matrix: (7, 7), rows are the given labels, columns the predictions.
-        title: of the figure.
+        title: title of the figure.
     """
     support = matrix.sum(axis=1, keepdims=True)
     shares = matrix / np.maximum(support, 1)
@@ -55,7 +55,7 @@ def confusion(matrix: NDArray[np.int64], title: str) -> Figure:
         axes.pcolormesh(shares, cmap=shades, vmin=0, vmax=1, edgecolors=LINE, linewidth=0.5)
         for row, column in np.ndindex(matrix.shape):
             dark = shares[row, column] > 0.6
-            # Cells keep their own colours in the dark, so the numbers in them keep theirs.
+            # Cells have the same colours on a dark page, so the numbers in them have fixed colours, too.
             ink, count = "#fefefe" if dark else "#1f2329", f"{matrix[row, column]:,}"
             axes.text(column + 0.5, row + 0.5, count, ha="center", va="center", color=ink)
         ticks = np.arange(len(NAMES)) + 0.5
@@ -70,12 +70,12 @@ def confusion(matrix: NDArray[np.int64], title: str) -> Figure:
 
 
 def reliability(bins: Reliability, title: str, hue: str) -> Figure:
-    """Draw a reliability diagram: accuracy by confidence, and how many predictions stand behind each bar.
+    """Draw a reliability diagram: accuracy by confidence, with a circle whose size is the number of predictions.
 
     Args:
         bins: from `bimodal.evaluation.metrics.measure`.
-        title: of the figure.
-        hue: colour of the condition.
+        title: title of the figure.
+        hue: colour of the bars.
     """
     with canvas(4.8, 4.1) as (figure, axes):
         filled = bins.count > 0
@@ -85,8 +85,8 @@ def reliability(bins: Reliability, title: str, hue: str) -> Figure:
         size = 8 + 150 * bins.count[filled] / bins.count.max()
         circles = axes.scatter(confidence, accuracy, size, facecolor="none", edgecolor=INK, zorder=3)
         circles.set_label("size: number of faces")
-        axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle=(0, (4, 3)), label="as right as it is sure")
-        axes.set(xlabel="confidence", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02), title=title)
+        axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle=(0, (4, 3)), label="perfect calibration")
+        axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02), title=title)
         legend(figure)
     return figure
 

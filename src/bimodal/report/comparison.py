@@ -1,7 +1,7 @@
-"""Predictions of several runs on the same examples, measured and compared."""
+"""The runs of several conditions on the same examples: measured, and compared with the first condition."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,77 +10,72 @@ from numpy.typing import NDArray
 
 from bimodal.emotions import CODES
 from bimodal.errors import InputError
-from bimodal.evaluation.conclusion import Comparison, adjusted, compare, conclude
+from bimodal.evaluation.comparison import Comparison, adjusted, compare
 from bimodal.evaluation.metrics import Measures, measure
-from bimodal.evaluation.statistics import Estimate, over_seeds, wilson
+from bimodal.evaluation.statistics import Estimate, mean_accuracy
 from bimodal.report.conditions import Condition
-from bimodal.runs.run import PROBABILITIES, Run
+from bimodal.runs.run import Run
+from bimodal.runs.tables import PROBABILITIES
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """How the runs of one condition did on a split."""
+    """The measures of the runs of one condition on a split.
+
+    Attributes:
+        condition: the runs.
+        measures: of each run, in the order of the condition's runs.
+        correct: (runs, N), whether each prediction is right.
+    """
 
     condition: Condition
     measures: tuple[Measures, ...]
-    """One a run, in the order of the condition's runs."""
     correct: NDArray[np.bool_]
-    """(runs, N)"""
 
     @property
     def accuracies(self) -> list[float]:
-        """Accuracy by run."""
+        """The accuracy of each run."""
         return [measures.accuracy.value for measures in self.measures]
 
     @property
     def accuracy(self) -> Estimate:
-        """Several runs: the mean over seeds with its t interval; one run: Wilson's interval over the examples."""
-        if len(self.measures) > 1:
-            return over_seeds(self.accuracies)
-        return wilson(int(self.correct[0].sum()), self.correct.shape[1])
+        """The mean over the seeds with its t interval, or of one run with Wilson's interval over the examples."""
+        return mean_accuracy(self.correct)
 
-    def of_seeds(self, seeds: Sequence[int]) -> NDArray[np.bool_]:
-        """The rows of `correct` of these seeds, (len(seeds), N)."""
+    def correct_of(self, seeds: Sequence[int]) -> NDArray[np.bool_]:
+        """Return the rows of `correct` of these seeds, (len(seeds), N)."""
         rows: NDArray[np.bool_] = self.correct[[self.condition.seeds.index(seed) for seed in seeds]]
         return rows
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
-    """A condition against the baseline, and what may be concluded."""
-
-    baseline: Condition
-    condition: Condition
-    seeds: tuple[tuple[int, int], ...]
-    """Which seed of the baseline was held against which of the condition."""
-    comparison: Comparison
-
-    @property
-    def conclusion(self) -> str:
-        """One or two sentences in plain words."""
-        return conclude(self.comparison, self.baseline.name, self.condition.name)
-
-
-@dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Conditions on one split; the first is the baseline."""
+    """Conditions on one split.
+
+    Attributes:
+        split: `val` or `test`.
+        n: number of examples.
+        results: of each condition; the first is the baseline.
+        comparisons: of each other condition with the baseline, where they have a seed in common.
+        notes: sentences on what limits the comparisons.
+    """
 
     split: str
     n: int
     results: tuple[Result, ...]
-    pairs: tuple[Pair, ...]
+    comparisons: tuple[Comparison, ...]
     notes: tuple[str, ...]
 
 
 def evaluate(conditions: Sequence[Condition], split: str) -> Evaluation:
-    """Measure every run on a split, and compare each condition with the first, in pairs of one seed.
+    """Measure every run on a split, and compare each condition with the first in pairs of runs with the same seed.
 
     Raises:
-        InputError: if predictions are missing, or were not made on the same examples with the same labels.
+        InputError: predictions are missing, or the runs were not evaluated on the same examples with the same labels.
     """
     runs = [run for condition in conditions for run in condition.runs]
     tables = {run.path: _examples(run, split) for run in runs}
-    _same(tables, split)
+    _check_same(tables, split)
     baseline, *others = [_result(condition, tables) for condition in conditions]
     notes = [
         f"The runs of {condition.name} also differ in {', '.join(condition.varying)}."
@@ -89,31 +84,23 @@ def evaluate(conditions: Sequence[Condition], split: str) -> Evaluation:
     ]
     if len({str(run.environment.get("data_fingerprint")) for run in runs}) > 1:
         notes.append(
-            "The data folders are not identical: the evaluated examples have the same names and labels, but pictures"
-            " or other splits differ."
+            "The data folders differ: the evaluated examples have the same names and labels, but the pictures or the"
+            " other splits are not the same."
         )
-    pairs = []
+    comparisons = []
     for result in others:
-        seeds = _paired_seeds(baseline.condition, result.condition)
+        name, seeds = result.condition.name, _paired_seeds(baseline.condition, result.condition)
         if not seeds:
-            notes.append(f"{result.condition.name} and {baseline.condition.name} have no seed in common: not compared.")
+            notes.append(f"{name} and {baseline.condition.name} are not compared: they have no seed in common.")
             continue
-        comparison = compare(
-            baseline.of_seeds([seed for seed, _ in seeds]), result.of_seeds([seed for _, seed in seeds])
-        )
-        pairs.append(Pair(baseline.condition, result.condition, seeds, comparison))
-    comparisons = adjusted([pair.comparison for pair in pairs])
-    return Evaluation(
-        split=split,
-        n=baseline.correct.shape[1],
-        results=(baseline, *others),
-        pairs=tuple(replace(pair, comparison=new) for pair, new in zip(pairs, comparisons, strict=True)),
-        notes=tuple(notes),
-    )
+        right = baseline.correct_of([a for a, _ in seeds]), result.correct_of([b for _, b in seeds])
+        comparisons.append(compare(*right, baseline.condition.name, name, seeds))
+    n = baseline.correct.shape[1]
+    return Evaluation(split, n, (baseline, *others), tuple(adjusted(comparisons)), tuple(notes))
 
 
 def common_split(runs: Sequence[Run]) -> str | None:
-    """Return `test` if every run has predictions on it, else `val`, else `None`."""
+    """Return `test` if every run has predictions on it, else `val` likewise, else None."""
     for split in ("test", "val"):
         if all((run.path / f"predictions_{split}.csv").is_file() for run in runs):
             return split
@@ -123,11 +110,11 @@ def common_split(runs: Sequence[Run]) -> str | None:
 def _examples(run: Run, split: str) -> pd.DataFrame:
     table = run.predictions(split)
     if table.empty:
-        raise InputError(f"{run.path}/predictions_{split}.csv holds no example; is the split empty?")
+        raise InputError(f"{run.path}/predictions_{split}.csv has no example; is the split empty?")
     return table.sort_values("row", kind="stable", ignore_index=True)
 
 
-def _same(tables: dict[Path, pd.DataFrame], split: str) -> None:
+def _check_same(tables: dict[Path, pd.DataFrame], split: str) -> None:
     (first_path, first), *others = tables.items()
     for path, table in others:
         trouble = f"{first_path} and {path} were not evaluated on the same {split} examples"
@@ -151,7 +138,7 @@ def _result(condition: Condition, tables: dict[Path, pd.DataFrame]) -> Result:
 
 
 def _paired_seeds(baseline: Condition, condition: Condition) -> tuple[tuple[int, int], ...]:
-    """Seeds in common; two single runs are a pair whatever their seeds."""
+    """Return the seeds in common; two single runs form a pair even if their seeds differ."""
     if len(baseline.runs) == len(condition.runs) == 1:
         return ((baseline.seeds[0], condition.seeds[0]),)
     return tuple((seed, seed) for seed in baseline.seeds if seed in condition.seeds)

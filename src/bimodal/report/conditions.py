@@ -1,4 +1,4 @@
-"""Conditions: runs that differ only in their seed, and names for what tells one condition from another."""
+"""Conditions: groups of runs that differ only in their random seed, named by the settings in which they differ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from bimodal.runs.run import Run
 
 RULE = "removal.rule"
 _NOT_SETTINGS = ("bimodal", "data", "seed", "preset")
-"""What a run's configuration says beside its settings: version, folder, seed, and where the settings came from."""
+"""Entries of a configuration that do not define a condition: version, data folder, seed, preset."""
 
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """One setting of everything but the seed, and its runs, in the order of their seeds."""
+    """Runs that differ only in their seed, in the order of their seeds."""
 
     name: str
     runs: tuple[Run, ...]
     varying: tuple[str, ...] = ()
-    """Settings that nevertheless differ between the runs (only where grouped by one setting)."""
+    """Further settings that differ between the runs; empty unless the runs are grouped by one setting."""
 
     @property
     def removes(self) -> bool:
@@ -30,7 +30,7 @@ class Condition:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds, rising."""
+        """The seeds in ascending order."""
         return tuple(seed_of(run) for run in self.runs)
 
 
@@ -38,7 +38,7 @@ def open_runs(paths: Sequence[Path | str]) -> list[Run]:
     """Open run folders.
 
     Raises:
-        InputError: if there is none, one is no run, or one is given twice.
+        InputError: no folder is given, one is not a run folder, or one is given twice.
     """
     if not paths:
         raise InputError("expected at least one run folder; make one: bimodal train DATA --out RUN")
@@ -51,28 +51,28 @@ def open_runs(paths: Sequence[Path | str]) -> list[Run]:
 
 
 def group(runs: Sequence[Run], by: str | None = None) -> list[Condition]:
-    """Group runs into conditions: without removal first, then in the order given.
+    """Group runs into conditions: those without removal first, then in the given order.
 
     Args:
         runs: at least one.
-        by: a setting, such as `backbone` or `removal` (short for `removal.rule`): runs that share its value form
-            a condition, whatever else differs; by default all settings but the seed must agree.
+        by: a setting, such as `backbone` or `removal` (short for `removal.rule`): runs with the same value form a
+            condition even if other settings differ; by default, all settings except the seed must be equal.
 
     Raises:
-        InputError: for an unknown setting, or two runs of one condition with the same seed.
+        InputError: the setting is unknown, or two runs of one condition have the same seed.
     """
     by = RULE if by == "removal" else by
     settings = {run.path: settings_of(run) for run in runs}
     if by is not None and not all(by in values for values in settings.values()):
         known = ", ".join(sorted(set.intersection(*(set(values) for values in settings.values()))))
-        raise InputError(f"--by {by}: not a setting of every run; expected one of {known}")
+        raise InputError(f"--by must be a setting that every run has, got {by!r}; choose one of {known}")
     groups: dict[object, list[Run]] = {}
     for run in runs:
         values = settings[run.path]
         key = values[by] if by is not None else tuple(sorted(values.items()))
         groups.setdefault(key, []).append(run)
     firsts = [settings[members[0].path] for members in groups.values()]
-    names = [_name(values, [by] if by else _telling(firsts)) for values in firsts]
+    names = [_name(values, [by] if by else _distinguishing(firsts)) for values in firsts]
     conditions = [
         Condition(name, _by_seed(name, members), _differing([settings[run.path] for run in members]))
         for name, members in zip(names, groups.values(), strict=True)
@@ -81,9 +81,9 @@ def group(runs: Sequence[Run], by: str | None = None) -> list[Condition]:
 
 
 def settings_of(run: Run) -> dict[str, str]:
-    """Everything that makes a run what it is but the seed, nested names joined by dots, as text.
+    """Return all settings of a run except the seed, as text; nested names are joined by dots.
 
-    Of a file of weights only the name counts: the same file may lie elsewhere.
+    Of the path of a weights file, only the file name is kept, since the file may be in another folder.
     """
     flat: dict[str, str] = {}
 
@@ -99,7 +99,7 @@ def settings_of(run: Run) -> dict[str, str]:
 
 
 def seed_of(run: Run) -> int:
-    """The seed of a run."""
+    """Return the random seed of a run."""
     try:
         return int(run.config.get("seed", 0))
     except (TypeError, ValueError) as error:
@@ -111,7 +111,7 @@ def _by_seed(name: str, runs: list[Run]) -> tuple[Run, ...]:
     for first, second in pairwise(ordered):
         if seed_of(first) == seed_of(second):
             raise InputError(
-                f"{first.path} and {second.path} are both {name!r} with seed {seed_of(first)}: leave one out"
+                f"{first.path} and {second.path} are both {name!r} with seed {seed_of(first)}; leave one of them out"
             )
     return tuple(ordered)
 
@@ -121,8 +121,8 @@ def _differing(settings: list[dict[str, str]]) -> tuple[str, ...]:
     return tuple(key for key in keys if len({values.get(key) for values in settings}) > 1)
 
 
-def _telling(settings: list[dict[str, str]]) -> list[str]:
-    """The fewest settings that tell conditions apart: the removal rule, another single one, or all that differ."""
+def _distinguishing(settings: list[dict[str, str]]) -> list[str]:
+    """Return the settings that distinguish the conditions: the removal rule, another one, or all that differ."""
     differing = list(_differing(settings))
     for key in sorted(differing, key=lambda key: key != RULE):
         if len({values.get(key) for values in settings}) == len(settings):

@@ -1,4 +1,4 @@
-"""Training as it went: loss, accuracy and the variance of the losses (the paper's figures 5 to 7, 10 and 11)."""
+"""Figures of the course of training: loss, accuracy, variance of the losses (the paper's figures 5 to 7, 10, 11)."""
 
 from collections.abc import Sequence
 
@@ -15,32 +15,27 @@ from bimodal.runs.run import Run
 
 
 def loss_by_step(condition: Condition, number: int = 0, top: float | None = None) -> Figure:
-    """Draw training and validation loss by step, with the steps of removal marked (figures 5 and 10).
+    """Draw training and validation loss by step, and mark the removals (the paper's figures 5 and 10).
 
     Args:
-        condition: its runs are thin lines, their mean is a thick one.
-        number: of the condition, for its colour.
-        top: end of the vertical axis, so that figures can be compared; by default from the data.
+        condition: a thin line for each run, a thick line for their mean.
+        number: number of the condition, for its colour.
+        top: end of the vertical axis; by default from the data.
     """
     return _by_step(condition, "loss", number, top)
 
 
 def accuracy_by_step(condition: Condition, number: int = 0) -> Figure:
-    """Draw training and validation accuracy by step, with the steps of removal marked (figures 6 and 11)."""
+    """Draw training and validation accuracy by step, and mark the removals (the paper's figures 6 and 11)."""
     return _by_step(condition, "accuracy", number, 1.0)
 
 
-def variance_by_epoch(conditions: Sequence[Condition], first: int = 0) -> Figure:
-    """Draw the variance of the per-example training losses by epoch, removals marked (figure 7).
-
-    Args:
-        conditions: a colour each, from number `first` on.
-        first: number of the first condition, for its colour.
-    """
+def variance_by_epoch(conditions: Sequence[Condition]) -> Figure:
+    """Draw the variance of the per-example training losses by epoch, and mark the removals (the paper's figure 7)."""
     with canvas() as (figure, axes):
-        for number, condition in enumerate(conditions, first):
+        for number, condition in enumerate(conditions):
             tables = [run.metrics.set_index("epoch")["loss_variance"] for run in condition.runs]
-            # With one seed, runs are the same up to the first removal: the line below has to show beside the upper.
+            # Runs of one seed coincide until the first removal: the wide line remains visible behind the narrow one.
             _lines(axes, tables, colour(number), condition.name, width=1.6 if number else 3.2)
             for epoch in sorted({epoch for run in condition.runs for epoch in removal_epochs(run)}):
                 _mark(axes, epoch, colour(number), f"removal after epoch {epoch}")
@@ -52,7 +47,7 @@ def variance_by_epoch(conditions: Sequence[Condition], first: int = 0) -> Figure
 
 
 def loss_top(conditions: Sequence[Condition]) -> float:
-    """Return an end of the loss axis that shows all but the wildest steps of all conditions."""
+    """Return an end of the loss axis that leaves out the highest 1 % of the losses of all conditions."""
     runs = [run for condition in conditions for run in condition.runs]
     columns = [run.steps["train_loss"] for run in runs] + [run.metrics["val_loss"] for run in runs]
     values = np.concatenate([column.to_numpy(float) for column in columns])
@@ -62,9 +57,7 @@ def loss_top(conditions: Sequence[Condition]) -> float:
 
 def removal_epochs(run: Run) -> list[int]:
     """Return the epochs (from 1) after which examples were removed."""
-    if run.removed.empty or "epoch" not in run.removed:
-        return []
-    return sorted({int(epoch) for epoch in run.removed["epoch"].dropna()})
+    return sorted({int(epoch) for epoch in run.removed["epoch"]})
 
 
 def _by_step(condition: Condition, what: str, number: int, top: float | None) -> Figure:
@@ -86,7 +79,7 @@ def _removal_steps(run: Run) -> list[int]:
 
 
 def _lines(axes: Axes, tables: list["pd.Series[float]"], hue: str, label: str, width: float = 1.8) -> None:
-    """Draw the mean of several lines, and each of them faintly."""
+    """Draw the mean of several lines, and each of them as a thin line."""
     together = pd.concat(tables, axis=1)
     x: NDArray[np.float64] = together.index.to_numpy(float)
     if len(tables) > 1:

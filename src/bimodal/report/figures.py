@@ -1,191 +1,190 @@
-"""Which figures a report shows, in the paper's order and numbering, with captions that explain them."""
+"""The figures of a report with their captions, by section of the page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from bimodal.errors import InputError
 from bimodal.evaluation.metrics import BINS
+from bimodal.rendering import plot
 from bimodal.rendering.plot import colour
 from bimodal.report.accuracies import accuracies
 from bimodal.report.classes import class_counts, confusion, pooled, reliability
 from bimodal.report.comparison import Evaluation
 from bimodal.report.conditions import Condition
 from bimodal.report.curves import accuracy_by_step, loss_by_step, loss_top, variance_by_epoch
-from bimodal.report.losses import before_and_after, first_cut, histogram
+from bimodal.report.losses import first_removal, histogram
 from bimodal.report.network import network
 
 
 @dataclass(frozen=True, eq=False)
 class ReportFigure:
-    """A figure with what stands under it."""
+    """A figure of a report.
+
+    Attributes:
+        stem: its file name without the ending.
+        caption: the text below it.
+        figure: the drawing.
+        paper: the number of the paper's figure that shows the same; None if the paper has none.
+    """
 
     stem: str
-    """Its file name without the ending."""
-    label: str
-    """`Figure 7` where it is one of the paper's, else empty."""
     caption: str
     figure: Figure
+    paper: int | None = None
+
+    @cached_property
+    def svg(self) -> str:
+        """The drawing as SVG."""
+        return plot.svg(self.figure)
 
 
-def data_plates(conditions: Sequence[Condition]) -> list[ReportFigure]:
-    """Class counts of the training split, and of the validation and test splits."""
-    run = conditions[0].runs[0]
-    alone = len(conditions) == len(conditions[0].runs) == 1
-    removed = run.removed if alone and not run.removed.empty else None
-    marked = " The coloured part of a bar was removed during training." if removed is not None else ""
-    return [
-        ReportFigure(
-            "02_counts_train",
-            "Figure 2",
-            f"Training faces of each emotion, by the label that they were given.{marked}",
-            class_counts(run.manifest, {"train": "training"}, removed),
-        ),
-        ReportFigure(
-            "03_counts_val_test",
-            "Figure 3",
-            "Validation and test faces of each emotion. Nothing is ever removed from these.",
-            class_counts(run.manifest, {"val": "validation", "test": "test"}),
-        ),
-    ]
+def report_figures(conditions: Sequence[Condition], evaluation: Evaluation | None) -> dict[str, list[ReportFigure]]:
+    """Draw all figures of a report, by section, in the order of the page."""
+    return {
+        "accuracies": _accuracy_figures(evaluation) if evaluation else [],
+        "results": _result_figures(evaluation) if evaluation else [],
+        "removal": _removal_figures(conditions),
+        "training": _training_figures(conditions),
+        "data": _data_figures(conditions),
+        "network": _network_figures(conditions),
+    }
 
 
-def network_plates(conditions: Sequence[Condition]) -> list[ReportFigure]:
-    """The network as built; one for each that differs."""
-    plates: list[ReportFigure] = []
-    seen: list[list[dict[str, Any]]] = []
-    for number, condition in enumerate(conditions):
-        stages = _stages(condition)
-        if not stages or stages in seen:
-            continue
-        seen.append(stages)
-        backbone = condition.runs[0].config["backbone"]
-        weights = sum(stage["parameters"] for stage in stages if isinstance(stage.get("parameters"), int))
-        plates.append(
-            ReportFigure(
-                _stem("04_network", number, conditions),
-                "Figure 4",
-                f"The network as built: {backbone} (blue) and the head (orange), {weights:,} weights in all. Beside"
-                " each stage, the shape of what leaves it for one face.",
-                network(stages),
-            )
-        )
-    return plates
-
-
-def training_plates(conditions: Sequence[Condition]) -> list[ReportFigure]:
-    """Loss and accuracy by step for each condition, and the variance of the losses for all."""
-    plates = []
-    top = loss_top(conditions)
-    for number, condition in enumerate(conditions):
-        loss, accuracy = (10, 11) if condition.removes else (5, 6)
-        lines = " Thin lines are single seeds, thick ones their mean." if len(condition.runs) > 1 else ""
-        dashes = " The dashed line marks the removal." if condition.removes else ""
-        plates += [
-            ReportFigure(
-                _stem(f"{loss:02d}_loss", number, conditions),
-                f"Figure {loss}",
-                f"Training and validation loss, {condition.name}.{lines}{dashes}",
-                loss_by_step(condition, number, top),
-            ),
-            ReportFigure(
-                _stem(f"{accuracy:02d}_accuracy", number, conditions),
-                f"Figure {accuracy}",
-                f"Training and validation accuracy, {condition.name}.{lines}{dashes}",
-                accuracy_by_step(condition, number),
-            ),
-        ]
-    plates.append(
-        ReportFigure(
-            "07_variance",
-            "Figure 7",
-            "Variance of the losses of the single training faces, by epoch. The paper removes where it settles: the network"
-            " has then learnt what most labels have in common, and what still has a high loss is suspect.",
-            variance_by_epoch(conditions),
-        )
-    )
-    return plates
-
-
-def removal_plates(conditions: Sequence[Condition]) -> list[ReportFigure]:
-    """The losses before and after the first removal, for the first run of each condition that removed anything."""
-    plates = []
-    for number, condition in enumerate(conditions):
-        for run in condition.runs:
-            cut, losses = first_cut(run), before_and_after(run)
-            if cut is None or losses is None:
-                continue
-            before, after = losses
-            top = max(float(before.max()), cut.threshold)
-            span = (float(before.min()), top) if cut.looks_at_odds else (0.0, 1.03 * top)
-            what, numbers = (
-                ("Log odds of another emotion against the label", "Above 0 the network leans to another emotion.")
-                if cut.looks_at_odds
-                else (
-                    "Losses",
-                    "M1 is the mean of all losses, M2 the mean of those above M1; the threshold lies above M2.",
-                )
-            )
-            where = f" ({condition.name}, {run.name})" if len(conditions) > 1 or len(condition.runs) > 1 else ""
-            plates += [
-                ReportFigure(
-                    _stem("08_losses_before", number, conditions),
-                    "Figure 8",
-                    f"{what} of the {before.size:,} training faces before the removal after epoch {cut.epoch}{where}. "
-                    f"{numbers} The {cut.removed:,} faces that went are beyond the threshold. The counts are on a logarithmic "
-                    "scale, since the far mode is small.",
-                    histogram(before, cut, span, f"before the removal, epoch {cut.epoch}"),
-                ),
-                ReportFigure(
-                    _stem("09_losses_after", number, conditions),
-                    "Figure 9",
-                    f"{what} of the {after.size:,} faces that stayed{where}, on the same scale.",
-                    histogram(after, cut, span, "after the removal"),
-                ),
-            ]
-            break
-    return plates
-
-
-def accuracy_plates(evaluation: Evaluation) -> list[ReportFigure]:
-    """The accuracy of every run; nothing for a single run."""
+def _accuracy_figures(evaluation: Evaluation) -> list[ReportFigure]:
+    """Draw the accuracy of every run; a single run has no such figure."""
     several = max(len(result.measures) for result in evaluation.results) > 1
     if len(evaluation.results) == 1 and not several:
         return []
-    joined = " Lines join runs of one seed." if evaluation.pairs else ""
+    joined = " Lines join runs of one seed." if evaluation.comparisons else ""
     what = "the mean over the seeds" if several else "each run"
-    caption = f"Accuracy on {evaluation.split}: a dot for each run, a diamond with a 95 % interval for {what}.{joined}"
-    return [ReportFigure("accuracies", "", caption, accuracies(evaluation))]
+    missing = "" if all(result.accuracy.bounded for result in evaluation.results) else " Two seeds give no interval."
+    caption = f"Accuracy on {evaluation.split}: a dot for each run, a diamond with a 95 % interval for {what}.{missing}{joined}"
+    return [ReportFigure("accuracies", caption, accuracies(evaluation))]
 
 
-def result_plates(evaluation: Evaluation) -> list[ReportFigure]:
-    """Confusion matrices, then reliability diagrams, of every condition."""
+def _result_figures(evaluation: Evaluation) -> list[ReportFigure]:
+    """Draw the confusion matrices, then the reliability diagrams, of all conditions."""
     conditions = [result.condition for result in evaluation.results]
     matrices, diagrams = [], []
     for number, result in enumerate(evaluation.results):
         name = result.condition.name
         matrix, bins = pooled(result.measures)
-        added = f" Added up over {len(result.measures)} seeds." if len(result.measures) > 1 else ""
+        summed = f" Sums over {len(result.measures)} seeds." if len(result.measures) > 1 else ""
         caption = (
-            f"What is taken for what, {name}: each row a given label, each column a prediction; the diagonal is right."
-            f" The darker, the larger the share of its row.{added}"
+            f"Confusion matrix, {name}: rows are given labels, columns are predictions. The darker a cell, the larger its"
+            f" share of the row.{summed}"
         )
-        matrices.append(ReportFigure(_stem("confusion", number, conditions), "", caption, confusion(matrix, name)))
+        matrices.append(ReportFigure(_stem("confusion", number, conditions), caption, confusion(matrix, name)))
         caption = (
-            f"Whether its confidence can be trusted, {name}: bars below the dashed line mean that it is surer than it is"
-            f" right. {BINS} bins of equal width.{added}"
+            f"Reliability diagram, {name}: accuracy by confidence in {BINS} bins of equal width. A bar below the dashed"
+            f" line means that the network is overconfident.{summed}"
         )
         figure = reliability(bins, name, colour(number))
-        diagrams.append(ReportFigure(_stem("reliability", number, conditions), "", caption, figure))
+        diagrams.append(ReportFigure(_stem("reliability", number, conditions), caption, figure))
     return matrices + diagrams
+
+
+def _removal_figures(conditions: Sequence[Condition]) -> list[ReportFigure]:
+    """Draw the scores before and after the first removal, for the first run of each condition that removed anything."""
+    figures = []
+    for number, condition in enumerate(conditions):
+        run, first = next(((run, own) for run in condition.runs if (own := first_removal(run))), (None, None))
+        if run is None or first is None:
+            continue
+        before, after = first.before, first.after
+        top = max(float(before.max()), first.threshold)
+        if first.rule.scores == "log-odds":
+            span, what = (float(before.min()), top), "Log-odds against the given label"
+            note = "Above 0, another emotion is more probable than the given label."
+        else:
+            span, what = (0.0, 1.03 * top), "Losses"
+            note = "M1 is the mean of all losses, M2 the mean of the losses above M1; the threshold lies above M2."
+        where = f" ({condition.name}, {run.name})" if len(conditions) > 1 or len(condition.runs) > 1 else ""
+        texts = (
+            f"{what} of the {before.size:,} training faces before the removal after epoch {first.epoch}{where}. {note}"
+            f" The {first.removed:,} removed faces are beyond the threshold. The counts are on a logarithmic scale,"
+            " because the upper mode is small.",
+            f"{what} of the {after.size:,} remaining faces{where}, on the same scale.",
+        )
+        titles = f"before the removal, epoch {first.epoch}", "after the removal"
+        for paper, name, scores, caption, title in zip(
+            (8, 9), ("losses_before", "losses_after"), (before, after), texts, titles, strict=True
+        ):
+            drawn = histogram(scores, first.rule, first.threshold, span, title, first.moments)
+            figures.append(ReportFigure(_stem(name, number, conditions), caption, drawn, paper))
+    return figures
+
+
+def _training_figures(conditions: Sequence[Condition]) -> list[ReportFigure]:
+    """Draw loss and accuracy by step for each condition, and the variance of the losses for all."""
+    figures = []
+    top = loss_top(conditions)
+    for number, condition in enumerate(conditions):
+        lines = " Thin lines are single seeds, thick lines their mean." if len(condition.runs) > 1 else ""
+        dashes = " The dashed line marks the removal." if condition.removes else ""
+        loss, accuracy = (10, 11) if condition.removes else (5, 6)
+        for paper, name, drawn in (
+            (loss, "loss", loss_by_step(condition, number, top)),
+            (accuracy, "accuracy", accuracy_by_step(condition, number)),
+        ):
+            caption = f"Training and validation {name}, {condition.name}.{lines}{dashes}"
+            figures.append(ReportFigure(_stem(name, number, conditions), caption, drawn, paper))
+    caption = (
+        "Variance of the per-example training losses by epoch. The paper removes examples when it has settled: by then the"
+        " network fits most labels, and the remaining high losses point to wrong labels."
+    )
+    return [*figures, ReportFigure("variance", caption, variance_by_epoch(conditions), 7)]
+
+
+def _data_figures(conditions: Sequence[Condition]) -> list[ReportFigure]:
+    """Draw the class counts of the training split, and of the validation and test splits."""
+    run = conditions[0].runs[0]
+    alone = len(conditions) == len(conditions[0].runs) == 1
+    removed = run.removed if alone and not run.removed.empty else None
+    marked = " The coloured part of a bar was removed during training." if removed is not None else ""
+    others = {"val": "validation", "test": "test"}
+    return [
+        ReportFigure(
+            "counts_train",
+            f"Training faces by given label.{marked}",
+            class_counts(run.manifest, {"train": "training"}, removed),
+            2,
+        ),
+        ReportFigure(
+            "counts_val_test",
+            "Validation and test faces by given label. Nothing is removed from these splits.",
+            class_counts(run.manifest, others),
+            3,
+        ),
+    ]
+
+
+def _network_figures(conditions: Sequence[Condition]) -> list[ReportFigure]:
+    """Draw each distinct network."""
+    figures: list[ReportFigure] = []
+    drawn: list[list[dict[str, Any]]] = []
+    for number, condition in enumerate(conditions):
+        stages = _stages(condition)
+        if not stages or stages in drawn:
+            continue
+        drawn.append(stages)
+        weights = sum(stage["parameters"] for stage in stages if isinstance(stage.get("parameters"), int))
+        caption = (
+            f"The network: {condition.runs[0].config['backbone']} (blue) and the head (orange), {weights:,} weights in"
+            " total. Beside each stage: the shape of its output for one face."
+        )
+        figures.append(ReportFigure(_stem("network", number, conditions), caption, network(stages), 4))
+    return figures
 
 
 def _stages(condition: Condition) -> list[dict[str, Any]]:
     try:
         return [stage for stage in condition.runs[0].network if isinstance(stage, dict)]
-    except InputError:  # a run of other software that kept our formats need not describe its network
+    except InputError:  # other programs that write run folders may leave network.json out
         return []
 
 

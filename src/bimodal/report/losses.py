@@ -1,5 +1,6 @@
-"""The distribution of the per-example losses before and after a removal (the paper's figures 8 and 9)."""
+"""Figures of the per-example scores before and after a removal (the paper's figures 8 and 9)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,62 +8,90 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
-from bimodal.rendering.plot import GONE, INK, KEPT, SOFT, canvas, legend
+from bimodal.removal.rule import RULES, Rule
+from bimodal.rendering.plot import INK, KEPT, REMOVED, SOFT, canvas, legend
 from bimodal.runs.run import Run
 
 _BINS = 40
 
 
 @dataclass(frozen=True)
-class Cut:
-    """The numbers of a removal step."""
+class FirstRemoval:
+    """The first step of a run that removed anything.
+
+    Attributes:
+        epoch: after which it came, from 1.
+        rule: what decided.
+        moments: M1 and M2 of the losses, by name; empty for a rule that does not use them.
+        threshold: the score from which examples were removed.
+        removed: number of removed examples.
+        before, after: scores of the examples in training before and after the step.
+    """
 
     epoch: int
-    rule: str
-    m1: float
-    m2: float
-    std2: float
+    rule: Rule
+    moments: Mapping[str, float]
     threshold: float
     removed: int
-
-    @property
-    def looks_at_odds(self) -> bool:
-        """Whether the rule looked at log odds in place of losses."""
-        return self.rule == "two-modes"
+    before: NDArray[np.float64]
+    after: NDArray[np.float64]
 
 
-def first_cut(run: Run) -> Cut | None:
-    """Return the numbers of a run's first removal, or `None` if there was none."""
-    if run.removed.empty or not {"epoch", "rule", "m1", "m2", "std2", "threshold"} <= set(run.removed.columns):
+def first_removal(run: Run) -> FirstRemoval | None:
+    """Return the first step of a run that removed anything; None if there is none, or its scores were not recorded."""
+    steps = run.removal_steps[run.removal_steps["removed"] > 0]
+    if steps.empty:
         return None
-    epoch = run.removed["epoch"].min()
-    rows = run.removed[run.removed["epoch"] == epoch]
-    first = rows.iloc[0]
-    m1, m2, std2, threshold = (float(first[name]) for name in ("m1", "m2", "std2", "threshold"))
-    return Cut(int(epoch), str(first["rule"]), m1, m2, std2, threshold, len(rows))
+    before, after = (np.asarray(run.losses[name], dtype=np.float64) for name in ("before", "after"))
+    before, after = before[np.isfinite(before)], after[np.isfinite(after)]
+    if not before.size or not after.size:
+        return None
+    step = steps.iloc[0]
+    name = str(step["rule"])
+    rule = RULES.get(name) or Rule(name, "a rule that is not registered", decide=None)
+    moments = {key.upper(): float(step[key]) for key in ("m1", "m2") if np.isfinite(step[key])}
+    return FirstRemoval(
+        int(step["epoch"]), rule, moments, float(step["threshold"]), int(step["removed"]), before, after
+    )
 
 
-def histogram(values: NDArray[np.float64], cut: Cut, span: tuple[float, float], title: str) -> Figure:
-    """Draw what the rule looked at, losses or log odds, as a histogram whose counts are on a logarithmic axis.
+def histogram(
+    scores: NDArray[np.float64],
+    rule: Rule,
+    threshold: float,
+    span: tuple[float, float],
+    title: str,
+    moments: Mapping[str, float] | None = None,
+) -> Figure:
+    """Draw the scores of a rule as a histogram with the threshold; the counts are on a logarithmic axis.
 
-    The paper's own figure hides the far mode, some twenty faces beside hundreds; a logarithmic axis shows it.
+    The paper's figure has a linear axis, on which the upper mode, some twenty faces beside hundreds, is not visible.
 
     Args:
-        values: (N,), one an example.
-        cut: the removal; its numbers are drawn, and what lies above the threshold is coloured.
+        scores: one for each example, (N,).
+        rule: names the scores.
+        threshold: examples beyond it have a colour of their own; infinity if nothing is removed.
         span: ends of the horizontal axis.
-        title: of the figure.
+        title: title of the figure.
+        moments: further numbers to mark, by name.
     """
-    edges = np.linspace(*span, _BINS + 1)
+    beyond = scores >= threshold if rule.includes_threshold else scores > threshold
+    names = (
+        ("below the threshold", "at or above it") if rule.includes_threshold else ("up to the threshold", "above it")
+    )
     with canvas() as (figure, axes):
-        kept, gone = values[values <= cut.threshold], values[values > cut.threshold]
-        names = ["at or below the threshold", "above it"]
-        axes.hist([kept, gone], edges.tolist(), stacked=True, color=[KEPT, GONE], label=names, log=True)
+        edges = np.linspace(*span, _BINS + 1).tolist()
+        if np.isfinite(threshold):
+            parts = [scores[~beyond], scores[beyond]]
+            axes.hist(parts, edges, stacked=True, color=[KEPT, REMOVED], label=names, log=True)
+            legend(figure)
+        else:
+            axes.hist(scores, edges, color=KEPT, log=True)
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
-        marks = ((cut.m1, "M1", ":"), (cut.m2, "M2", "-."), (cut.threshold, "threshold", "-"))
-        known = [mark for mark in marks if np.isfinite(mark[0])]
-        for place, (value, name, style) in enumerate(known):
+        marks = [*zip((moments or {}).items(), (":", "-."), strict=False), (("threshold", threshold), "-")]
+        known = [mark for mark in marks if np.isfinite(mark[0][1])]
+        for place, ((name, value), style) in enumerate(known):
             axes.axvline(value, color=INK if name == "threshold" else SOFT, linewidth=1.1, linestyle=style)
             axes.annotate(
                 f"{name} {value:.2f}",
@@ -73,17 +102,6 @@ def histogram(values: NDArray[np.float64], cut: Cut, span: tuple[float, float], 
                 va="top",
                 fontsize=8,
             )
-        what = "log odds of the best other emotion against the label" if cut.looks_at_odds else "loss of an example"
-        axes.set(xlabel=what, ylabel="examples (logarithmic)", xlim=span, title=title)
+        axes.set(xlabel=rule.score_label, ylabel="examples (logarithmic)", xlim=span, title=title)
         axes.set_ylim(bottom=0.7)
-        legend(figure)
     return figure
-
-
-def before_and_after(run: Run) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Return what the rule looked at, before and after the removal, or `None` if the run has not kept it."""
-    if not {"before", "after"} <= run.losses.keys():
-        return None
-    before, after = (np.asarray(run.losses[name], dtype=np.float64).ravel() for name in ("before", "after"))
-    before, after = before[np.isfinite(before)], after[np.isfinite(after)]
-    return (before, after) if before.size and after.size else None

@@ -1,4 +1,4 @@
-"""The network as built (the paper's figure 4): a box a stage, from the description that training saved."""
+"""Figure of the network (the paper's figure 4): a box for each stage, from the run's `network.json`."""
 
 import re
 from collections.abc import Sequence
@@ -7,21 +7,21 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from bimodal.rendering.plot import GONE, INK, KEPT, SOFT, canvas
+from bimodal.rendering.plot import INK, KEPT, REMOVED, SOFT, canvas
 
 _MAX_STAGES = 40
 _WIDTH = 28
-"""Letters that a box holds."""
-_TOLD = ("", "p", "in_features", "out_features")
-"""Arguments of a layer that tell a reader something; the first are positional, such as channels."""
+"""Longest text of a box, in letters."""
+_SHOWN = ("", "p", "in_features", "out_features")
+"""Arguments of a layer that are shown; the empty name stands for positional ones, such as channels."""
 
 
 def network(stages: Sequence[dict[str, Any]]) -> Figure:
     """Draw the stages from the picture at the top to the seven classes at the bottom.
 
     Args:
-        stages: `name, kind, detail, output, parameters` of each, as in a run's `network.json`; of more than 40 the
-            middle ones are left out.
+        stages: `name, kind, detail, output, parameters` of each, as in a run's `network.json`; of more than 40 stages,
+            the middle ones are left out.
     """
     shown = list(stages)
     if len(shown) > _MAX_STAGES:
@@ -37,7 +37,7 @@ def network(stages: Sequence[dict[str, Any]]) -> Figure:
             if number:
                 arrow = {"arrowstyle": "-|>", "color": SOFT, "lw": 0.8, "shrinkA": 0, "shrinkB": 0}
                 axes.annotate("", (2.4, top), (2.4, top + 1 - height), arrowprops=arrow)
-            hue = GONE if str(stage.get("name", "")).startswith("head.") else KEPT
+            hue = REMOVED if str(stage.get("name", "")).startswith("head.") else KEPT
             box = FancyBboxPatch((0.1, top - height), 4.6, height, "round,pad=0,rounding_size=0.12")
             box.set(facecolor="none", edgecolor=hue, linewidth=1.3)
             axes.add_patch(box)
@@ -49,7 +49,7 @@ def network(stages: Sequence[dict[str, Any]]) -> Figure:
 
 
 def title(stage: dict[str, Any]) -> str:
-    """Name a stage as the paper does: `Dropout(0.6)`, `Linear(2048, 512)`; a stage of the backbone by its name.
+    """Return the text of a stage: a layer of the head as in the paper, a stage of the backbone with its name.
 
     >>> title({"name": "head.0", "kind": "Linear", "detail": "in_features=2048, out_features=512, bias=True"})
     'Linear(2048, 512)'
@@ -58,12 +58,12 @@ def title(stage: dict[str, Any]) -> str:
     """
     name, kind = str(stage.get("name", "")), str(stage.get("kind", ""))
     arguments = re.findall(r"(?:(\w+)=)?(\([^)]*\)|[^,\s]+)", str(stage.get("detail", ""))[:500])
-    told = ", ".join(value for key, value in arguments if key in _TOLD)
-    call = f"{kind}({told})" if told else kind
-    part, _, own = name.partition(".")
-    text = call if part == "head" and call else f"{own or name}: {call}" if call else name
+    values = ", ".join(value for key, value in arguments if key in _SHOWN)
+    call = f"{kind}({values})" if values else kind
+    part, _, short = name.partition(".")
+    text = call if part == "head" and call else f"{short or name}: {call}" if call else name
     if len(text) > _WIDTH:
-        text = own or name
+        text = short or name
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
 
 

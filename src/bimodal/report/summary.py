@@ -1,4 +1,4 @@
-"""The three questions of a report, answered in plain words: which faces went, did it help, how sure are we."""
+"""The summary of a report: which examples were removed, did the removal help, and how certain are the results."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,123 +7,110 @@ from dataclasses import dataclass
 import numpy as np
 
 from bimodal.evaluation.metrics import accuracy_both_ways
-from bimodal.evaluation.statistics import Estimate
+from bimodal.rendering.numbers import NO_INTERVAL, percent
 from bimodal.report.comparison import Evaluation, Result
 from bimodal.report.conditions import Condition
 from bimodal.report.curves import removal_epochs
-from bimodal.report.gallery import against_truth
+from bimodal.report.gallery import compare_with_truth
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A question, and paragraphs that answer it."""
+    """A question, and the paragraphs that answer it."""
 
     question: str
     paragraphs: tuple[str, ...]
 
 
 def summarise(conditions: Sequence[Condition], evaluation: Evaluation | None) -> tuple[Answer, Answer, Answer]:
-    """Answer the three questions from runs and, if there are predictions, their evaluation."""
+    """Answer the three questions from the runs and, if there are predictions, their evaluation."""
     return (
-        Answer("Which faces were thrown out?", tuple(_thrown_out(c, len(conditions) > 1) for c in conditions)),
-        Answer("Did it help?", tuple(_help(conditions, evaluation))),
-        Answer("How sure are we?", tuple(_sure(evaluation))),
+        Answer("Which examples were removed?", tuple(_removed(c, len(conditions) > 1) for c in conditions)),
+        Answer("Did removal help?", tuple(_effect(conditions, evaluation))),
+        Answer("How certain are the results?", tuple(_certainty(evaluation))),
     )
 
 
-def percent(estimate: Estimate) -> str:
-    """Say an estimate in percent with its interval.
-
-    >>> percent(Estimate(0.421, 0.357, 0.488))
-    '42.1 % (35.7 to 48.8)'
-    """
-    value = f"{100 * estimate.value:.1f} %"
-    if not estimate.bounded:
-        return value
-    return f"{value} ({100 * max(estimate.low, 0):.1f} to {100 * min(estimate.high, 1):.1f})"
-
-
-def _thrown_out(condition: Condition, named: bool) -> str:
+def _removed(condition: Condition, named: bool) -> str:
     faces = int((condition.runs[0].manifest["split"] == "train").sum())
     start = f"{condition.name[:1].upper()}{condition.name[1:]}: " if named else ""
+    none = f"{start}{'none' if named else 'None'}"
     if not condition.removes:
-        return f"{start}{'none' if named else 'None'}; the network was trained on all {faces:,} training faces."
+        return f"{none}; the network was trained on all {faces:,} training faces."
     counts = [len(run.removed) for run in condition.runs]
     if not any(counts):
-        return (
-            f"{start}{'none' if named else 'None'}. The rule never came due, or found nobody to remove;"
-            f" all {faces:,} training faces stayed."
-        )
+        applied = any(len(run.removal_steps) for run in condition.runs)
+        why = "was applied and removed nothing" if applied else "was not applied during training"
+        return f"{none}. The rule {why}; all {faces:,} training faces were kept."
     epochs = sorted({epoch for run in condition.runs for epoch in removal_epochs(run)})
-    when = f" after epoch {', '.join(map(str, epochs[:5]))}{' and later' if len(epochs) > 5 else ''}" if epochs else ""
+    when = f" after epoch {', '.join(map(str, epochs[:5]))}{' and later' if len(epochs) > 5 else ''}"
     labels = Counter(label for run in condition.runs for label in run.removed["label"])
     most = ", ".join(f"{label} ({count:,})" for label, count in labels.most_common(3))
     if len(counts) == 1:
         text = f"{start}{counts[0]:,} of {faces:,} training faces ({100 * counts[0] / faces:.1f} %){when}."
-        text += f" The labels that lost most: {most}."
+        text += f" Most removed faces have the labels {most}."
     else:
-        everywhere = Counter(image for run in condition.runs for image in run.removed["image"])
-        always = sum(times == len(counts) for times in everywhere.values())
+        times = Counter(image for run in condition.runs for image in run.removed["image"])
+        always = sum(number == len(counts) for number in times.values())
         text = (
             f"{start}{_range(counts)} of {faces:,} training faces with each of {len(counts)} seeds{when};"
-            f" {always:,} faces went with every seed, {len(everywhere):,} with at least one."
-            f" The labels that lost most, over all seeds: {most}."
+            f" {always:,} faces were removed with every seed, {len(times):,} with at least one."
+            f" Most removed faces, over all seeds, have the labels {most}."
         )
-    truth = against_truth(condition)
+    truth = compare_with_truth(condition)
     if truth is None or truth.precision is None:
         return text
     return (
-        f"{text} Here the truth is known: {100 * truth.precision:.0f} % of the removed faces had a label known to be wrong, and"
+        f"{text} The true labels are known here: {100 * truth.precision:.0f} % of the removed faces have a wrong label, and"
         f" {100 * truth.recall:.0f} % of the {truth.wrong:,} wrong training labels were found."
     )
 
 
-def _help(conditions: Sequence[Condition], evaluation: Evaluation | None) -> list[str]:
+def _effect(conditions: Sequence[Condition], evaluation: Evaluation | None) -> list[str]:
     if evaluation is None:
-        return ["That cannot be said yet: there are no predictions. Make them with bimodal evaluate RUN."]
-    if evaluation.pairs:
-        return [pair.conclusion for pair in evaluation.pairs]
+        return ["Unknown: there are no predictions yet. Make them with bimodal evaluate RUN."]
+    if evaluation.comparisons:
+        return [comparison.conclusion for comparison in evaluation.comparisons]
     if len(conditions) > 1:
-        return [
-            "That cannot be said: the conditions have no seed in common, so no two runs can be held against each other."
-        ]
+        return ["Unknown: the conditions have no seed in common, so their runs cannot be compared in pairs."]
     return [
-        "One condition alone cannot show that. Train once more with"
+        "Unknown: this needs a second condition. Train again with"
         f" --removal {'none' if conditions[0].removes else 'wang'} on the same data with the same seed, and report"
-        " both together: bimodal report RUN OTHER_RUN."
+        " both runs together: bimodal report RUN OTHER_RUN."
     ]
 
 
-def _sure(evaluation: Evaluation | None) -> list[str]:
+def _certainty(evaluation: Evaluation | None) -> list[str]:
     if evaluation is None:
-        return ["Nothing has been measured yet."]
-    accuracies = "; ".join(f"{r.condition.name} {percent(r.accuracy)}" for r in evaluation.results)
-    if len(evaluation.results) == 1:
-        accuracies = percent(evaluation.results[0].accuracy)
-    several = all(len(result.measures) > 1 for result in evaluation.results)
+        return ["Unknown: nothing has been measured yet."]
+    results = evaluation.results
+    names = [f"{result.condition.name} " if len(results) > 1 else "" for result in results]
+    accuracies = "; ".join(f"{name}{percent(result.accuracy)}" for name, result in zip(names, results, strict=True))
+    several = all(len(result.measures) > 1 for result in results)
     meaning = (
-        "mean over the seeds and its 95 % interval, which says how much another seed may change it"
+        "mean over the seeds, with a 95 % interval for the choice of the seeds"
         if several
-        else "95 % interval, which says how much other faces of the same kind may change it"
+        else "with a 95 % interval for the choice of the faces"
     )
     answers = [f"Accuracy on {evaluation.n:,} {evaluation.split} faces: {accuracies} ({meaning})."]
+    if not all(result.accuracy.bounded for result in results):
+        answers.append(NO_INTERVAL)
     if several:
-        intervals = [measures.accuracy for result in evaluation.results for measures in result.measures]
+        intervals = [measures.accuracy for result in results for measures in result.measures]
         reach = 50 * float(np.mean([interval.high - interval.low for interval in intervals]))
-        answers.append(
-            f"Other test faces of the same kind may move each of these accuracies by some {reach:.1f} points more."
-        )
+        answers.append(f"The choice of the test faces adds about ±{reach:.1f} points to each accuracy.")
     if evaluation.split == "val":
         answers.append(
-            "These are validation faces: not every run has predictions on the test faces. Validation also chose the"
-            " weights that were kept, so its accuracy is a little too good. Measure on the test faces with bimodal evaluate RUN."
+            "These are validation faces, because not every run has predictions on the test faces. The weights of each run"
+            " were chosen on validation, so this accuracy is slightly too high. Measure on the test faces: bimodal evaluate"
+            " RUN."
         )
-    answers += filter(None, (_blank(result, evaluation) for result in evaluation.results))
+    answers += filter(None, (_blank(result, evaluation) for result in results))
     return answers + list(evaluation.notes)
 
 
 def _blank(result: Result, evaluation: Evaluation) -> str:
-    """Say how the accuracy changes without blank pictures, if the split has any."""
+    """Return how the accuracy changes without blank pictures; an empty text if there are none."""
     run = result.condition.runs[0]
     if "flag" not in run.manifest:
         return ""
@@ -135,8 +122,8 @@ def _blank(result: Result, evaluation: Evaluation) -> str:
     both = accuracy_both_ways(result.correct.ravel(), np.tile(blank, len(result.correct)))
     without = f"{100 * both.without_blank.value:.1f} %" if both.without_blank else "not defined"
     return (
-        f"{int(blank.sum()):,} of the {evaluation.n:,} pictures are of a single colour. They are counted above; without"
-        f" them the accuracy of {result.condition.name} is {without}."
+        f"{int(blank.sum()):,} of the {evaluation.n:,} pictures have a single colour. They are counted above; without them"
+        f" the accuracy of {result.condition.name} is {without}."
     )
 
 

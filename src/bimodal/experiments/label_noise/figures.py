@@ -15,7 +15,7 @@ from bimodal.emotions import NAMES
 from bimodal.experiments.label_noise.results import CellResult, Condition
 from bimodal.experiments.label_noise.samples import RIGHT, UNDECIDED, WRONG
 from bimodal.files import write_atomically
-from bimodal.rendering.plot import COLOURS, GONE, INK, KEPT, SOFT, canvas, legend, png
+from bimodal.rendering.plot import COLOURS, REMOVED, INK, KEPT, SOFT, canvas, legend, png
 from bimodal.vision.pictures import decode
 
 _SHOWN = {
@@ -96,7 +96,7 @@ def scores(result: CellResult, condition: Condition) -> Figure:
     with canvas(5.2, 3.3) as (figure, axes):
         low, high = np.quantile(found.score, [0.001, 0.999])
         edges = np.linspace(float(low), float(high), _BINS + 1)
-        groups = [(RIGHT, "right label", KEPT), (WRONG, "wrong label", GONE), (UNDECIDED, "undecided", SOFT)]
+        groups = [(RIGHT, "right label", KEPT), (WRONG, "wrong label", REMOVED), (UNDECIDED, "undecided", SOFT)]
         shown = [(kind, name, colour) for kind, name, colour in groups if (result.truth == kind).any()]
         axes.hist(
             [found.score[result.truth == kind] for kind, _, _ in shown],
@@ -185,7 +185,7 @@ def sheet(result: CellResult, manifest: Manifest) -> bytes:
         face = Image.fromarray(decode(manifest.path(row))).resize((_TILE - 8, _TILE - 8), Image.Resampling.LANCZOS)
         picture.paste(face, (left + 4, top + 4))
         is_wrong = result.truth[index] == WRONG
-        colour = GONE if is_wrong else KEPT
+        colour = REMOVED if is_wrong else KEPT
         pen.rectangle((left + 2, top + 2, left + _TILE - 3, top + _TILE - 3), outline=colour, width=3)
         true = str(manifest.table["true_label"].iat[row]) or NAMES[manifest.labels[row]]
         pen.text((left + 4, top + _TILE), f"called {NAMES[manifest.labels[row]]}", fill=INK, font=font)

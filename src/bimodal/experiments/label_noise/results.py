@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
-from bimodal.evaluation.conclusion import Comparison, compare
+from bimodal.evaluation.comparison import Comparison, compare
 from bimodal.evaluation.statistics import Estimate, percentile_interval
 from bimodal.experiments.label_noise.cells import Cell
 from bimodal.experiments.label_noise.detectors import DETECTORS, Found

@@ -93,7 +93,7 @@ def accuracies_table(conditions: Sequence[Condition]) -> pd.DataFrame:
                 continue
             gain = against.difference
             numbers = (own.value, own.low, own.high, gain.value, gain.low, gain.high, against.p)
-            rows.append((condition.name, training, against.seeds, *numbers))
+            rows.append((condition.name, training, len(against.seeds), *numbers))
     columns = ["condition", "training", "seeds", "accuracy", "low", "high", "difference", "from", "to", "p"]
     return pd.DataFrame(rows, columns=columns).round(5)
 
