@@ -62,7 +62,7 @@ class Ours:
 
         self.network = load(arguments.model)
         detect = arguments.pictures is not None
-        self.look_with = InferenceConfig(detector=detector_file(arguments.detector) if detect else None)
+        self.config = InferenceConfig(detect, detector_file(arguments.detector) if detect else None)
         self.table = table
 
     def look(self, folder: Path) -> dict[str, Any]:
@@ -71,11 +71,11 @@ class Ours:
 
         found: dict[str, list[Any]] = {}
 
-        def take(seen: Any, rows: list[dict[str, Any]]) -> None:
-            found[Path(seen.shot.file).name] = [len(seen.faces), rows[0]["emotion"]]
+        def note(result: Any, rows: list[dict[str, Any]]) -> None:
+            found[Path(result.frame.file).name] = [len(result.faces), rows[0]["emotion"]]
 
         start = time.perf_counter()
-        predict_files([str(folder)], self.network, self.look_with, Output(self.table, overwrite=True), take=take)
+        predict_files([str(folder)], self.network, self.config, Output(self.table, overwrite=True), on_result=note)
         return {"seconds": time.perf_counter() - start, "found": found}
 
 

@@ -59,7 +59,7 @@ def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T
         if now - last >= _INTERVAL_S:
             last = now
             report(what, done, total)
-    report(what, done, done if total is None else total)
+    report(what, done, done)
 
 
 def report(what: str, done: int, total: int | None) -> None:

@@ -1,4 +1,4 @@
-"""A small network in an ONNX file, faces that are found by a stand-in, and videos."""
+"""A small network in an ONNX file, a detector of bright squares, and videos."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ EMOTIONS = ("angry", "happy", "sad")
 
 @pytest.fixture(scope="session")
 def onnx_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network that looks at the picture: its three logits differ from face to face."""
+    """Return a small network whose three logits differ from face to face."""
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(3, 8, 3, 2, 1),
@@ -39,8 +39,8 @@ def onnx_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-class LightFinder:
-    """Finds a face wherever there is a bright square on dark ground: a stand-in for YuNet."""
+class BrightSquareDetector:
+    """Reports a face for each bright square on a dark background, in place of YuNet."""
 
     def detect(self, image: NDArray[np.uint8]) -> list[Face]:
         mask = (image.mean(axis=2) > 60).astype(np.uint8)
@@ -54,7 +54,7 @@ class LightFinder:
 
 
 def scene(*boxes: tuple[int, int, int], size: tuple[int, int] = (120, 160), seed: int = 0) -> NDArray[np.uint8]:
-    """Return a dark picture with bright, patterned squares (left, top, side)."""
+    """Return a dark image with bright squares of noise (left, top, side)."""
     random = np.random.default_rng(seed)
     image = np.zeros((*size, 3), dtype=np.uint8)
     for left, top, side in boxes:
@@ -64,7 +64,7 @@ def scene(*boxes: tuple[int, int, int], size: tuple[int, int] = (120, 160), seed
 
 @pytest.fixture
 def write_video(tmp_path: Path) -> Callable[..., Path]:
-    """Return what writes a video of a square that wanders."""
+    """Return a function that writes a video of a moving square."""
 
     def write(name: str = "walk.mp4", frames: int = 20, rate: float = 10.0) -> Path:
         file = tmp_path / name

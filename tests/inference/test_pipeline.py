@@ -1,4 +1,4 @@
-"""From pictures to emotions: order, batches, boxes, and pictures of every kind."""
+"""Inference on images: order, batches, boxes, and images of every kind."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 
 from bimodal.errors import InputError
-from bimodal.inference.inputs import DRAWN, Frame, check_inputs, find_files, shown
+from bimodal.inference.inputs import ANNOTATED, Frame, check_inputs, display_name, find_files
 from bimodal.inference.network import Network
 from bimodal.inference.onnx_network import load_onnx
-from bimodal.inference.pipeline import NO_FACE, ImageResult, InferenceConfig, look_at
-from bimodal.inference.rows import columns_of, rows_of
-from tests.inference.conftest import EMOTIONS, SIZE, LightFinder, scene
+from bimodal.inference.pipeline import InferenceConfig, run_inference
+from bimodal.inference.results import NO_FACE, ImageResult, table_columns, table_rows
+from tests.inference.conftest import EMOTIONS, SIZE, BrightSquareDetector, scene
 
 
 @pytest.fixture(scope="module")
@@ -21,27 +21,27 @@ def network(onnx_file: Path) -> Network:
     return load_onnx(onnx_file, threads=1)
 
 
-def look(network: Network, *pictures: object, **options: object) -> list[ImageResult]:
-    shots = [Frame(str(k), picture) for k, picture in enumerate(pictures)]  # type: ignore[arg-type]
-    return list(look_at(shots, network, InferenceConfig(finder=LightFinder, **options)))  # type: ignore[arg-type]
+def infer(network: Network, *images: object, **options: object) -> list[ImageResult]:
+    frames = [Frame(str(k), image) for k, image in enumerate(images)]  # type: ignore[arg-type]
+    return list(run_inference(frames, network, InferenceConfig(make_detector=BrightSquareDetector, **options)))  # type: ignore[arg-type]
 
 
 def test_all_faces_the_largest_first_with_their_boxes(network: Network) -> None:
-    (seen,) = look(network, scene((5, 5, 30), (60, 10, 70)))
-    assert [face.box for face in seen.faces] == [(60, 10, 70, 70), (5, 5, 30, 30)]
-    assert all(face.score == 0.9 and face.probabilities.sum() == pytest.approx(1) for face in seen.faces)
-    (largest,) = look(network, scene((5, 5, 30), (60, 10, 70)), largest=True)
+    (result,) = infer(network, scene((5, 5, 30), (60, 10, 70)))
+    assert [face.box for face in result.faces] == [(60, 10, 70, 70), (5, 5, 30, 30)]
+    assert all(face.score == 0.9 and face.probabilities.sum() == pytest.approx(1) for face in result.faces)
+    (largest,) = infer(network, scene((5, 5, 30), (60, 10, 70)), largest=True)
     assert [face.box for face in largest.faces] == [(60, 10, 70, 70)]
-    (nothing,) = look(network, scene())
-    assert (nothing.faces, nothing.problem, nothing.readable) == ((), NO_FACE, True)
+    (nothing,) = infer(network, scene())
+    assert (nothing.faces, nothing.problem, nothing.is_readable) == ((), NO_FACE, True)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
 def test_neither_batches_nor_threads_change_what_is_seen(network: Network, batch_size: int) -> None:
     pictures = [scene(*[(4 + 50 * k, 8, 20 + 6 * k) for k in range(n % 4)], seed=n) for n in range(23)]
-    alone = [look(network, picture, threads=1)[0] for picture in pictures]
-    together = look(network, *pictures, batch_size=batch_size, threads=4)
-    assert [seen.shot.file for seen in together] == [str(k) for k in range(23)]
+    alone = [infer(network, picture, threads=1)[0] for picture in pictures]
+    together = infer(network, *pictures, batch_size=batch_size, threads=4)
+    assert [result.frame.file for result in together] == [str(k) for k in range(23)]
     for one, other in zip(alone, together, strict=True):
         assert [face.box for face in one.faces] == [face.box for face in other.faces]
         for face, same in zip(one.faces, other.faces, strict=True):
@@ -64,10 +64,10 @@ def test_the_temperature_softens(network: Network) -> None:
 
 def test_without_detection_each_picture_is_a_face(network: Network) -> None:
     picture = scene((0, 0, 100), size=(100, 100))
-    (seen,) = look_at([Frame("a", picture)], network, InferenceConfig())
-    assert seen.faces[0].box is None
-    assert seen.faces[0].score is None
-    assert np.allclose(seen.faces[0].probabilities, network.probabilities(picture[None])[0])
+    (result,) = run_inference([Frame("a", picture)], network, InferenceConfig(detect=False))
+    assert result.faces[0].box is None
+    assert result.faces[0].score is None
+    assert np.allclose(result.faces[0].probabilities, network.probabilities(picture[None])[0])
 
 
 def save(folder: Path, name: str, image: Image.Image, **options: object) -> Path:
@@ -98,17 +98,17 @@ def test_pictures_of_every_kind(tmp_path: Path, network: Network) -> None:
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     Image.new("1", (33_000, 2)).save(tmp_path / "huge.png")
     bad = {name: tmp_path / name for name in ("text.jpg", "empty.png", "cut.png", "huge.png", "gone.png")}
-    shots = [Frame(name, path) for name, path in (readable | bad).items()]
-    seen = {one.shot.file: one for one in look_at(shots, network, InferenceConfig(batch_size=2))}
+    frames = [Frame(name, path) for name, path in (readable | bad).items()]
+    result = {one.frame.file: one for one in run_inference(frames, network, InferenceConfig(detect=False, batch_size=2))}
     for name in readable:
-        assert seen[name].readable, seen[name].problem
-    straight, turned = (seen[name].faces[0].probabilities for name in ("rgb.png", "turned.jpg"))
+        assert result[name].is_readable, result[name].problem
+    straight, turned = (result[name].faces[0].probabilities for name in ("rgb.png", "turned.jpg"))
     assert np.abs(straight - turned).max() < 0.1, "EXIF's rotation was not honoured"
     for name in bad:
-        assert (seen[name].readable, seen[name].faces) == (False, ())
-        assert seen[name].problem.startswith("unreadable: ")
-    assert "no such file" in seen["gone.png"].problem
-    assert "too large" in seen["huge.png"].problem
+        assert (result[name].is_readable, result[name].faces) == (False, ())
+        assert result[name].problem.startswith("unreadable: ")
+    assert "no such file" in result["gone.png"].problem
+    assert "too large" in result["huge.png"].problem
 
 
 def test_a_large_jpeg_is_decoded_small_and_its_boxes_are_in_its_own_pixels(tmp_path: Path, network: Network) -> None:
@@ -117,24 +117,24 @@ def test_a_large_jpeg_is_decoded_small_and_its_boxes_are_in_its_own_pixels(tmp_p
     Image.fromarray(picture).save(tmp_path / "large.jpg", quality=95)
     sizes = []
 
-    class Noting(LightFinder):
+    class Noting(BrightSquareDetector):
         def detect(self, image: np.ndarray) -> list:  # type: ignore[type-arg]
             sizes.append(image.shape)
             return super().detect(image)
 
-    (seen,) = look_at([Frame("large", tmp_path / "large.jpg")], network, InferenceConfig(finder=Noting))
+    (result,) = run_inference([Frame("large", tmp_path / "large.jpg")], network, InferenceConfig(make_detector=Noting))
     assert sizes == [(1500, 2000, 3)]
-    assert seen.faces[0].box == pytest.approx((800, 400, 1200, 1200), abs=20)
+    assert result.faces[0].box == pytest.approx((800, 400, 1200, 1200), abs=20)
 
 
 def test_rows_say_all(network: Network) -> None:
-    seen, nothing = look(network, scene((5, 5, 30), (60, 10, 70)), scene())
-    first, second = rows_of(seen, EMOTIONS)
-    assert list(first) == list(columns_of(EMOTIONS))
+    result, nothing = infer(network, scene((5, 5, 30), (60, 10, 70)), scene())
+    first, second = table_rows(result, EMOTIONS)
+    assert list(first) == list(table_columns(EMOTIONS))
     assert (first["x"], first["y"], first["width"], first["height"]) == (60, 10, 70, 70)
     assert first["emotion"] == max(EMOTIONS, key=lambda name: first[f"p_{name}"])
     assert sum(second[f"p_{name}"] for name in EMOTIONS) == pytest.approx(1, abs=1e-5)
-    (row,) = rows_of(nothing, EMOTIONS)
+    (row,) = table_rows(nothing, EMOTIONS)
     assert (row["emotion"], row["note"]) == (None, NO_FACE)
 
 
@@ -145,9 +145,9 @@ def test_files_folders_and_patterns_each_once(tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     found = [str(path) for path in find_files(["b", "a.mp4", "b/*.png", "b/notes.txt"])]
     assert found == ["b/1.JPG", "b/2.png", "b/c/3.webp", "b/d\ne.png", "a.mp4", "b/notes.txt"]
-    (tmp_path / "b/drawn").mkdir()
-    (tmp_path / "b/drawn/9.png").touch()
-    (tmp_path / f"b/drawn/{DRAWN}").touch()
+    (tmp_path / "b/annotated").mkdir()
+    (tmp_path / "b/annotated/9.png").touch()
+    (tmp_path / f"b/annotated/{ANNOTATED}").touch()
     assert not [path for path in find_files(["b"]) if path.name == "9.png"], "our own drawings are no input"
     deep = tmp_path / "deep"
     for _ in range(60):
@@ -181,12 +181,12 @@ def test_an_unusable_batch_size_is_refused() -> None:
 
 
 def test_names_cannot_command_a_terminal() -> None:
-    assert shown("\x1b]0;owned\x07\n.png") == r"\x1b]0;owned\x07\n.png"
-    assert shown("Ümit 1.png") == "Ümit 1.png"
-    assert shown("\udcff.png") == r"\udcff.png"
+    assert display_name("\x1b]0;owned\x07\n.png") == r"\x1b]0;owned\x07\n.png"
+    assert display_name("Ümit 1.png") == "Ümit 1.png"
+    assert display_name("\udcff.png") == r"\udcff.png"
 
 
 def test_frames_do_not_wait_with_their_batch(network: Network) -> None:
-    (seen,) = look(network, scene((5, 5, 30)))
-    assert seen.shot.source is None
-    assert seen.pixels is None
+    (result,) = infer(network, scene((5, 5, 30)))
+    assert result.frame.source is None
+    assert result.pixels is None

@@ -14,8 +14,9 @@ from PIL import Image
 
 import bimodal as package
 from bimodal.errors import InputError
-from bimodal.inference.pipeline import ImageResult, InferenceConfig
+from bimodal.inference.pipeline import InferenceConfig
 from bimodal.inference.predict_files import Output, predict_files
+from bimodal.inference.results import ImageResult
 from tests.conftest import SHARED, Outcome, fails_with_one_line
 from tests.inference.conftest import EMOTIONS, scene
 
@@ -73,12 +74,12 @@ def test_an_interrupted_folder_is_taken_up(
     out.unlink()
     network = package.load(onnx_file)
 
-    def interrupt(seen: ImageResult, rows: list[dict[str, object]]) -> None:
-        if seen.shot.file.endswith("3.png"):
+    def interrupt(result: ImageResult, rows: list[dict[str, object]]) -> None:
+        if result.frame.file.endswith("3.png"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        predict_files([str(crops)], network, InferenceConfig(batch_size=1), Output(out), take=interrupt)
+        predict_files([str(crops)], network, InferenceConfig(detect=False, batch_size=1), Output(out), on_result=interrupt)
     part = out.with_name("out.csv.part")
     assert 3 <= len(part.read_bytes().splitlines()) <= len(lines)
     assert not out.exists()
@@ -94,13 +95,13 @@ def test_an_interrupted_folder_is_taken_up(
 def test_what_another_call_began_is_not_mixed_in(
     crops: Path, onnx_file: Path, cli: Callable[..., Outcome], tmp_path: Path
 ) -> None:
-    def interrupt(seen: ImageResult, rows: list[dict[str, object]]) -> None:
-        if seen.shot.file.endswith("3.png"):
+    def interrupt(result: ImageResult, rows: list[dict[str, object]]) -> None:
+        if result.frame.file.endswith("3.png"):
             raise KeyboardInterrupt
 
     out, network = tmp_path / "out.csv", package.load(onnx_file)
     with pytest.raises(KeyboardInterrupt):
-        predict_files([str(crops)], network, InferenceConfig(batch_size=1), Output(out), take=interrupt)
+        predict_files([str(crops)], network, InferenceConfig(detect=False, batch_size=1), Output(out), on_result=interrupt)
     part = (tmp_path / "out.csv.part").read_bytes()
     again = ("predict", "--model", onnx_file, "--no-detect", "--out", out, "--resume")
     fails_with_one_line(cli(*again, crops, "--draw", tmp_path / "drawn"), "of other settings")

@@ -11,22 +11,23 @@ from PIL import Image
 from bimodal.errors import InputError
 from bimodal.inference.inputs import Frame
 from bimodal.inference.onnx_network import load_onnx
-from bimodal.inference.pipeline import FaceResult, ImageResult, InferenceConfig
+from bimodal.inference.pipeline import InferenceConfig
 from bimodal.inference.predict_files import Output, predict_files
+from bimodal.inference.results import FaceResult, ImageResult
 from bimodal.inference.timeline import BINS, Timeline
-from bimodal.inference.video import VideoWriter, camera_shots, frame_count, frames_a_second, video_shots
-from tests.inference.conftest import EMOTIONS, LightFinder
+from bimodal.inference.video import VideoWriter, camera_frames, frame_count, frame_rate, video_frames
+from tests.inference.conftest import EMOTIONS, BrightSquareDetector
 
 
 @pytest.mark.parametrize("name", ["walk.mp4", "walk.avi"])
 def test_every_frame_with_its_time(write_video: Callable[..., Path], name: str) -> None:
     file = write_video(name)
-    shots = list(video_shots(file))
-    assert [shot.frame for shot in shots] == list(range(20))
-    assert [shot.time for shot in shots] == pytest.approx([k / 10 for k in range(20)], abs=0.02)
-    assert all(isinstance(shot.source, np.ndarray) and shot.source.shape == (120, 160, 3) for shot in shots)
-    assert (frame_count(file), frames_a_second(file)) == (20, pytest.approx(10))
-    assert [shot.frame for shot in video_shots(file, every=6)] == [0, 6, 12, 18]
+    frames = list(video_frames(file))
+    assert [frame.number for frame in frames] == list(range(20))
+    assert [frame.time for frame in frames] == pytest.approx([k / 10 for k in range(20)], abs=0.02)
+    assert all(isinstance(frame.source, np.ndarray) and frame.source.shape == (120, 160, 3) for frame in frames)
+    assert (frame_count(file), frame_rate(file)) == (20, pytest.approx(10))
+    assert [frame.number for frame in video_frames(file, every=6)] == [0, 6, 12, 18]
 
 
 def test_what_is_no_video_is_said(write_video: Callable[..., Path], tmp_path: Path) -> None:
@@ -36,20 +37,20 @@ def test_what_is_no_video_is_said(write_video: Callable[..., Path], tmp_path: Pa
     whole = write_video("walk.avi").read_bytes()
     cut.write_bytes(whole[: int(0.6 * len(whole))])
     for name, words in (("text.mp4", "no video"), ("empty.mp4", "an empty file"), ("gone.mp4", "no such file")):
-        (shot,) = video_shots(tmp_path / name)
-        assert shot.source is None
-        assert words in shot.problem
+        (frame,) = video_frames(tmp_path / name)
+        assert frame.source is None
+        assert words in frame.problem
         assert frame_count(tmp_path / name) == 0
-    shots = list(video_shots(cut))
-    assert 5 < len(shots) < 20, "what is there of a broken stream is seen"
-    assert "breaks off" in shots[-1].problem or shots[-1].source is not None
+    frames = list(video_frames(cut))
+    assert 5 < len(frames) < 20, "what is there of a broken stream is seen"
+    assert "breaks off" in frames[-1].problem or frames[-1].source is not None
 
 
 def test_a_picture_sequence_or_an_address_is_no_video(tmp_path: Path) -> None:
     """OpenCV would open `img%02d.png`, or an address: only files are looked at."""
     for name in ("img_%02d.mp4", "http:/127.0.0.1/a.mp4"):
-        (shot,) = video_shots(tmp_path / name)
-        assert shot.problem == "no such file"
+        (frame,) = video_frames(tmp_path / name)
+        assert frame.problem == "no such file"
 
 
 def test_a_colon_in_a_name_is_no_protocol(
@@ -57,7 +58,7 @@ def test_a_colon_in_a_name_is_no_protocol(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_video().rename("2024-05-01T12:30.mp4")
-    assert len(list(video_shots(Path("2024-05-01T12:30.mp4")))) == 20
+    assert len(list(video_frames(Path("2024-05-01T12:30.mp4")))) == 20
     with VideoWriter(Path("drawn:1.mp4"), 10) as writer:
         writer.write(np.zeros((16, 16, 3), np.uint8))
     assert frame_count(Path("drawn:1.mp4")) == 1
@@ -67,8 +68,8 @@ def test_a_list_of_other_files_is_no_video(write_video: Callable[..., Path], tmp
     real = write_video()
     for number, text in enumerate((f"ffconcat version 1.0\nfile {real.name}\n", f"#EXTM3U\n{real.name}\n")):
         (tmp_path / f"{number}.mp4").write_text(text)
-        (shot,) = video_shots(tmp_path / f"{number}.mp4")
-        assert "list of other files" in shot.problem
+        (frame,) = video_frames(tmp_path / f"{number}.mp4")
+        assert "list of other files" in frame.problem
 
 
 @pytest.mark.parametrize("rate", [239.683, 119.881, 66.6667, 0.00025, 29.97])
@@ -76,33 +77,33 @@ def test_any_frame_rate_can_be_drawn(tmp_path: Path, rate: float) -> None:
     with VideoWriter(tmp_path / "a.mp4", rate) as writer:
         for _ in range(3):
             writer.write(np.zeros((1, 64, 3), np.uint8))
-    assert len(list(video_shots(tmp_path / "a.mp4"))) == 3
+    assert len(list(video_frames(tmp_path / "a.mp4"))) == 3
 
 
 def test_no_camera_is_one_line() -> None:
     with pytest.raises(InputError, match="no camera 97"):
-        next(camera_shots(97))
+        next(camera_frames(97))
 
 
 def test_annotated_video_and_timeline(write_video: Callable[..., Path], tmp_path: Path, onnx_file: Path) -> None:
     file = write_video()
     network = load_onnx(onnx_file, threads=1)
-    out = tmp_path / "drawn"
+    out = tmp_path / "annotated"
     rows = []
-    tally = predict_files(
+    summary = predict_files(
         [str(file)],
         network,
-        InferenceConfig(finder=LightFinder),
+        InferenceConfig(make_detector=BrightSquareDetector),
         Output(draw=out),
-        take=lambda seen, own: rows.extend(own),
+        on_result=lambda _, of_result: rows.extend(of_result),
     )
-    assert (tally.pictures, tally.faces) == (20, 20)
+    assert (summary.images, summary.faces) == (20, 20)
     assert [row["frame"] for row in rows] == list(range(20))
-    drawn = [shot.source for shot in video_shots(out / "walk.mp4.mp4")]
+    drawn = [frame.source for frame in video_frames(out / "walk.mp4.mp4")]
     assert len(drawn) == 20
     box = rows[0]
     edge = drawn[0][int(box["y"]) + 25, int(box["x"]) + 1]  # type: ignore[index]
-    plain = next(video_shots(file)).source[int(box["y"]) + 25, int(box["x"]) + 1]  # type: ignore[index]
+    plain = next(video_frames(file)).source[int(box["y"]) + 25, int(box["x"]) + 1]  # type: ignore[index]
     assert np.abs(edge.astype(int) - plain.astype(int)).max() > 20, "no box was drawn"
     with Image.open(out / "walk.mp4-timeline.png") as figure:
         assert figure.width > 800
@@ -115,10 +116,10 @@ def test_a_timeline_of_any_length_takes_the_same_memory() -> None:
         seconds = number / 25
         happy = np.array([0.1, 0.8, 0.1]) if seconds > 600 else np.array([0.8, 0.1, 0.1])
         faces = () if 300 < seconds < 400 else (FaceResult(None, None, happy),)
-        timeline.add(ImageResult(Frame("a", None, number, seconds), faces, "", True))
+        timeline.add(ImageResult(Frame("a", None, number, seconds), faces))
     times, means = timeline.means()
     assert len(times) <= BINS
-    assert times[-1] == pytest.approx(1200, abs=timeline.step)
+    assert times[-1] == pytest.approx(1200, abs=timeline.bin_s)
     assert means[times < 290].mean(axis=0) == pytest.approx([0.8, 0.1, 0.1])
     assert np.isnan(means[(times > 310) & (times < 390)]).all()
     assert means[times > 610].mean(axis=0) == pytest.approx([0.1, 0.8, 0.1])
@@ -128,7 +129,7 @@ def test_frames_far_apart_leave_no_gaps() -> None:
     timeline = Timeline(EMOTIONS)
     for seconds in (0.0, 1.0, 2.0):
         timeline.add(
-            ImageResult(Frame("a", None, 0, seconds), (FaceResult(None, None, np.array([1.0, 0, 0])),), "", True)
+            ImageResult(Frame("a", None, 0, seconds), (FaceResult(None, None, np.array([1.0, 0, 0])),))
         )
     assert not np.isnan(timeline.means()[1]).any()
 
@@ -140,6 +141,6 @@ def test_odd_sizes_can_be_drawn(tmp_path: Path, onnx_file: Path) -> None:
         writer.write(np.full((121, 161, 3), 200, dtype=np.uint8))
     writer.release()
     predict_files(
-        [str(file)], load_onnx(onnx_file, 1), InferenceConfig(finder=LightFinder), Output(draw=tmp_path / "drawn")
+        [str(file)], load_onnx(onnx_file, 1), InferenceConfig(make_detector=BrightSquareDetector), Output(draw=tmp_path / "annotated")
     )
-    assert len(list(video_shots(tmp_path / "drawn/odd.avi.mp4"))) == 3
+    assert len(list(video_frames(tmp_path / "annotated/odd.avi.mp4"))) == 3

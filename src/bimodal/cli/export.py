@@ -9,21 +9,34 @@ from bimodal.errors import InputError
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder, or a published one.", show_default=False)],
+    run: Annotated[
+        Path,
+        typer.Argument(help="Folder that bimodal train or bimodal publish wrote.", show_default=False),
+    ],
     out: Annotated[
         Path | None,
-        typer.Option(help="File to write. (default: RUN/model.onnx, or RUN/model-int8.onnx)", show_default=False),
+        typer.Option(help="ONNX file to write. (default: RUN/model.onnx, or RUN/model-int8.onnx)", show_default=False),
     ] = None,
-    format: Annotated[str, typer.Option(help="onnx.")] = "onnx",
+    format: Annotated[str, typer.Option(help="Format of the file; only onnx is supported.")] = "onnx",
     int8: Annotated[
-        bool, typer.Option("--int8", help="Weights and activations of eight bits; says what that costs.")
+        bool,
+        typer.Option(
+            "--int8",
+            help="Quantise weights and activations to 8 bits, and measure the change in accuracy on the validation faces. "
+            "(default: 32 bits)",
+        ),
     ] = False,
-    data: Annotated[Path | None, typer.Option(help="Where the run's data folder lies now.", show_default=False)] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Data folder that the run was trained on. (default: where it was during training)", show_default=False
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing ONNX file.")] = False,
 ) -> None:
-    """Write a trained network as ONNX, which runs without PyTorch; checked against the original.
+    """Write a trained network as ONNX, which runs without PyTorch, and compare it with the original.
 
-    bimodal export RUN                          RUN/model.onnx
+    bimodal export RUN                          writes RUN/model.onnx
 
     bimodal export RUN --int8 --out small.onnx  a quarter of the size
 
@@ -31,42 +44,40 @@ def export(
     """
     if format != "onnx":
         raise InputError(f"--format must be onnx, got {format!r}")
-    from rich.console import Console
-    from rich.markup import escape
-
     from bimodal.export.export import export_run
 
     out = out or run / ("model-int8.onnx" if int8 else "model.onnx")
     result = export_run(run, out, int8=int8, data=data, overwrite=overwrite)
-    console = Console(highlight=False, soft_wrap=True)
-    parity, on = result.parity, "validation faces" if result.on_faces else "pictures of random pixels"
-    console.print(
-        f"{escape(str(result.file))}  {result.bytes / 1e6:.1f} MB\n"
-        f"largest difference from PyTorch on {parity.faces} {on}: {parity.logits:.1e} in the logits, "
-        f"{parity.probabilities:.1e} in the probabilities" + (" (before it went to eight bits)" if int8 else "")
+    parity, what = result.parity, "validation faces" if result.on_faces else "images of random pixels"
+    print(f"{result.file}: {result.bytes / 1e6:.1f} MB")
+    print(
+        f"largest difference from PyTorch on {parity.faces} {what}: {parity.logits:.1e} in the logits, "
+        f"{parity.probabilities:.1e} in the probabilities" + (" (before quantisation)" if int8 else "")
     )
     if result.int8 is not None:
-        cost = result.int8.difference
-        console.print(
-            f"eight bits change the accuracy on {result.int8.n:,} validation faces by {100 * cost.value:+.1f} points "
-            f"({100 * cost.low:+.1f} to {100 * cost.high:+.1f})"
+        change = result.int8.difference
+        print(
+            f"8 bits change the accuracy on {result.int8.n:,} validation faces by {100 * change.value:+.1f} points "
+            f"(95 % interval {100 * change.low:+.1f} to {100 * change.high:+.1f})"
         )
 
 
 def publish(
-    run: Annotated[Path, typer.Argument(help="Run folder, made by bimodal train.", show_default=False)],
-    out: Annotated[Path | None, typer.Option(help="Folder to write; must be given.", show_default=False)] = None,
+    run: Annotated[Path, typer.Argument(help="Run folder that bimodal train wrote.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="Folder to write (required).", show_default=False)] = None,
     push: Annotated[
         str | None,
         typer.Option(
-            help="Upload to this repository of the hub, too: owner/name. Public unless --private; needs a token in HF_TOKEN.",
+            metavar="OWNER/NAME",
+            help="Also upload the folder to this Hugging Face repository, public unless --private is given. HF_TOKEN must "
+            "hold a token with write access. (default: no upload)",
             show_default=False,
         ),
     ] = None,
-    private: Annotated[bool, typer.Option("--private", help="Only its owner sees the repository.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder published before.")] = False,
+    private: Annotated[bool, typer.Option("--private", help="Make the repository of --push private.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder that was published before.")] = False,
 ) -> None:
-    """Make a folder of a trained network for others: weights, settings and model card, and nothing of the faces.
+    """Write a folder with a trained network for others: weights, settings and model card, but no images.
 
     bimodal publish RUN --out my-network
 
@@ -75,14 +86,10 @@ def publish(
     bimodal predict photo.jpg --model my-network
     """
     if out is None:
-        raise InputError("say which folder to write: bimodal publish RUN --out FOLDER")
-    from rich.console import Console
-    from rich.markup import escape
-
+        raise InputError("--out is required: bimodal publish RUN --out FOLDER")
     from bimodal.export import publish
 
     folder = publish.publish(run, out, overwrite)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{escape(str(folder))}  read back; look through its README.md before you share it")
+    print(f"{folder}: written and checked; read its README.md before you share it")
     if push:
-        console.print(f"uploaded: {escape(publish.push(folder, push, private))}")
+        print(f"uploaded: {publish.push(folder, push, private)}")

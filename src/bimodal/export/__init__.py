@@ -1,1 +1,1 @@
-"""Trained networks for elsewhere: ONNX files, and folders or repositories that others load."""
+"""Export of trained networks: ONNX files, and folders or Hugging Face repositories that `bimodal.load` reads."""

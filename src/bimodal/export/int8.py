@@ -1,4 +1,4 @@
-"""An ONNX file with weights and activations of eight bits, and what that costs."""
+"""Quantise an ONNX file: weights and activations of 8 bits."""
 
 import contextlib
 import logging
@@ -11,36 +11,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bimodal.export.onnx import INPUT, describe, need
+from bimodal.export.onnx import INPUT, describe, require_packages
 from bimodal.files import write_atomically
 from bimodal.inference.network import Network
 from bimodal.inference.onnx_network import load_onnx
 from bimodal.model_files.info import ModelInfo
 
 _BATCH = 32
-_ENOUGH = 100  # faces; of fewer the lowest and highest activations are taken as they are
+_MIN_FOR_ENTROPY = 100  # faces; with fewer the range of an activation is its minimum and maximum
 
 
 def write_int8(single: Path, out: Path, info: ModelInfo, faces: NDArray[np.uint8]) -> None:
-    """Quantise an ONNX file of `write_onnx`: weights by channel, activations by their range on some faces.
+    """Quantise an ONNX file: weights by channel, activations by their range on some faces.
 
     Args:
-        single: the file in single precision.
+        single: the file in single precision, which `write_onnx` wrote.
         out: the file to write.
-        info: goes into the file.
-        faces: uint8 (n,S,S,3), from training: the ranges of the activations are measured on them.
+        info: the description of the network, for the file's metadata.
+        faces: uint8 (n,S,S,3), training faces on which the ranges of the activations are measured.
 
     Raises:
-        InputError: the extra `export` is not installed.
+        InputError: the package onnx is not installed.
     """
-    need("onnx")
+    require_packages("onnx")
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    by_entropy = len(faces) >= _ENOUGH
+    by_entropy = len(faces) >= _MIN_FOR_ENTROPY
     if by_entropy:
-        faces = faces[: len(faces) // _BATCH * _BATCH]  # it takes whole batches only
+        faces = faces[: len(faces) // _BATCH * _BATCH]  # this method takes whole batches only
     network = load_onnx(single)
     with tempfile.TemporaryDirectory() as folder, _quiet():
         ready, quantised = Path(folder) / "ready.onnx", Path(folder) / "int8.onnx"
@@ -48,10 +48,10 @@ def write_int8(single: Path, out: Path, info: ModelInfo, faces: NDArray[np.uint8
         quantize_static(
             str(ready),
             str(quantised),
-            _Reader(network, faces),
+            _CalibrationBatches(network, faces),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
-            reduce_range=True,  # weights of seven bits: sums of pairs overflow on processors without VNNI otherwise
+            reduce_range=True,  # weights of 7 bits: with 8 the sums of pairs overflow on processors without VNNI
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.Entropy if by_entropy else CalibrationMethod.MinMax,
@@ -62,8 +62,8 @@ def write_int8(single: Path, out: Path, info: ModelInfo, faces: NDArray[np.uint8
     write_atomically(out, lambda part: part.write_bytes(content))
 
 
-class _Reader:
-    """Hands batches of faces to the quantisation, in the way that it wants them."""
+class _CalibrationBatches:
+    """Batches of faces, in the form of ONNX Runtime's `CalibrationDataReader`."""
 
     def __init__(self, network: Network, faces: NDArray[np.uint8]) -> None:
         starts = range(0, len(faces), _BATCH)
@@ -75,7 +75,7 @@ class _Reader:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[Any]:
-    """Keep the quantisation's advice for itself."""
+    """Hide what the quantisation logs and prints."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""A PyTorch network to an ONNX file that says itself how it is fed, checked against the original on the way."""
+"""Write a PyTorch network as an ONNX file that describes its own input, and compare it with the original."""
 
 import contextlib
 import importlib.util
@@ -18,27 +18,27 @@ from torch import nn
 from bimodal.errors import InputError
 from bimodal.files import write_atomically
 from bimodal.inference.network import Network
-from bimodal.inference.onnx_network import KEY, load_onnx
+from bimodal.inference.onnx_network import METADATA_KEY, load_onnx
 from bimodal.model_files.info import ModelInfo
 
-MOST_APART = 1e-3
-"""By so much may logits differ from PyTorch's; an export that differs more is refused."""
+MAX_LOGIT_DIFFERENCE = 1e-3
+"""An export whose logits differ by more than this from PyTorch's is refused."""
 INPUT, OUTPUT = "images", "logits"
-_HOW = (
-    "images: float32 (N,3,S,S), red, green, blue of a face cut out and resized to S x S: (pixel / 255 - mean) / std. "
-    "logits: float32 (N,K); probabilities are softmax(logits / temperature). All numbers stand under the key bimodal."
+_USAGE = (
+    "images: float32 (N,3,S,S), red, green and blue of a cropped face resized to S x S: (pixel / 255 - mean) / std. "
+    "logits: float32 (N,K); probabilities are softmax(logits / temperature). The key bimodal holds all numbers as JSON."
 )
-_HALF_FROM = 1024  # numbers; smaller tensors are kept whole, they weigh nothing
+_MIN_HALF_SIZE = 1024  # numbers; smaller tensors stay in single precision
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far an exported network is from its original.
+    """The difference between an exported network and its original.
 
     Attributes:
-        logits: largest difference of a logit.
-        probabilities: largest difference of a probability.
-        faces: on how many faces it was measured.
+        logits: the largest difference of a logit.
+        probabilities: the largest difference of a probability.
+        faces: the number of faces on which it was measured.
     """
 
     logits: float
@@ -47,28 +47,28 @@ class Parity:
 
 
 def write_onnx(model: nn.Module, info: ModelInfo, out: Path, faces: NDArray[np.uint8], half: bool = False) -> Parity:
-    """Write a network as ONNX, if it gives the same as PyTorch.
+    """Write a network as ONNX, after checking that it gives the same logits as PyTorch.
 
     Args:
-        model: normalised pictures (N,3,S,S) to logits (N,K), on the CPU.
-        info: goes into the file.
-        out: the file.
-        faces: uint8 (n,S,S,3), to compare on.
-        half: store large weights in half precision, which halves the file; it computes in single precision all the same.
+        model: from normalised images (N,3,S,S) to logits (N,K), on the CPU.
+        info: the description of the network, for the file's metadata.
+        out: the file to write.
+        faces: uint8 (n,S,S,3), on which the logits are compared.
+        half: store large weights in half precision, which halves the file; the computation stays in single precision.
 
     Raises:
-        InputError: the network cannot be exported, or the file's logits differ by more than `MOST_APART` from PyTorch's.
+        InputError: the network cannot be exported, or the logits differ by more than `MAX_LOGIT_DIFFERENCE`.
     """
     proto = to_onnx(model, info, half)
     result: list[Parity] = []
 
     def write(part: Path) -> None:
         part.write_bytes(proto.SerializeToString())
-        result.append(compare(model, load_onnx(part), faces))
-        if not result[0].logits <= MOST_APART:
+        result.append(measure_parity(model, load_onnx(part), faces))
+        if not result[0].logits <= MAX_LOGIT_DIFFERENCE:
             raise InputError(
-                f"the exported network differs from the original by up to {result[0].logits:.2g} in its logits, more than "
-                f"{MOST_APART:g}; nothing was written"
+                f"the logits of the exported network differ from the original by up to {result[0].logits:.2g}, more than "
+                f"{MAX_LOGIT_DIFFERENCE:g}; nothing was written"
             )
 
     write_atomically(out, write)
@@ -76,18 +76,18 @@ def write_onnx(model: nn.Module, info: ModelInfo, out: Path, faces: NDArray[np.u
 
 
 def to_onnx(model: nn.Module, info: ModelInfo, half: bool = False) -> Any:
-    """Return a network as an ONNX model (`onnx.ModelProto`) with any number of rows, `info` in its metadata.
+    """Return a network as an `onnx.ModelProto` for any batch size, with `info` in its metadata.
 
     Raises:
-        InputError: an operation of it has no ONNX form, or the exporter is not installed.
+        InputError: an operation of the network has no ONNX form, or a package is not installed.
     """
-    need("onnx", "onnxscript")
+    require_packages("onnx", "onnxscript")
     model = model.eval()
     example = torch.zeros(2, 3, info.image_size, info.image_size)
     try:
         with warnings.catch_warnings(), _quiet():
             warnings.simplefilter("ignore")
-            program = torch.onnx.export(
+            program: Any = torch.onnx.export(
                 _Named(model).eval(),
                 (example,),
                 dynamo=True,
@@ -96,10 +96,9 @@ def to_onnx(model: nn.Module, info: ModelInfo, half: bool = False) -> Any:
                 dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
                 verbose=False,
             )
-    except Exception as error:  # the exporter's own kinds
+    except Exception as error:  # the exporter has an error type for each step
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"this network cannot be exported to ONNX: {reason}") from error
-    assert program is not None
+        raise InputError(f"the network cannot be exported to ONNX: {reason}") from error
     proto = program.model_proto
     if half:
         _halve(proto, {f"model.{name}": value.numpy() for name, value in model.state_dict().items()})
@@ -108,39 +107,39 @@ def to_onnx(model: nn.Module, info: ModelInfo, half: bool = False) -> Any:
 
 
 def describe(proto: Any, info: ModelInfo) -> None:
-    """Put into a model's metadata how it is fed and read, and nothing else."""
+    """Replace a model's metadata with the description of the network."""
     graph = proto.graph
-    # the exporter notes for each node the files and lines that it came from: paths of whoever exports
+    # the exporter writes source paths of this machine into the metadata of each node
     for part in (proto, graph, *graph.node, *graph.initializer, *graph.value_info, *graph.input, *graph.output):
         del part.metadata_props[:]
         part.doc_string = ""
-    for key, value in {KEY: info.to_json(), "how": _HOW, "temperature": repr(info.temperature)}.items():
+    for key, value in {METADATA_KEY: info.to_json(), "usage": _USAGE, "temperature": repr(info.temperature)}.items():
         entry = proto.metadata_props.add()
         entry.key, entry.value = key, value
     proto.producer_name, proto.producer_version = "bimodal", info.version
-    proto.doc_string = f"{info.name}: faces to emotions ({', '.join(info.emotions)})"
+    proto.doc_string = f"{info.name}: emotions of faces ({', '.join(info.emotions)})"
 
 
-def compare(model: nn.Module, network: Network, faces: NDArray[np.uint8]) -> Parity:
-    """Return how far an exported network is from PyTorch's on the same faces, uint8 (n,S,S,3)."""
+def measure_parity(model: nn.Module, network: Network, faces: NDArray[np.uint8]) -> Parity:
+    """Return the difference between an exported network and its original on the same faces, uint8 (n,S,S,3)."""
     inputs = network.normalise(faces)
     with torch.inference_mode():
         original = model.eval()(torch.from_numpy(inputs)).float().numpy()
-    other = Network(network.info, lambda _: original)
-    apart = np.abs(network.forward(inputs) - original).max(initial=0)
-    probabilities = np.abs(network.probabilities(faces) - other.probabilities(faces)).max(initial=0)
-    return Parity(float(apart), float(probabilities), len(faces))
+    expected = Network(network.info, lambda _: original).probabilities(faces)
+    logits = np.abs(network.forward(inputs) - original).max(initial=0)
+    probabilities = np.abs(network.probabilities(faces) - expected).max(initial=0)
+    return Parity(float(logits), float(probabilities), len(faces))
 
 
-def need(*packages: str) -> None:
-    """Raise an `InputError` if a package of the extra `export` is missing."""
+def require_packages(*packages: str) -> None:
+    """Raise an `InputError` if a package is not installed; the extra `export` installs them."""
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(f"writing ONNX needs {' and '.join(missing)}; install with: pip install {' '.join(missing)}")
 
 
 class _Named(nn.Module):
-    """Gives the input the name that the file has."""
+    """Names the argument, which becomes the name of the ONNX input."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -151,55 +150,55 @@ class _Named(nn.Module):
 
 
 def _halve(proto: Any, weights: Mapping[str, NDArray[Any]]) -> None:
-    """Store large weights in half precision, each with a cast before its use, which the runtime folds on loading.
+    """Store large weights in half precision, each with a cast to single precision, which the runtime folds on loading.
 
-    The exporter has folded batch norms into weights. Rounded after that they would not be what the model has, so where a weight is the
-    model's own, scaled by channel, that one and the scales are stored.
+    The exporter folds batch norms into the weights: the product would lose digits in half precision. So where a weight
+    is one of the model's, scaled by channel, the weight and its scales are stored instead.
 
     Args:
-        proto: the exported model, changed in place.
-        weights: of the model, by the names that they have there.
+        proto: the exported model; changed in place.
+        weights: the model's weights by their names in `proto`.
     """
     from onnx import TensorProto, helper, numpy_helper
 
-    before, scales = [], []
+    casts, scales = [], []
     for tensor in proto.graph.initializer:
         values, name = numpy_helper.to_array(tensor), tensor.name
-        if values.dtype != np.float32 or values.size < _HALF_FROM:
+        if values.dtype != np.float32 or values.size < _MIN_HALF_SIZE:
             continue
-        own = weights.get(name, values)
-        scale = _channel_scale(own, values)
+        stored = weights.get(name, values)
+        scale = _channel_scale(stored, values)
         if scale is None:
-            own, scale = values, np.ones(1, np.float32)
-        tensor.CopyFrom(numpy_helper.from_array(own.astype(np.float16), f"{name}_half"))
+            stored, scale = values, np.ones(1, np.float32)
+        tensor.CopyFrom(numpy_helper.from_array(stored.astype(np.float16), f"{name}_half"))
         scales.append(numpy_helper.from_array(scale, f"{name}_scale"))
-        before.append(helper.make_node("Cast", [f"{name}_half"], [f"{name}_whole"], to=TensorProto.FLOAT))
-        before.append(helper.make_node("Mul", [f"{name}_whole", f"{name}_scale"], [name]))
+        casts.append(helper.make_node("Cast", [f"{name}_half"], [f"{name}_whole"], to=TensorProto.FLOAT))
+        casts.append(helper.make_node("Mul", [f"{name}_whole", f"{name}_scale"], [name]))
     proto.graph.initializer.extend(scales)
     nodes = list(proto.graph.node)
     del proto.graph.node[:]
-    proto.graph.node.extend([*before, *nodes])
-    made = {node.output[0] for node in before}
+    proto.graph.node.extend([*casts, *nodes])
+    made = {node.output[0] for node in casts}
     kept = [value for value in proto.graph.value_info if value.name not in made]
     del proto.graph.value_info[:]
     proto.graph.value_info.extend(kept)
 
 
-def _channel_scale(own: NDArray[Any], values: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """Return what a weight was multiplied by, a number for each channel of its first axis, or None if it was not."""
-    if own.shape != values.shape or not np.array_equal(own.astype(np.float16), own):
+def _channel_scale(weight: NDArray[Any], scaled: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Return the factor of each channel (first axis) from a weight to a scaled one; None if there is no such factor."""
+    if weight.shape != scaled.shape or not np.array_equal(weight.astype(np.float16), weight):
         return None
-    rest = tuple(range(1, own.ndim))
-    squares = np.square(own, dtype=np.float64).sum(axis=rest, keepdims=True)
-    scale = (own.astype(np.float64) * values).sum(axis=rest, keepdims=True) / np.where(squares > 0, squares, 1)
-    if np.abs(own * scale - values).max() > 1e-6 * np.abs(values).max():
+    rest = tuple(range(1, weight.ndim))
+    squares = np.square(weight, dtype=np.float64).sum(axis=rest, keepdims=True)
+    scale = (weight.astype(np.float64) * scaled).sum(axis=rest, keepdims=True) / np.where(squares > 0, squares, 1)
+    if np.abs(weight * scale - scaled).max() > 1e-6 * np.abs(scaled).max():
         return None
     return np.asarray(scale, dtype=np.float32)
 
 
 @contextlib.contextmanager
 def _quiet() -> Any:
-    """Keep what the exporter says for itself: it reports each step, to the terminal and to the log."""
+    """Hide what the exporter logs and prints at each step."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.CRITICAL)

@@ -1,1 +1,1 @@
-"""Faces in, emotions out: pictures and video to probabilities. With an ONNX model no training engine is loaded."""
+"""Prediction: from images, videos and cameras to the probability of each emotion, for each face."""

@@ -1,15 +1,13 @@
-"""Pictures with what was seen drawn into them: a box a face, the emotion and how sure."""
+"""Draw the predictions into an image: a box round each face, the emotion and its probability."""
 
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from bimodal.files import write_atomically
-from bimodal.inference.pipeline import ImageResult
+from bimodal.inference.results import ImageResult
 
 _COLOURS = {
     "angry": "#d55e00",
@@ -21,36 +19,35 @@ _COLOURS = {
     "surprise": "#009e73",
     "contempt": "#6b4c3b",
 }
-_OTHERS = ("#56b4e9", "#cc79a7", "#1f2328")
-_QUALITY = 92
+_OTHER_COLOURS = ("#56b4e9", "#cc79a7", "#1f2328")
 
 
-def emotion_colour(emotions: Sequence[str], place: int) -> str:
-    """Return the colour of an emotion, the same in every picture and figure.
+def emotion_colour(emotions: Sequence[str], index: int) -> str:
+    """Return the colour of `emotions[index]`, the same in every image and figure.
 
     >>> emotion_colour(["happy", "bored"], 0), emotion_colour(["happy", "bored"], 1)
     ('#e69f00', '#cc79a7')
     """
-    return _COLOURS.get(emotions[place], _OTHERS[place % len(_OTHERS)])
+    return _COLOURS.get(emotions[index], _OTHER_COLOURS[index % len(_OTHER_COLOURS)])
 
 
-def annotate(seen: ImageResult, emotions: Sequence[str]) -> NDArray[np.uint8]:
-    """Return the picture, at the size that was looked at, with a box round each face, its emotion and the probability.
+def annotate(pixels: NDArray[np.uint8], result: ImageResult, emotions: Sequence[str]) -> NDArray[np.uint8]:
+    """Return a copy of an image with a box round each face, its emotion and the probability in percent.
 
     Args:
-        seen: with its pixels.
-        emotions: K names.
+        pixels: the decoded pixels, `result.pixels`, uint8 (H,W,3) RGB.
+        result: the image's predictions.
+        emotions: the K names of the network's emotions.
     """
-    assert seen.pixels is not None
-    image = Image.fromarray(seen.pixels)
+    image = Image.fromarray(pixels)
     draw = ImageDraw.Draw(image)
     width, height = image.size
     line = max(2, round(max(width, height) / 400))
-    for face in reversed(seen.faces):  # the largest last, on top
+    for face in reversed(result.faces):  # the largest last, on top
         best = int(face.probabilities.argmax())
         colour = emotion_colour(emotions, best)
         whole = (0.0, 0.0, float(width), float(height))
-        left, top, wide, high = whole if face.box is None else (value / seen.scale for value in face.box)
+        left, top, wide, high = whole if face.box is None else (value / result.scale for value in face.box)
         box = (max(left, 0), max(top, 0), min(left + wide, width - 1), min(top + high, height - 1))
         if box[2] <= box[0] or box[3] <= box[1]:
             continue
@@ -60,15 +57,10 @@ def annotate(seen: ImageResult, emotions: Sequence[str]) -> NDArray[np.uint8]:
         size = draw.textbbox((0, 0), text, font=font)
         tall = size[3] + line + 2
         x = max(0.0, min(box[0], width - size[2]))
-        y = box[1] - tall if box[1] >= tall else min(box[3], height - tall)  # above the face, or else below it
+        y = box[1] - tall if box[1] >= tall else min(box[3], height - tall)  # above the face if there is room
         draw.rectangle((x, y, x + size[2], y + tall), fill=colour)
         draw.text((x, y + line // 2), text, fill="white", font=font)
     return np.asarray(image)
-
-
-def write_picture(file: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write a picture as JPEG, wholly or not at all."""
-    write_atomically(file, lambda part: Image.fromarray(pixels).save(part, "JPEG", quality=_QUALITY))
 
 
 @cache

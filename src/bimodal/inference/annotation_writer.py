@@ -1,4 +1,4 @@
-"""The folder of annotated pictures and videos, and a timeline for each video."""
+"""Write a folder of annotated images and videos, with a timeline of each video."""
 
 import os
 import secrets
@@ -6,101 +6,124 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from bimodal.data.naming import Names
-from bimodal.inference.annotate import annotate, write_picture
-from bimodal.inference.inputs import DRAWN, is_video_name, shown
-from bimodal.inference.pipeline import ImageResult
-from bimodal.inference.timeline import Timeline
-from bimodal.inference.video import VideoWriter, frames_a_second
+from PIL import Image
 
-CAMERA_RATE = 15.0
-"""Frames a second of the video that is drawn of a camera."""
+from bimodal.data.naming import Names
+from bimodal.errors import InputError
+from bimodal.files import write_atomically
+from bimodal.inference.annotate import annotate
+from bimodal.inference.inputs import ANNOTATED, display_name, is_video_name
+from bimodal.inference.results import ImageResult
+from bimodal.inference.timeline import Timeline
+from bimodal.inference.video import VideoWriter, frame_rate
+
+_CAMERA_RATE = 15.0  # frames a second
+_JPEG_QUALITY = 92
 
 
 class AnnotationWriter:
-    """Draws what was seen, in the order in which it was seen.
+    """Writes annotated copies, in the order of the results.
 
     Args:
-        folder: to draw into; it is there.
-        emotions: K names.
-        every: which frames of a video come.
+        folder: the folder to write, see `open_folder`.
+        emotions: the K names of the network's emotions.
+        every: results come for each `every`-th frame of a video.
     """
 
     def __init__(self, folder: Path, emotions: Sequence[str], every: int = 1) -> None:
         self._folder, self._emotions, self._every = folder, emotions, every
         self._names = Names()
-        self._places: dict[str, tuple[Path, str]] = {}  # of files that are expected and not drawn yet
-        self._video: _Video | None = None
+        self._expected: dict[str, tuple[Path, str]] = {}  # by display name: the file, and the stem of its copy
+        self._video: _AnnotatedVideo | None = None
 
-    def expect(self, path: Path, is_done: bool = False) -> None:
-        """Give a file its name in the folder; asked for all files in their order, so that a later call gives the same."""
-        video = is_video_name(path)
-        given = self._names.give("", path.name if not video else f"{path.name}.png", ".png")
+    @staticmethod
+    def open_folder(folder: Path, may_add: bool) -> Path:
+        """Create the folder and mark it as one of annotated copies.
+
+        Args:
+            folder: the folder.
+            may_add: add to a folder that has annotated copies already.
+
+        Raises:
+            InputError: the folder has files, and `may_add` is False or the files are not annotated copies.
+        """
+        if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
+            if not may_add:
+                raise InputError(f"{folder} exists; choose another --draw, or add to it with --overwrite")
+            if not (folder / ANNOTATED).is_file():
+                raise InputError(f"--draw {folder} has files that bimodal did not write; choose another folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        text = "The images and videos in this folder were annotated by bimodal predict.\n"
+        (folder / ANNOTATED).write_text(text, encoding="utf-8")
+        return folder
+
+    def expect(self, file: Path, is_done: bool = False) -> None:
+        """Choose the name of a file's copy; must be called for all files, in their order, so that names repeat.
+
+        Args:
+            file: the image or video.
+            is_done: an interrupted call has written the copy.
+        """
+        old = f"{file.name}.png" if is_video_name(file) else file.name
+        name = self._names.give("", old, ".png").removeprefix("/").removesuffix(".png")
         if not is_done:
-            self._places[shown(path)] = path, given.removeprefix("/").removesuffix(".png")
+            self._expected[display_name(file)] = file, name
 
-    def draw(self, seen: ImageResult) -> None:
-        """Draw a picture, or a frame of a video.
+    def write(self, result: ImageResult) -> None:
+        """Write the copy of an image, or add a frame to the copy of a video.
 
         Raises:
             OSError: it cannot be written.
         """
-        name = seen.shot.file
-        if self._video is not None and self._video.name != name:
-            self._end_video()
-        if seen.shot.frame is None:
-            expected = self._places.pop(name, None)
-            if seen.pixels is not None and expected is not None:
-                write_picture(self._folder / f"{expected[1]}.jpg", annotate(seen, self._emotions))
-            return
-        if seen.pixels is None:
-            return
-        if self._video is None:
-            path, place = self._places.pop(name, (None, name.replace(" ", "-")))
-            rate = CAMERA_RATE if path is None else frames_a_second(path) / self._every
-            self._video = _Video(self._folder, name, place, self._emotions, rate)
-        self._video.add(seen)
+        file = result.frame.file
+        if self._video is not None and self._video.file != file:
+            self.finish()
+        if result.frame.number is None:
+            expected = self._expected.pop(file, None)
+            if result.pixels is not None and expected is not None:
+                image = Image.fromarray(annotate(result.pixels, result, self._emotions))
+                write_atomically(
+                    self._folder / f"{expected[1]}.jpg", lambda part: image.save(part, "JPEG", quality=_JPEG_QUALITY)
+                )
+        elif result.pixels is not None:
+            if self._video is None:
+                path, name = self._expected.pop(file, (None, file.replace(" ", "-")))
+                rate = _CAMERA_RATE if path is None else frame_rate(path) / self._every
+                self._video = _AnnotatedVideo(self._folder, file, name, self._emotions, rate)
+            self._video.writer.write(annotate(result.pixels, result, self._emotions))
+            self._video.timeline.add(result)
 
     def finish(self) -> None:
-        """Finish the last video."""
-        self._end_video()
+        """Complete the last video."""
+        if self._video is not None:
+            self._video.finish()
+            self._video = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._video is not None:
-            self._video.give_up()
-        if kind is not None and os.listdir(self._folder) == [DRAWN]:  # nothing was drawn
-            (self._folder / DRAWN).unlink()
+            self._video.discard()
+        if kind is not None and os.listdir(self._folder) == [ANNOTATED]:  # nothing was written
+            (self._folder / ANNOTATED).unlink()
             self._folder.rmdir()
 
-    def _end_video(self) -> None:
-        if self._video is not None:
-            self._video.finish()
-            self._video = None
 
+class _AnnotatedVideo:
+    """One annotated video under a temporary name until it is complete, and its timeline."""
 
-class _Video:
-    """One annotated video, in place only when it is whole."""
-
-    def __init__(self, folder: Path, name: str, place: str, emotions: Sequence[str], rate: float) -> None:
-        self.name, self._emotions = name, emotions
-        self._final = folder / f"{place}.mp4"
-        self._figure = folder / f"{place}-timeline.png"
+    def __init__(self, folder: Path, file: str, name: str, emotions: Sequence[str], rate: float) -> None:
+        self.file = file
+        self._final, self._figure = folder / f"{name}.mp4", folder / f"{name}-timeline.png"
         self._part = folder / f".bimodal-{secrets.token_hex(6)}.mp4"
-        self._writer = VideoWriter(self._part, rate)
-        self._timeline = Timeline(emotions)
-
-    def add(self, seen: ImageResult) -> None:
-        self._writer.write(annotate(seen, self._emotions))
-        self._timeline.add(seen)
+        self.writer, self.timeline = VideoWriter(self._part, rate), Timeline(emotions)
 
     def finish(self) -> None:
-        self._writer.__exit__()
+        self.writer.close()
         self._part.replace(self._final)
-        self._timeline.write(self._figure, Path(self.name).name)
+        self.timeline.write(self._figure, Path(self.file).name)
 
-    def give_up(self) -> None:
-        self._writer.__exit__()
+    def discard(self) -> None:
+        self.writer.close()
         self._part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What `predict` was given, as a stream of pictures to look at: files, folders, patterns, video, a camera."""
+"""The inputs of a prediction: files, folders and patterns, and the frames that they hold."""
 
 import glob
 import os
@@ -16,40 +16,40 @@ VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv", ".mts"}
 )
 
-DRAWN = "drawn-by-bimodal.txt"
-"""Marks a folder of annotated copies."""
+ANNOTATED = "annotated-by-bimodal.txt"
+"""A file of this name marks a folder of annotated copies, which is never an input."""
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture to look at.
+    """An image, or one frame of a video or a camera.
 
     Attributes:
-        file: its name, as the table says it; for a camera `camera 0`.
-        source: a file to decode, or pixels, uint8 (H,W,3) RGB; None where there is nothing, and `problem` says why.
-        frame: number of a video's frame, from 0; None: a picture.
-        time: of the frame in its video, in seconds.
-        problem: why there is nothing to see.
+        file: the name that the table shows; `camera 0` for a camera.
+        source: the file to decode, or pixels, uint8 (H,W,3) RGB; None if there is nothing to classify.
+        number: the frame's number in its video, from 0; None for an image.
+        time: of the frame in its video, in seconds; None for an image.
+        problem: why `source` is None.
     """
 
     file: str
     source: Path | NDArray[np.uint8] | None
-    frame: int | None = None
+    number: int | None = None
     time: float | None = None
     problem: str = ""
 
 
-def shown(name: str | Path) -> str:
-    """Return a name as the table and the terminal say it: in one line, what cannot be printed spelled out.
+def display_name(name: str | Path) -> str:
+    """Return a file's name for the table and the terminal: unprintable characters are escaped.
 
-    >>> shown("a" + chr(10) + "b.png") == "a" + chr(92) + "nb.png"
+    >>> display_name("a" + chr(10) + "b.png") == "a" + chr(92) + "nb.png"
     True
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(name))
 
 
 def is_video_name(name: str | Path) -> bool:
-    """Say whether a file's name ends like a video's.
+    """Return whether a file has the suffix of a video.
 
     >>> is_video_name("a.MP4"), is_video_name("a.jpg")
     (True, False)
@@ -57,59 +57,61 @@ def is_video_name(name: str | Path) -> bool:
     return Path(name).suffix.casefold() in VIDEO_SUFFIXES
 
 
-def find_files(inputs: Sequence[str]) -> Iterator[Path]:
-    """Yield the pictures and videos of what was given, each once: folders with all below them, in the order of names.
+def find_files(inputs: Sequence[str | Path]) -> Iterator[Path]:
+    """Yield the images and videos of the inputs, each once; those of a folder in the order of their names.
 
     Args:
-        inputs: files, folders, and patterns such as `faces/*.jpg` or `**/*.png`. A file that is named itself is taken
-            whatever it is called.
+        inputs: files, folders (with their subfolders), and patterns such as `faces/*.jpg` or `**/*.png`. A file that is
+            named itself or matches a pattern needs no suffix of an image or a video.
 
     Raises:
-        InputError: one of them is not there, or nothing matches it. Files are looked for as they are asked for.
+        InputError: an input does not exist or has no images and no videos; raised when the iteration comes to it.
     """
-    seen: set[int] = set()  # numbers, since a million paths would take ten times the memory
+    seen: set[int] = set()  # hashes: a million paths would take ten times the memory
     for given in inputs:
-        found = False
+        is_empty = True
         for path in _expand(given):
-            found = True
+            is_empty = False
             key = hash(os.path.abspath(path))
             if key not in seen:
                 seen.add(key)
                 yield path
-        if not found:
-            raise _holds_nothing(given)
+        if is_empty:
+            raise _empty(given)
 
 
-def check_inputs(inputs: Sequence[str]) -> None:
-    """Raise an `InputError` if one of what was given is not there or holds nothing, before hours of work on the others."""
+def check_inputs(inputs: Sequence[str | Path]) -> None:
+    """Check that each input exists and has an image or a video, before anything is loaded.
+
+    Raises:
+        InputError: an input does not exist or has no images and no videos.
+    """
     for given in inputs:
         if next(_expand(given), None) is None:
-            raise _holds_nothing(given)
+            raise _empty(given)
 
 
-def _holds_nothing(given: str) -> InputError:
-    return InputError(f"{shown(given)} holds no pictures and no videos")
+def _empty(given: str | Path) -> InputError:
+    return InputError(f"{display_name(given)} has no images and no videos")
 
 
-def _expand(given: str) -> Iterator[Path]:
+def _expand(given: str | Path) -> Iterator[Path]:
     path = Path(given)
     if path.is_dir():
         yield from _walk(path)
     elif os.path.lexists(path):
         yield path
-    elif glob.has_magic(given):
-        for match in sorted(glob.iglob(given, recursive=True)):
-            if os.path.isdir(match):
-                continue
-            yield Path(match)
+    elif glob.has_magic(str(given)):
+        yield from (Path(match) for match in sorted(glob.iglob(str(given), recursive=True)) if not os.path.isdir(match))
     else:
-        raise InputError(f"there is no {shown(given)}; expected pictures, folders, patterns or videos")
+        raise InputError(f"no file or folder {display_name(given)}; expected images, videos, folders or patterns")
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Yield what is below a folder, without listing all folders first; one that cannot be listed is yielded itself.
+    """Yield the images and videos below a folder, listing one folder at a time.
 
-    Below it links to folders are not followed, since a ring of them would have no end.
+    Links to folders are not followed, because they could form a loop. A folder that cannot be listed is yielded itself,
+    so that the table shows it as unreadable.
     """
     stack = [(folder, True)]
     while stack:
@@ -123,7 +125,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         except OSError:
             yield path
             continue
-        if (DRAWN, False) in listed:  # our own drawings are no input
+        if (ANNOTATED, False) in listed:
             continue
         wanted = [
             (path / name, is_folder)

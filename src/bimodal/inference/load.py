@@ -1,10 +1,17 @@
-"""`bimodal.load`: a network by whatever names it."""
+"""`bimodal.load`: load a trained network by its path or its name."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from bimodal.errors import InputError
 from bimodal.inference.network import Network
+from bimodal.model_files.info import INFO_FILE
 from bimodal.model_files.packaged import FACE, ONNX, PACKAGED_PREFIX, packaged_file
+
+PUBLISHED = ("model.safetensors", "config.yaml", INFO_FILE, "README.md")
+"""The files of a published network; no other file of a repository is downloaded."""
+_MAX_BYTES = 8 * 2**30
+_TIMEOUT_S = 10
 
 
 def load(model: str | Path | None = None) -> Network:
@@ -12,14 +19,17 @@ def load(model: str | Path | None = None) -> Network:
 
     Args:
         model: a run folder; a folder that `bimodal publish` wrote; an `.onnx` file that `bimodal export` wrote; a
-            repository of the hub, `owner/name`, where `bimodal publish` put one; `bimodal/face-s` or None: the network
-            that comes with bimodal. For it and for ONNX files PyTorch is not loaded.
+            Hugging Face repository, `owner/name` or `owner/name@revision`, that `bimodal publish` wrote; or
+            `bimodal/face-s`, the packaged network, the default. The packaged network and ONNX files need no PyTorch.
 
     Returns:
-        A `Network`: `probabilities(faces)` of cut-out faces, and `info`, which says how it was calibrated.
+        A `Network`: `network.probabilities(faces)` classifies cropped faces, `network.info` describes the network.
 
     Raises:
-        InputError: there is no such model, or it is damaged, foreign, or newer than this program.
+        InputError: there is no such model, or it is damaged, of another program, or of a newer bimodal.
+
+    >>> load().info.emotions
+    ('angry', 'disgust', 'fear', 'happy', 'neutral', 'sad', 'surprise', 'contempt')
     """
     from bimodal.inference.onnx_network import load_onnx
 
@@ -33,16 +43,46 @@ def load(model: str | Path | None = None) -> Network:
         return load_run(path)
     if name.startswith(PACKAGED_PREFIX):
         return load_onnx(packaged_file(name, ONNX))
-    if path.exists():
-        raise InputError(f"{path} is no model: expected a run folder, an .onnx file, or {FACE}")
-    if (
-        isinstance(model, str)
-        and name.count("/") == 1
-        and not name.startswith((".", "/", "~"))
-        and not path.parent.is_dir()
-    ):
-        from bimodal.inference.hub import fetch_published
+    may_be_repository = isinstance(model, str) and name.count("/") == 1 and not name.startswith((".", "/", "~"))
+    if may_be_repository and not path.exists() and not path.parent.is_dir():
         from bimodal.inference.torch_network import load_run
 
         return load_run(fetch_published(name))
-    raise InputError(f"no model at {path}: expected a run folder, an .onnx file, a hub repository, or {FACE}")
+    what = f"{path} is not a model" if path.exists() else f"no model at {path}"
+    raise InputError(f"{what}; expected a run folder, an .onnx file, a Hugging Face repository owner/name, or {FACE}")
+
+
+def fetch_published(repository: str) -> Path:
+    """Return the folder of a published network in the Hugging Face cache, downloading it if necessary.
+
+    Args:
+        repository: `owner/name`, or `owner/name@revision`.
+
+    Raises:
+        InputError: the hub cannot be reached and the cache has no copy, or the repository holds no network of bimodal.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+
+    name, _, revision = repository.partition("@")
+    try:
+        try:
+            listing = HfApi().model_info(name, revision=revision or None, files_metadata=True, timeout=_TIMEOUT_S)
+        except Exception as error:  # without a connection the cache may still have it
+            with suppress(Exception):
+                return Path(snapshot_download(name, revision=revision or None, local_files_only=True))
+            raise error
+        sizes = {file.rfilename: file.size or 0 for file in listing.siblings or []}
+        missing = [file for file in PUBLISHED[:3] if file not in sizes]
+        if missing:
+            raise InputError(f"{name} on Hugging Face is not a network of bimodal: it lacks {', '.join(missing)}")
+        if sum(sizes[file] for file in PUBLISHED if file in sizes) > _MAX_BYTES:
+            raise InputError(f"{name} on Hugging Face is larger than {_MAX_BYTES >> 30} GiB")
+        return Path(snapshot_download(name, revision=listing.sha, allow_patterns=list(PUBLISHED)))
+    except InputError:
+        raise
+    except Exception as error:  # the client's error types differ from release to release
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"no model at {repository}, and it cannot be downloaded from Hugging Face ({reason}); expected a run folder, "
+            "an .onnx file, or a Hugging Face repository owner/name"
+        ) from error

@@ -1,4 +1,4 @@
-"""A trained network, ready to be asked: faces to probabilities, whatever runs it."""
+"""A trained network for prediction: cropped faces to calibrated probabilities, with any runtime."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from bimodal.vision.faces import TEMPLATE
 from bimodal.vision.pictures import resize
 
 Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Normalised faces, (N,3,S,S), to logits, (N,K)."""
+"""From normalised faces, (N,3,S,S), to logits, (N,K)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """What `bimodal.load` returns.
+    """A trained network, as `bimodal.load` returns it.
 
     Attributes:
-        info: how it is fed and read.
-        forward: normalised faces to logits.
-        digest: SHA-256 of the file of its weights; empty where there is none.
+        info: the emotions, the image size, the normalisation and the temperature.
+        forward: the function from normalised faces, float32 (N,3,S,S), to logits, float32 (N,K).
+        digest: SHA-256 of the file of the weights; empty if there is no file.
     """
 
     info: ModelInfo
@@ -31,21 +31,21 @@ class Network:
 
     @property
     def template(self) -> NDArray[np.float64]:
-        """Where it wants the landmarks of a face, (5,2), in parts of the side."""
+        """The places of the five landmarks in an aligned face, (5,2), as fractions of the side."""
         return np.array(self.info.template) if self.info.template else TEMPLATE
 
     def normalise(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the network's input, (N,3,S,S), of faces uint8 (N,S,S,3), RGB."""
+        """Return the input of `forward`, float32 (N,3,S,S), for faces uint8 (N,S,S,3) RGB."""
         mean, std = np.array(self.info.mean, np.float32), np.array(self.info.std, np.float32)
         scaled = (faces.astype(np.float32) - 255 * mean) / (255 * std)
         return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
 
     def probabilities(self, faces: NDArray[np.uint8], flip: bool = False) -> NDArray[np.float64]:
-        """Return the probability of each emotion, calibrated, (N,K) in the order of `info.emotions`.
+        """Return the calibrated probability of each emotion, float64 (N,K), in the order of `info.emotions`.
 
         Args:
-            faces: uint8 (N,H,W,3), RGB, cut out already; those of another size than the network's are resized.
-            flip: ask of the mirrored faces, too, and average: twice the cost, a little more accurate.
+            faces: uint8 (N,H,W,3) RGB, cropped faces; faces of another size than S are resized.
+            flip: also classify the mirrored faces and average the probabilities, which takes twice as long.
 
         >>> trial = Network(ModelInfo("trial", ("a", "b"), image_size=16), lambda x: x.mean(axis=(2, 3))[:, :2])
         >>> trial.probabilities(np.zeros((1, 16, 16, 3), np.uint8)).round(2).tolist()
@@ -57,8 +57,8 @@ class Network:
         if faces.shape[1:3] != (size, size):
             faces = np.stack([resize(face, size) for face in faces])
         inputs = self.normalise(faces)
-        mean = self._softmax(inputs)
-        return (mean + self._softmax(np.ascontiguousarray(inputs[..., ::-1]))) / 2 if flip else mean
+        result = self._softmax(inputs)
+        return (result + self._softmax(np.ascontiguousarray(inputs[..., ::-1]))) / 2 if flip else result
 
     def _softmax(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.exp(log_softmax(self.forward(inputs).astype(np.float64) / self.info.temperature))

@@ -1,4 +1,4 @@
-"""A network in an ONNX file, run by ONNX Runtime."""
+"""Load a network from an ONNX file, for ONNX Runtime."""
 
 import hashlib
 import os
@@ -12,59 +12,57 @@ from bimodal.errors import InputError
 from bimodal.inference.network import Network
 from bimodal.model_files.info import ModelInfo
 
-KEY = "bimodal"
-"""Of the file's metadata: its `ModelInfo` as JSON."""
-_MAX_BYTES = 2**31 - 1  # of a protocol buffer
+METADATA_KEY = "bimodal"
+"""The key in the file's metadata under which its `ModelInfo` stands, as JSON."""
+_MAX_BYTES = 2**31 - 1  # the limit of a protocol buffer
 
 
 def load_onnx(file: Path, threads: int | None = None) -> Network:
     """Load an ONNX file that `bimodal export` wrote.
 
     Args:
-        file: the file; read as a whole, so that it cannot point to others.
-        threads: of one batch; None: one a core that this process may use.
+        file: the file; it is read as a whole, so that it cannot refer to other files.
+        threads: number of threads for one batch; None: the number of cores that this process may use.
 
     Raises:
-        InputError: missing, too large, damaged, no network of ours, or written by a newer bimodal.
+        InputError: the file is missing, too large, damaged, not made by bimodal, or written by a newer bimodal.
     """
     if not file.is_file():
-        raise InputError(f"no model at {file}; expected an ONNX file, see bimodal export")
+        raise InputError(f"no model at {file}; expected an ONNX file that bimodal export wrote")
     if file.stat().st_size > _MAX_BYTES:
-        raise InputError(f"{file} is larger than 2 GiB; that is no model of ours")
+        raise InputError(f"{file} is larger than 2 GiB; expected an ONNX file that bimodal export wrote")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
     options.log_severity_level = 4
     try:
         content = file.read_bytes()
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime's own kinds, one for each way to be damaged
-        raise InputError(f"{file} is damaged, or no ONNX model that can be run here: {_first_line(error)}") from error
-    described = session.get_modelmeta().custom_metadata_map.get(KEY)
-    if described is None:
-        raise InputError(f"{file} was not made by bimodal export: nothing in it says how pictures are prepared for it")
-    info = ModelInfo.from_json(described, file)
+    except Exception as error:  # the runtime has an error type for each kind of damage
+        raise InputError(f"{file} is damaged or is not an ONNX model: {_first_line(error)}") from error
+    description = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if description is None:
+        raise InputError(f"{file} was not made by bimodal export: its metadata do not describe the network's input")
+    info = ModelInfo.from_json(description, file)
     inputs, outputs = session.get_inputs(), session.get_outputs()
     shape = inputs[0].shape if len(inputs) == 1 else None
     if shape is None or shape[1:] != [3, info.image_size, info.image_size] or inputs[0].type != "tensor(float)":
-        raise InputError(f"{file} takes {shape}, and should take faces (N, 3, {info.image_size}, {info.image_size})")
+        raise InputError(f"{file}: expected an input (N, 3, {info.image_size}, {info.image_size}), got {shape}")
     if len(outputs) != 1:
-        raise InputError(f"{file} gives {len(outputs)} outputs, and should give one: the logits")
-    given, taken = inputs[0].name, outputs[0].name
+        raise InputError(f"{file}: expected one output, the logits, got {len(outputs)} outputs")
+    input_name, output_name = inputs[0].name, outputs[0].name
 
     def forward(faces: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(session.run([taken], {given: faces})[0])
+        return np.asarray(session.run([output_name], {input_name: faces})[0])
 
     for count in (1, 2):
         try:
             logits = forward(np.zeros((count, 3, info.image_size, info.image_size), np.float32))
         except Exception as error:
-            raise InputError(f"{file} cannot be run on {count} faces: {_first_line(error)}") from error
+            raise InputError(f"{file} cannot classify a batch of {count}: {_first_line(error)}") from error
         if logits.shape != (count, len(info.emotions)):
-            raise InputError(
-                f"{file} gives {logits.shape} for {count} faces: expected a logit for each of {len(info.emotions)} emotions"
-            )
+            raise InputError(f"{file}: expected logits ({count}, {len(info.emotions)}), got {logits.shape}")
         if logits.dtype.kind != "f" or not np.isfinite(logits).all():
-            raise InputError(f"{file} gives no finite floating-point numbers: is it damaged?")
+            raise InputError(f"{file} is damaged: its logits are not finite floating-point numbers")
     return Network(info, forward, hashlib.sha256(content).hexdigest())
 
 

@@ -1,10 +1,11 @@
-"""From shots to emotions: threads decode and find faces, the network is asked for whole batches, the order stays."""
+"""Inference: threads decode the frames and crop the faces, the network classifies whole batches, the order is kept."""
 
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
@@ -16,211 +17,172 @@ from PIL import Image
 from bimodal.errors import InputError
 from bimodal.inference.inputs import Frame
 from bimodal.inference.network import Network
-from bimodal.vision.faces import Detector, Face, Finder, align
+from bimodal.inference.results import NO_FACE, FaceResult, ImageResult
+from bimodal.progress import warn
+from bimodal.vision.faces import Detector, Face, Finder, align, detector_file
 from bimodal.vision.pictures import THREADS, UnreadableError, decode, resize
 
-NO_FACE = "no face found"
-ENOUGH = 1280
-"""Pixels a side that a JPEG is decoded to: twice what the detector looks at, so that a small face has enough left."""
-_AHEAD = 3  # shots that wait, for each thread; of one thread none: who looks through a camera wants to see now
-
-
-@dataclass(frozen=True, eq=False)
-class FaceResult:
-    """A face and what it shows.
-
-    Attributes:
-        box: left, top, width, height in pixels of the picture; None: all of it.
-        score: of the detector, 0 to 1; None where none was asked.
-        probabilities: of each emotion, (K,).
-    """
-
-    box: tuple[float, float, float, float] | None
-    score: float | None
-    probabilities: NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class ImageResult:
-    """A shot, looked at.
-
-    Attributes:
-        shot: which.
-        faces: the largest first; none where `problem` says why.
-        problem: why there is no face: none found, or nothing that can be read.
-        readable: whether there was a picture.
-        pixels: that were looked at, uint8 (H,W,3), where they were to be kept.
-        scale: pixels of the picture for one of these.
-    """
-
-    shot: Frame
-    faces: tuple[FaceResult, ...]
-    problem: str
-    readable: bool
-    pixels: NDArray[np.uint8] | None = None
-    scale: float = 1.0
+JPEG_SIDE = 1280
+"""A JPEG is decoded to no less than so many pixels a side: twice the detector's side, so that small faces stay sharp."""
+_QUEUED = 3  # frames for each thread; with one thread none: a camera's frames are shown without delay
 
 
 @dataclass(frozen=True)
 class InferenceConfig:
-    """How to look.
+    """Settings of inference.
 
     Attributes:
-        detector: the file of the face detector; None: the pictures are faces, cut out already.
-        largest: only the largest face of each picture.
-        flip: ask of the mirrored faces, too.
-        batch_size: faces that the network is asked for at once.
-        keep_pixels: hand the pictures on, to be drawn into.
-        threads: that decode and find faces; None: one a core, at most 4.
-        finder: makes what finds faces, one for each thread; None: `Detector` of that file.
+        detect: find and align the faces; False: each image is one cropped face.
+        detector: the ONNX file of YuNet, the face detector; None: downloaded once.
+        largest: keep only the largest face of each image.
+        flip: also classify the mirrored faces and average the probabilities.
+        batch_size: number of faces that the network classifies at once, 1 to 4096.
+        keep_pixels: return the decoded pixels with each result.
+        threads: number of threads that decode and detect; None: the number of cores, at most 4.
+        make_detector: returns a face detector, called once for each thread; None: YuNet.
 
     Raises:
-        InputError: a number is out of range.
+        InputError: a number is out of its range, or `detector` is given without `detect`.
     """
 
+    detect: bool = True
     detector: Path | None = None
     largest: bool = False
     flip: bool = False
     batch_size: int = 64
     keep_pixels: bool = False
     threads: int | None = None
-    finder: Callable[[], Finder] | None = field(default=None, repr=False)
+    make_detector: Callable[[], Finder] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not 1 <= self.batch_size <= 4096:
-            raise InputError(f"--batch-size must be from 1 to 4096, got {self.batch_size}")
-
-    @property
-    def finders(self) -> Callable[[], Finder] | None:
-        """What makes a finder of faces, if faces are to be found."""
-        file = self.detector
-        return self.finder or (None if file is None else lambda: Detector(file, glance=True))
+            raise InputError(f"--batch-size must be a whole number from 1 to 4096, got {self.batch_size}")
+        if self.detector is not None and not self.detect:
+            raise InputError("--detector and --no-detect exclude each other; give one of them")
 
 
 @dataclass(frozen=True, eq=False)
-class _Cut:
-    """A shot whose faces are cut out."""
+class _CroppedFrame:
+    """A frame with its faces cropped; the attributes are those of `ImageResult`."""
 
-    shot: Frame
-    faces: tuple[Face | None, ...]
+    frame: Frame
+    faces: tuple[Face | None, ...]  # None: the whole image is the face
     crops: NDArray[np.uint8]  # (n,S,S,3)
-    scale: float  # from pixels that were looked at to those of the picture
-    problem: str
-    pixels: NDArray[np.uint8] | None
+    scale: float = 1.0
+    problem: str = ""
+    pixels: NDArray[np.uint8] | None = None
 
 
-def look_at(shots: Iterable[Frame], network: Network, look: InferenceConfig) -> Iterator[ImageResult]:
-    """Yield what each shot shows, in their order; memory does not grow with their number.
+def run_inference(frames: Iterable[Frame], network: Network, config: InferenceConfig) -> Iterator[ImageResult]:
+    """Yield the result of each frame, in their order, in memory that does not grow with their number.
 
     Args:
-        shots: what to look at; asked for a few ahead.
-        network: from `load`.
-        look: how.
+        frames: images, frames of videos or of a camera; read a few ahead.
+        network: from `bimodal.load`.
+        config: the settings.
 
     Raises:
-        InputError: the detector cannot be used.
+        InputError: the face detector cannot be downloaded or loaded.
     """
-    threads = look.threads or min(THREADS, len(os.sched_getaffinity(0)))
-    cut = _cutter(network, look, threads)
-    ahead = _AHEAD * threads if threads > 1 else 1
-    waiting: list[_Cut] = []
-    with ThreadPoolExecutor(threads, thread_name_prefix="look") as pool:
-        futures: deque[Future[_Cut]] = deque()
-        stream = iter(shots)
+    if config.detect and not network.info.aligned:
+        warn(
+            f"{network.info.name} was trained on images without face alignment, so its predictions on detected faces may be "
+            "wrong; train on data prepared with --align, or give cropped faces and --no-detect"
+        )
+    threads = config.threads or min(THREADS, len(os.sched_getaffinity(0)))
+    crop = _cropper(network, config, threads)
+    queued = _QUEUED * threads if threads > 1 else 1
+    batch: list[_CroppedFrame] = []
+    with ThreadPoolExecutor(threads, thread_name_prefix="crop") as pool:
+        futures: deque[Future[_CroppedFrame]] = deque()
+        stream = iter(frames)
         try:
             while True:
-                futures.extend(pool.submit(cut, shot) for shot in islice(stream, ahead - len(futures)))
+                futures.extend(pool.submit(crop, frame) for frame in islice(stream, queued - len(futures)))
                 if not futures:
                     break
-                waiting.append(futures.popleft().result())
-                if len(waiting) >= look.batch_size or sum(len(c.crops) for c in waiting) >= look.batch_size:
-                    yield from _ask(waiting, network, look)
-                    waiting = []
-            yield from _ask(waiting, network, look)
+                batch.append(futures.popleft().result())
+                if len(batch) >= config.batch_size or sum(len(c.crops) for c in batch) >= config.batch_size:
+                    yield from _classify(batch, network, config)
+                    batch = []
+            yield from _classify(batch, network, config)
         finally:
             for future in futures:
                 future.cancel()
 
 
-def _cutter(network: Network, look: InferenceConfig, threads: int) -> Callable[[Frame], _Cut]:
-    """Return what decodes a shot and cuts its faces out, in any thread."""
-    finders: SimpleQueue[Finder] | None = None  # none may work for two threads at once
-    if look.finders is not None:
-        finders = SimpleQueue()
+def _cropper(network: Network, config: InferenceConfig, threads: int) -> Callable[[Frame], _CroppedFrame]:
+    """Return a function, for any thread, that decodes a frame and crops its faces."""
+    detectors: SimpleQueue[Finder] | None = None  # a detector must not be used by two threads at once
+    if config.detect:
+        make = config.make_detector
+        if make is None:
+            make = partial(Detector, detector_file(config.detector), glance=True)
+        detectors = SimpleQueue()
         for _ in range(threads):
-            finders.put(look.finders())
+            detectors.put(make())
     size, template = network.info.image_size, network.template
-    nothing = np.zeros((0, size, size, 3), dtype=np.uint8)
+    no_crops = np.zeros((0, size, size, 3), dtype=np.uint8)
 
-    def cut(shot: Frame) -> _Cut:
-        if shot.source is None:
-            return _Cut(shot, (), nothing, 1, shot.problem, None)
+    def crop(frame: Frame) -> _CroppedFrame:
+        if frame.source is None:
+            return _CroppedFrame(frame, (), no_crops, problem=frame.problem)
         scale = 1.0
-        if isinstance(shot.source, Path):
+        if isinstance(frame.source, Path):
             try:
-                pixels, scale = _decoded(shot.source, finders is not None)
+                pixels, scale = _decode(frame.source, may_shrink=config.detect)
             except UnreadableError as error:
-                return _Cut(shot, (), nothing, 1, f"unreadable: {error}", None)
+                return _CroppedFrame(frame, (), no_crops, problem=f"unreadable: {error}")
         else:
-            pixels = shot.source
-        kept = pixels if look.keep_pixels else None
-        shot = replace(shot, source=None)  # or a frame would wait with its batch
-        if finders is None:
-            return _Cut(shot, (None,), resize(pixels, size)[None], scale, "", kept)
-        finder = finders.get()
+            pixels = frame.source
+        kept = pixels if config.keep_pixels else None
+        frame = replace(frame, source=None)  # a waiting batch would keep the pixels in memory
+        if detectors is None:
+            return _CroppedFrame(frame, (None,), resize(pixels, size)[None], scale, pixels=kept)
+        detector = detectors.get()
         try:
-            found = finder.detect(pixels)
+            faces = detector.detect(pixels)[: 1 if config.largest else None]
         finally:
-            finders.put(finder)
-        if look.largest:
-            found = found[:1]
-        if not found:
-            return _Cut(shot, (), nothing, scale, NO_FACE, kept)
-        crops = np.stack([align(pixels, face.landmarks, size, template) for face in found])
-        return _Cut(shot, tuple(found), crops, scale, "", kept)
+            detectors.put(detector)
+        if not faces:
+            return _CroppedFrame(frame, (), no_crops, scale, NO_FACE, kept)
+        crops = np.stack([align(pixels, face.landmarks, size, template) for face in faces])
+        return _CroppedFrame(frame, tuple(faces), crops, scale, pixels=kept)
 
-    return cut
+    return crop
 
 
-def _decoded(file: Path, may_shrink: bool) -> tuple[NDArray[np.uint8], float]:
-    """Decode a picture, and say how many of its pixels a side one of these stands for."""
-    pixels = decode(file, ENOUGH if may_shrink else 0)
+def _decode(file: Path, may_shrink: bool) -> tuple[NDArray[np.uint8], float]:
+    """Return the pixels of an image, and how many pixels of the file one of them stands for, along a side."""
+    pixels = decode(file, JPEG_SIDE if may_shrink else 0)
     longest = max(pixels.shape[:2])
-    if not may_shrink or longest < ENOUGH:
+    if not may_shrink or longest < JPEG_SIDE:
         return pixels, 1.0
-    return pixels, max(1.0, float(round(_longest_side(file) / longest)))
-
-
-def _longest_side(file: Path) -> int:
     try:
-        with Image.open(file) as image:  # its header alone; `decode` has just judged it
-            return max(image.size)
+        with Image.open(file) as image:  # reads the header only, which `decode` has checked
+            return pixels, max(1.0, float(round(max(image.size) / longest)))
     except (OSError, ValueError) as error:
-        raise UnreadableError("it changed while it was read") from error
+        raise UnreadableError("the file changed while it was read") from error
 
 
-def _ask(waiting: Sequence[_Cut], network: Network, look: InferenceConfig) -> Iterator[ImageResult]:
-    crops = [cut.crops for cut in waiting if len(cut.crops)]
-    together = np.concatenate(crops) if crops else np.zeros((0, 1, 1, 3), dtype=np.uint8)
+def _classify(batch: Sequence[_CroppedFrame], network: Network, config: InferenceConfig) -> Iterator[ImageResult]:
+    crops = [cropped.crops for cropped in batch if len(cropped.crops)]
+    faces = np.concatenate(crops) if crops else np.zeros((0, 1, 1, 3), dtype=np.uint8)
     parts = [
-        network.probabilities(together[start : start + look.batch_size], look.flip)
-        for start in range(0, len(together), look.batch_size)
+        network.probabilities(faces[start : start + config.batch_size], config.flip)
+        for start in range(0, len(faces), config.batch_size)
     ]
     probabilities = np.concatenate(parts) if parts else np.zeros((0, len(network.info.emotions)))
     start = 0
-    for cut in waiting:
-        own = probabilities[start : start + len(cut.crops)]
-        start += len(cut.crops)
-        faces = tuple(
-            FaceResult(_box(cut, face), None if face is None else face.score, row)
-            for face, row in zip(cut.faces, own, strict=True)
-        )
-        readable = not cut.problem or cut.problem == NO_FACE
-        yield ImageResult(cut.shot, faces, cut.problem, readable, cut.pixels, cut.scale)
+    for one in batch:
+        rows = probabilities[start : start + len(one.crops)]
+        start += len(one.crops)
+        results = tuple(_face_result(face, row, one.scale) for face, row in zip(one.faces, rows, strict=True))
+        yield ImageResult(one.frame, results, one.problem, one.pixels, one.scale)
 
 
-def _box(cut: _Cut, face: Face | None) -> tuple[float, float, float, float] | None:
+def _face_result(face: Face | None, probabilities: NDArray[np.float64], scale: float) -> FaceResult:
     if face is None:
-        return None
-    left, top, width, height = (float(value) * cut.scale for value in face.box)
-    return left, top, width, height
+        return FaceResult(None, None, probabilities)
+    left, top, width, height = (float(value) * scale for value in face.box)
+    return FaceResult((left, top, width, height), face.score, probabilities)

@@ -1,6 +1,6 @@
-"""`bimodal.predict`: pictures to a table, from Python."""
+"""`bimodal.predict`: images to a table of predictions."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,19 +8,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bimodal.errors import InputError
-from bimodal.inference.inputs import Frame, find_files, is_video_name, shown
+from bimodal.inference.inputs import Frame, check_inputs, find_files
 from bimodal.inference.load import load
 from bimodal.inference.network import Network
-from bimodal.inference.pipeline import InferenceConfig, look_at
-from bimodal.inference.rows import columns_of, rows_of
-from bimodal.vision.faces import detector_file
-from bimodal.vision.pictures import quiet_about_size
+from bimodal.inference.pipeline import InferenceConfig, run_inference
+from bimodal.inference.results import table_columns, table_rows
+from bimodal.inference.video import file_frames
+from bimodal.vision.pictures import no_size_warnings
 
-Picture = str | Path | NDArray[np.uint8]
+Images = str | Path | NDArray[np.uint8]
 
 
 def predict(
-    images: Picture | Iterable[Picture],
+    images: Images | Iterable[Images],
     model: Network | str | Path | None = None,
     *,
     detect: bool = True,
@@ -29,63 +29,57 @@ def predict(
     flip: bool = False,
     batch_size: int = 64,
 ) -> pd.DataFrame:
-    """Say what faces show.
+    """Predict the emotion of each face.
 
     Args:
-        images: files, folders, patterns, videos, or pictures as arrays, uint8 (H,W,3) RGB or (H,W) grey; one or many.
-        model: what `bimodal.load` takes or returns; None: the network that comes with bimodal.
-        detect: find the faces; False: each picture is a face, cut out already.
-        detector: file of YuNet; None: fetched once.
-        largest: only the largest face of each picture.
-        flip: ask of the mirrored faces, too, and average.
-        batch_size: faces that the network is asked for at once; changes nothing but the pace.
+        images: files, folders, patterns such as `faces/*.jpg`, videos, or arrays, uint8 (H,W,3) RGB or (H,W) grey; one or
+            several.
+        model: a network from `bimodal.load`, or what `bimodal.load` takes; None: the packaged network.
+        detect: find and align the faces; False: each image is one cropped face.
+        detector: the ONNX file of YuNet, the face detector; None: downloaded once.
+        largest: keep only the largest face of each image.
+        flip: also classify the mirrored faces and average the probabilities: slightly more accurate, half as fast.
+        batch_size: number of faces that the network classifies at once, 1 to 4096; affects the speed only.
 
     Returns:
-        A row a face, the largest of a picture first, and one for each picture without: `file` (of an array: its number),
-        `frame`, `time` in seconds, `x,y,width,height` in pixels, `detection_score`, `emotion`, a column `p_...` an
-        emotion, and `note`, which says why there is no face.
+        A row for each face, the largest of an image first, and a row for each image without faces. Columns: `file` (for
+        an array its position), `frame` and `time` in seconds (of videos), `x`, `y`, `width` and `height` of the face in
+        pixels, `detection_score`, `emotion` (the most probable), `p_angry` and so on (the calibrated probabilities), and
+        `note`, the reason if there is no face or the file cannot be read.
 
     Raises:
-        InputError: a picture is not there, an array is none, or model or detector cannot be used. A file that is there
-            and cannot be read is a row that says so.
+        InputError: a file does not exist, an array has another type or shape, or the model or the detector cannot be used.
 
     >>> import bimodal
     >>> table = bimodal.predict(np.zeros((48, 48), np.uint8), detect=False)
     >>> len(table), float(table.filter(like="p_").sum(axis=1)[0].round(4))
     (1, 1.0)
     """
-    network = model if isinstance(model, Network) else load(model)
-    file = detector_file(Path(detector) if detector is not None else None) if detect else None
-    look = InferenceConfig(detector=file, largest=largest, flip=flip, batch_size=batch_size)
+    config = InferenceConfig(detect, None if detector is None else Path(detector), largest, flip, batch_size)
     several = [images] if isinstance(images, str | Path | np.ndarray) else images
+    if isinstance(several, Sequence):  # an iterator can be read only once
+        check_inputs([image for image in several if isinstance(image, str | Path)])
+    network = model if isinstance(model, Network) else load(model)
     emotions = network.info.emotions
-    with quiet_about_size():
-        rows = [row for seen in look_at(_shots(several), network, look) for row in rows_of(seen, emotions)]
-    return pd.DataFrame(rows, columns=list(columns_of(emotions)))
+    with no_size_warnings():
+        results = run_inference(_frames(several), network, config)
+        rows = [row for result in results for row in table_rows(result, emotions)]
+    return pd.DataFrame(rows, columns=list(table_columns(emotions)))
 
 
-def _shots(images: Iterable[Picture]) -> Iterator[Frame]:
+def _frames(images: Iterable[Images]) -> Iterator[Frame]:
     for number, image in enumerate(images):
         if isinstance(image, np.ndarray):
-            yield Frame(str(number), _checked(image))
+            yield Frame(str(number), _to_rgb(image))
         elif isinstance(image, str | Path):
-            for path in find_files([str(image)]):
-                if is_video_name(path):
-                    from bimodal.inference.video import video_shots
-
-                    yield from video_shots(path)
-                else:
-                    yield Frame(shown(path), path)
+            for file in find_files([image]):
+                yield from file_frames(file)
         else:
-            raise InputError(f"expected paths or arrays, got a {type(image).__name__}")
+            raise InputError(f"expected paths or arrays, got {type(image).__name__}")
 
 
-def _checked(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    if (
-        image.dtype != np.uint8
-        or image.ndim not in (2, 3)
-        or (image.ndim == 3 and image.shape[2] != 3)
-        or not image.size
-    ):
-        raise InputError(f"expected a picture as uint8 (H,W,3) RGB or (H,W) grey, got {image.dtype} {image.shape}")
+def _to_rgb(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    is_image = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)
+    if image.dtype != np.uint8 or not is_image or not image.size:
+        raise InputError(f"expected an image as uint8 (H,W,3) RGB or (H,W) grey, got {image.dtype} {image.shape}")
     return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image

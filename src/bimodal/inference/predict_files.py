@@ -1,69 +1,43 @@
-"""`bimodal predict` from end to end: inputs to rows, and to annotated pictures, video and timelines if asked."""
+"""Predict files, folders, videos or a camera, and write the table and the annotated copies: `bimodal predict`."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bimodal.errors import InputError
 from bimodal.files import sha256_of
-from bimodal.inference.inputs import DRAWN, Frame, check_inputs, find_files, is_video_name, shown
+from bimodal.inference.inputs import Frame, check_inputs, display_name, find_files, is_video_name
+from bimodal.inference.load import load
 from bimodal.inference.network import Network
-from bimodal.inference.pipeline import ImageResult, InferenceConfig, look_at
-from bimodal.inference.rows import columns_of, rows_of
-from bimodal.inference.table_file import TableFile, format_of
-from bimodal.vision.pictures import quiet_about_size
+from bimodal.inference.pipeline import InferenceConfig, run_inference
+from bimodal.inference.results import ImageResult, Summary, table_columns, table_rows
+from bimodal.inference.table_file import TableFile, table_format
+from bimodal.inference.video import camera_frames, file_frames, frame_count
+from bimodal.progress import track
+from bimodal.vision.faces import detector_file
+from bimodal.vision.pictures import no_size_warnings
 
-_DRAWING_BATCH = 8  # pictures that wait in memory to be drawn into
+if TYPE_CHECKING:
+    from bimodal.inference.annotation_writer import AnnotationWriter
 
-
-@dataclass
-class Summary:
-    """What was seen, counted.
-
-    Attributes:
-        pictures: shots looked at, frames of videos included.
-        faces: found.
-        without: shots that show no face.
-        unreadable: shots that could not be read.
-        skipped: files that an interrupted call had finished.
-        problems: the first few reasons, as `name: reason`.
-        emotions: how often each came out.
-    """
-
-    pictures: int = 0
-    faces: int = 0
-    without: int = 0
-    unreadable: int = 0
-    skipped: int = 0
-    problems: list[str] = field(default_factory=list)
-    emotions: Counter[str] = field(default_factory=Counter)
-
-    def add(self, seen: ImageResult, emotions: Sequence[str]) -> None:
-        """Count a shot."""
-        self.pictures += seen.readable
-        self.faces += len(seen.faces)
-        self.unreadable += not seen.readable
-        self.without += seen.readable and not seen.faces
-        if not seen.readable and len(self.problems) < 5:
-            self.problems.append(f"{seen.shot.file}: {seen.problem}")
-        self.emotions.update(emotions[int(face.probabilities.argmax())] for face in seen.faces)
+_ANNOTATION_BATCH = 8  # images whose pixels wait in memory to be annotated
 
 
 @dataclass(frozen=True)
 class Output:
-    """Where predictions go.
+    """The files that `predict_files` writes.
 
     Attributes:
-        table: `.csv` or `.jsonl`; None: nowhere, the caller takes the rows.
-        draw: folder for annotated pictures and videos.
-        resume, overwrite: see `TableFile`.
+        table: the table of predictions, `.csv` or `.jsonl`; None: no table.
+        draw: the folder of annotated images and videos; None: none.
+        resume: continue an interrupted table.
+        overwrite: replace the table, and add to the folder of annotated copies.
 
     Raises:
-        InputError: they exclude each other.
+        InputError: the options exclude each other, or the table has another suffix.
     """
 
     table: Path | None = None
@@ -73,137 +47,134 @@ class Output:
 
     def __post_init__(self) -> None:
         if self.resume and self.overwrite:
-            raise InputError("--resume and --overwrite exclude each other: go on with the file, or replace it")
+            raise InputError("--resume and --overwrite exclude each other; give one of them")
         if self.table is not None:
-            format_of(self.table)
+            table_format(self.table)
         if self.resume and self.table is None:
-            raise InputError("--resume goes on with a file of predictions; say which with --out")
+            raise InputError("--resume continues an interrupted table; name it with --out")
 
 
 def predict_files(
-    inputs: Sequence[str],
-    network: Network,
-    look: InferenceConfig,
+    inputs: Sequence[str | Path],
+    model: Network | str | Path | None = None,
+    config: InferenceConfig | None = None,
     output: Output | None = None,
     *,
     camera: int | None = None,
     every: int = 1,
-    take: Callable[[ImageResult, list[dict[str, Any]]], None] = lambda seen, rows: None,
+    on_result: Callable[[ImageResult, list[dict[str, Any]]], None] | None = None,
 ) -> Summary:
-    """Look at files, videos or a camera, and write what is seen.
+    """Predict the emotion of each face, in memory that does not grow with the number of images.
 
     Args:
-        inputs: files, folders and patterns, see `find_files`.
-        network: from `load`.
-        look: how.
-        output: files to write; None: none.
-        camera: number of a camera to look through, in place of inputs, until Ctrl-C.
-        every: of a video's frames, every so many-th.
-        take: is handed each shot and its rows.
+        inputs: files, folders and patterns, see `find_files`; empty if a camera is given.
+        model: a network from `bimodal.load`, or what `bimodal.load` takes.
+        config: the settings of inference; a camera is read with one thread and a batch size of 1.
+        output: the files to write; None: none.
+        camera: the number of a camera to read until Ctrl-C, from 0.
+        every: read each `every`-th frame of a video or camera, at least 1.
+        on_result: is called with each result and its rows of the table.
 
     Raises:
-        InputError: an input, the detector or an output cannot be used.
+        InputError: an input does not exist, nothing can be read, or the model, the detector or an output cannot be used.
         OSError: an output cannot be written.
     """
-    output = output or Output()
-    if every < 1:
-        raise InputError(f"--every must be 1 or more, got {every}")
-    if camera is not None and output.resume:
+    config, output = config or InferenceConfig(), output or Output()
+    if camera is not None:
+        if inputs:
+            raise InputError("--camera and input files exclude each other; give one of them")
+        if output.resume:
+            raise InputError(
+                "a camera's table cannot be resumed; choose another --out (earlier rows are in its .part file)"
+            )
+        config = replace(config, batch_size=1, threads=1)
+    elif not inputs:
         raise InputError(
-            "what a camera saw cannot be resumed; choose another --out (rows of before are in its .part file)"
+            "no inputs; expected images, videos, folders or patterns, or a camera: bimodal predict photo.jpg"
         )
+    if every < 1:
+        raise InputError(f"--every must be at least 1, got {every}")
     check_inputs(inputs)
-    emotions, tally = network.info.emotions, Summary()
+    network = model if isinstance(model, Network) else load(model)
+    if config.detect and config.make_detector is None:
+        config = replace(config, detector=detector_file(config.detector))
+    emotions, summary = network.info.emotions, Summary()
     with ExitStack() as stack:
-        stack.enter_context(quiet_about_size())
-        artist = None
+        stack.enter_context(no_size_warnings())
+        annotations = None
         if output.draw is not None:
             from bimodal.inference.annotation_writer import AnnotationWriter
 
-            artist = stack.enter_context(AnnotationWriter(_begin_drawing(output), emotions, every))
-            look = _keeping(look)
+            folder = AnnotationWriter.open_folder(output.draw, may_add=output.resume or output.overwrite)
+            annotations = stack.enter_context(AnnotationWriter(folder, emotions, every))
+            config = replace(config, keep_pixels=True, batch_size=min(config.batch_size, _ANNOTATION_BATCH))
         table = None
         if output.table is not None:
-            identity = _identity(network, look, every) | {"draw": artist is not None, "camera": camera}
-            table = stack.enter_context(
-                TableFile(output.table, columns_of(emotions), identity, output.resume, output.overwrite)
-            )
-        done = table.done if table else frozenset()
-        shots = (
-            islice(_camera(camera), 0, None, every)
-            if camera is not None
-            else _shots(inputs, every, done, artist, tally)
-        )
+            identity = _identity(network, config, every) | {"draw": annotations is not None, "camera": camera}
+            table = TableFile(output.table, table_columns(emotions), identity, output.resume, output.overwrite)
+            stack.enter_context(table)
+        if camera is None:
+            frames = _frames(inputs, every, table.done if table else frozenset(), annotations, summary)
+            total = None if table and table.done else _frame_total(inputs, every)
+            results: Iterable[ImageResult] = track(run_inference(frames, network, config), "classifying images", total)
+        else:
+            results = run_inference(islice(camera_frames(camera), 0, None, every), network, config)
         try:
-            for seen in look_at(shots, network, look):
-                rows = list(rows_of(seen, emotions))
-                tally.add(seen, emotions)
-                if artist:
-                    artist.draw(seen)  # first: a file whose rows are there counts as done
+            for result in results:
+                rows = list(table_rows(result, emotions))
+                summary.add(result, emotions)
+                if annotations:
+                    annotations.write(result)  # before the rows, because a file with rows counts as done
                 if table:
                     table.write(rows)
-                take(seen, rows)
+                if on_result:
+                    on_result(result, rows)
         except KeyboardInterrupt:
             if camera is None:
                 raise
-        if artist:
-            artist.finish()
-        if tally.unreadable and not tally.pictures and not tally.skipped:
+        if annotations:
+            annotations.finish()
+        if summary.unreadable and not summary.images and not summary.skipped:
             if table:
                 table.discard()
-            raise InputError("nothing could be read: " + "; ".join(tally.problems))
+            raise InputError("no input could be read: " + "; ".join(summary.problems))
         if table:
             table.finish()
-    return tally
+    return summary
 
 
-def _shots(inputs: Sequence[str], every: int, done: frozenset[str], artist: Any, tally: Summary) -> Iterator[Frame]:
-    from bimodal.inference.video import video_shots
-
-    for path in find_files(inputs):
-        name = shown(path)
-        if artist:
-            artist.expect(path, name in done)
-        if name in done:
-            tally.skipped += 1
-        elif is_video_name(path):
-            yield from video_shots(path, every)
+def _frames(
+    inputs: Sequence[str | Path],
+    every: int,
+    done: frozenset[str],
+    annotations: "AnnotationWriter | None",
+    summary: Summary,
+) -> Iterator[Frame]:
+    for file in find_files(inputs):
+        is_done = display_name(file) in done
+        if annotations:
+            annotations.expect(file, is_done)
+        if is_done:
+            summary.skipped += 1
         else:
-            yield Frame(name, path)
+            yield from file_frames(file, every)
 
 
-def _camera(number: int) -> Iterator[Frame]:
-    from bimodal.inference.video import camera_shots
-
-    return camera_shots(number)
-
-
-def _keeping(look: InferenceConfig) -> InferenceConfig:
-    return replace(look, keep_pixels=True, batch_size=min(look.batch_size, _DRAWING_BATCH))
+def _frame_total(inputs: Sequence[str | Path], every: int) -> int | None:
+    """Return the number of frames, as far as the videos state it; None for folders and patterns."""
+    if not all(Path(given).is_file() for given in inputs):
+        return None
+    return sum(-(-frame_count(Path(given)) // every) if is_video_name(given) else 1 for given in inputs) or None
 
 
-def _identity(network: Network, look: InferenceConfig, every: int) -> dict[str, Any]:
-    file = look.detector
+def _identity(network: Network, config: InferenceConfig, every: int) -> dict[str, Any]:
+    """Return the settings that all rows of a table must share."""
     return {
         "model": network.info.to_json(),
         "weights": network.digest,
-        "detect": file is not None or look.finder is not None,
-        "detector": sha256_of(file) if file is not None and file.is_file() else None,
-        "largest": look.largest,
-        "flip": look.flip,
+        "detect": config.detect,
+        "detector": None if config.detector is None else sha256_of(config.detector),
+        "largest": config.largest,
+        "flip": config.flip,
         "every": every,
     }
-
-
-def _begin_drawing(output: Output) -> Path:
-    """Make the folder to draw into, or see that it is ours."""
-    folder = output.draw
-    assert folder is not None
-    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
-        if not (output.resume or output.overwrite):
-            raise InputError(f"{folder} exists; choose another --draw, or add to it with --overwrite")
-        if not (folder / DRAWN).is_file():
-            raise InputError(f"--draw {folder} holds files that bimodal did not draw; choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / DRAWN).write_text("Pictures and videos in this folder were drawn by bimodal predict.\n", encoding="utf-8")
-    return folder

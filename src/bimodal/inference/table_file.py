@@ -1,4 +1,4 @@
-"""The file of predictions, CSV or JSON lines: written as it goes, taken up where it broke off, in place when whole."""
+"""Write the table of predictions, CSV or JSON lines, row by row; an interrupted table can be resumed."""
 
 import csv
 import fcntl
@@ -9,29 +9,30 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from bimodal.errors import InputError
-from bimodal.files import write_atomically
+from bimodal.files import write_text
 
 _MAX_LINE = 2**20
 
 
 class TableFile:
-    """Rows to a file beside its final name (`faces.csv.part`), renamed when all are there.
+    """Writes rows to a temporary file (`faces.csv.part`), which gets its final name when the table is complete.
 
-    All rows of a file (a picture, a video) lie together. When writing is taken up, the last file's are left out and
-    made anew, since nobody knows whether they were all there.
+    The rows of one input file (an image or a video) stand together. Resuming drops the rows of the last input file, which
+    may be incomplete, so that it is predicted again.
 
     Args:
-        out: `.csv` or `.jsonl`.
-        columns: of the table; `file` is the first.
-        identity: what must be the same for rows to belong together: the model, how faces are found.
-        resume: take an interrupted file up.
-        overwrite: replace the file, or an interrupted one.
+        out: the table, `.csv` or `.jsonl`.
+        columns: of the table; the first is `file`.
+        identity: the settings that rows of one table must share: the model, how faces are detected.
+        resume: continue an interrupted table.
+        overwrite: replace the table, or an interrupted one.
 
     Attributes:
-        done: names of the files whose rows are there already.
+        done: names of the input files whose rows are complete.
 
     Raises:
-        InputError: the ending is another, the file is there, or an interrupted one is, or that is of another call.
+        InputError: `out` has another suffix, exists, or was interrupted and neither `resume` nor `overwrite` is given; or
+            the interrupted table is damaged or has another identity.
         OSError: it cannot be written.
     """
 
@@ -43,41 +44,43 @@ class TableFile:
         resume: bool = False,
         overwrite: bool = False,
     ) -> None:
-        self._format = format_of(out)
+        self._format = table_format(out)
         self.out, self._columns = out, columns
-        self.part = part_of(out)
+        self.part = part_file(out)
         self._identity_file = out.with_name(f"{out.name}.part.json")
         self.done: frozenset[str] = frozenset()
         self._file: IO[bytes]
         if out.is_dir():
-            raise InputError(f"--out must be a file, and {out} is a folder")
-        # a part beside a result is of a call that was to replace it
+            raise InputError(f"--out must be a file, but {out} is a folder")
+        # a temporary file beside a complete table was left by a call with --overwrite
         self._may_replace = overwrite or (resume and self.part.exists())
         self._is_empty = False
         self._refuse_to_replace()
         if self.part.exists() and not (resume or overwrite):
-            raise InputError(f"{self.part} is there from an interrupted call: go on with --resume, or use --overwrite")
+            raise InputError(
+                f"{self.part} is left from an interrupted call; continue with --resume, or use --overwrite"
+            )
         begun = self.part.exists() and self.part.stat().st_size > 0
         if begun and not self._identity_file.exists():
-            raise InputError(f"{self.part} is in the way; move it, or choose another --out")
+            raise InputError(f"{self.part} is not a file of bimodal; move it, or choose another --out")
         if not begun and self._identity_file.exists() and not self._is_identity(identity):
-            raise InputError(f"{self._identity_file} is in the way; move it, or choose another --out")
+            raise InputError(f"{self._identity_file} is not a file of bimodal; move it, or choose another --out")
         out.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(dict(identity), indent=1, sort_keys=True)
         if resume and begun:
-            self._take_up(text)
+            self._continue(text)
         else:
-            self._file = self.part.open("ab")  # emptied only once it is ours
+            self._file = self.part.open("ab")  # emptied only after it is locked
             self._lock()
             self._file.truncate(0)
             self._is_empty = True
-            write_atomically(self._identity_file, lambda file: file.write_text(text, encoding="utf-8"))
+            write_text(self._identity_file, text)
             if self._format == "csv":
                 self._file.write(_csv_line(columns))
-            self._file.flush()  # a call that is killed now can be taken up
+            self._file.flush()  # so that a call that is killed now can be resumed
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Append the rows of a shot."""
+        """Append the rows of one image or frame."""
         if self._format == "csv":
             lines = b"".join(_csv_line([row[column] for column in self._columns]) for row in rows)
         else:
@@ -86,10 +89,10 @@ class TableFile:
         self._is_empty = False
 
     def finish(self) -> None:
-        """Put the file in its place.
+        """Give the complete table its final name.
 
         Raises:
-            InputError: another one was put there meanwhile.
+            InputError: another program has created a file of that name meanwhile.
         """
         self._refuse_to_replace()
         self._file.flush()
@@ -97,7 +100,7 @@ class TableFile:
         self._identity_file.unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Leave nothing behind."""
+        """Delete the temporary files."""
         self.part.unlink(missing_ok=True)
         self._identity_file.unlink(missing_ok=True)
 
@@ -114,7 +117,7 @@ class TableFile:
             raise InputError(f"{self.out} exists; choose another --out, or replace it with --overwrite")
 
     def _is_identity(self, identity: Mapping[str, Any]) -> bool:
-        """Whether the file beside the part is one of ours, which a killed call left alone."""
+        """Return whether the identity file was written by bimodal, by a call that was killed before its first row."""
         try:
             if self._identity_file.stat().st_size > _MAX_LINE:
                 return False
@@ -124,14 +127,15 @@ class TableFile:
         return isinstance(known, dict) and known.keys() == identity.keys()
 
     def _lock(self) -> None:
-        """Keep every other call away from the file; the lock goes with the process, however it ends."""
+        """Lock the file against other calls; the lock ends with the process."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._file.close()
-            raise InputError(f"another call of bimodal writes {self.part}; wait for it, or end it") from None
+            raise InputError(f"another call of bimodal writes {self.part}; wait until it ends, or stop it") from None
 
-    def _take_up(self, identity: str) -> None:
+    def _continue(self, identity: str) -> None:
+        """Read the files that are done, and cut off the rows of the last file."""
         file = self._file = self.part.open("r+b")
         self._lock()
         try:
@@ -140,13 +144,15 @@ class TableFile:
             before = ""
         if before != identity:
             file.close()
-            raise InputError(f"{self.part} is of another model or of other settings; begin anew with --overwrite")
+            raise InputError(
+                f"{self.part} was written with another model or other settings; start again with --overwrite"
+            )
         if self._format == "csv" and file.readline(_MAX_LINE) != _csv_line(self._columns):
             file.close()
-            raise InputError(f"{self.part} is damaged; begin anew with --overwrite")
+            raise InputError(f"{self.part} is damaged; start again with --overwrite")
         read = _name_in_csv if self._format == "csv" else _name_in_json
         done: set[str] = set()
-        current, end = None, file.tell()  # of the last file's rows, the beginning
+        current, end = None, file.tell()  # the last input file, and where its rows start
         start = end
         while (line := file.readline(_MAX_LINE)).endswith(b"\n"):
             name = read(line)
@@ -162,18 +168,18 @@ class TableFile:
         file.seek(end)
 
 
-def part_of(out: Path) -> Path:
-    """Return the file that is written until all rows are there."""
+def part_file(out: Path) -> Path:
+    """Return the temporary file of an incomplete table."""
     return out.with_name(f"{out.name}.part")
 
 
-def format_of(out: Path) -> str:
-    """Return `csv` or `jsonl`.
+def table_format(out: Path) -> str:
+    """Return the format of a table by its suffix: `csv` or `jsonl`.
 
     Raises:
-        InputError: the name ends otherwise.
+        InputError: the suffix is another.
 
-    >>> format_of(Path("faces.JSONL"))
+    >>> table_format(Path("faces.JSONL"))
     'jsonl'
     """
     ending = out.suffix.casefold().removeprefix(".")

@@ -1,4 +1,4 @@
-"""What a video shows, over its time: the emotions of the largest face as a figure."""
+"""The timeline of a video: a figure of the emotions of its largest face over time."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,56 +8,55 @@ from numpy.typing import NDArray
 
 from bimodal.files import write_atomically
 from bimodal.inference.annotate import emotion_colour
-from bimodal.inference.pipeline import ImageResult
+from bimodal.inference.results import ImageResult
 
 BINS = 600
-"""The time is divided into so many parts at most; each shows the mean of its frames."""
+"""The largest number of bins that the time is divided into; each shows the mean over its frames."""
 
 
 class Timeline:
     """Collects the probabilities of the largest face, in memory that does not grow with the video.
 
-    While time goes on, the parts that it is divided into become longer: when all are taken, each two become one.
+    When a video fills all bins, each two bins are merged into one of twice the length.
 
     Args:
-        emotions: K names.
+        emotions: the K names of the network's emotions.
     """
 
     def __init__(self, emotions: Sequence[str]) -> None:
         self.emotions = emotions
-        self.step = 0.04  # seconds a part
+        self.bin_s = 0.04  # length of a bin in seconds
         self._sums = np.zeros((BINS, len(emotions)))
         self._faces = np.zeros(BINS)
         self._frames = np.zeros(BINS)
         self._last = 0.0
 
-    def add(self, seen: ImageResult) -> None:
-        """Take a frame."""
-        seconds = seen.shot.time
+    def add(self, result: ImageResult) -> None:
+        """Add a frame; an image, which has no time, is ignored."""
+        seconds = result.frame.time
         if seconds is None:
             return
-        while seconds >= BINS * self.step:
-            self._halve()
-        part = int(seconds / self.step)
-        self._frames[part] += 1
+        while seconds >= BINS * self.bin_s:
+            self._merge_bins()
+        place = int(seconds / self.bin_s)
+        self._frames[place] += 1
         self._last = max(self._last, seconds)
-        if seen.faces:
-            self._sums[part] += seen.faces[0].probabilities
-            self._faces[part] += 1
+        if result.faces:
+            self._sums[place] += result.faces[0].probabilities
+            self._faces[place] += 1
 
     def means(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the middle of each part in seconds, (n,), and the mean probabilities, (n,K), NaN without a face."""
-        count = int(self._last / self.step) + 1
+        """Return the middle of each bin in seconds, (n,), and the mean probabilities, (n,K), NaN without a face."""
+        count = int(self._last / self.bin_s) + 1
         with np.errstate(invalid="ignore"):
             means = self._sums[:count] / self._faces[:count, None]
-        # a part in which no frame falls (the frames are further apart than parts are long) shows the one before
-        for part in range(1, count):
-            if not self._frames[part]:
-                means[part] = means[part - 1]
-        return np.asarray((np.arange(count) + 0.5) * self.step), means
+        for place in range(1, count):  # a bin without a frame repeats the one before: frames may be far apart
+            if not self._frames[place]:
+                means[place] = means[place - 1]
+        return np.asarray((np.arange(count) + 0.5) * self.bin_s), means
 
     def write(self, file: Path, title: str) -> None:
-        """Draw the figure as PNG: how much of the probability each emotion has, and gaps where no face was seen."""
+        """Write the figure as PNG: the probabilities as a stacked area, with gaps where no face was found."""
         from bimodal.rendering.plot import canvas, legend, png
 
         times, means = self.means()
@@ -67,7 +66,7 @@ class Timeline:
                 times / 60 if minutes else times,
                 np.nan_to_num(means).T,
                 labels=self.emotions,
-                colors=[emotion_colour(self.emotions, place) for place in range(len(self.emotions))],
+                colors=[emotion_colour(self.emotions, index) for index in range(len(self.emotions))],
                 step="mid" if len(times) < BINS / 4 else None,
                 linewidth=0,
             )
@@ -83,8 +82,8 @@ class Timeline:
             content = png(figure)
         write_atomically(file, lambda part: part.write_bytes(content))
 
-    def _halve(self) -> None:
+    def _merge_bins(self) -> None:
         for array in (self._sums, self._faces, self._frames):
             array[: BINS // 2] = array[0::2] + array[1::2]
             array[BINS // 2 :] = 0
-        self.step *= 2
+        self.bin_s *= 2

@@ -21,7 +21,6 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Sampler
 
-from bimodal.data.copies import pixel_hashes
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
 from bimodal.evaluation.calibration import fit_temperature, log_softmax
@@ -30,7 +29,7 @@ from bimodal.experiments.pretrain.card import model_card
 from bimodal.experiments.pretrain.faces import FaceBatches, Faces, read_faces
 from bimodal.experiments.pretrain.module import PretrainModule, TwoHeads
 from bimodal.experiments.pretrain.recipe import EMOTIONS, TEMPLATE, Course, Recipe
-from bimodal.export.onnx import need, write_onnx
+from bimodal.export.onnx import require_packages, write_onnx
 from bimodal.files import locked, sha256_of, write_atomically
 from bimodal.model_files.info import INFO_FILE, ModelInfo
 from bimodal.model_files.packaged import FACE, ONNX, TRAINING_DIGESTS, WEIGHTS, short_digests
@@ -39,8 +38,8 @@ from bimodal.progress import inform
 from bimodal.settings import plain_yaml
 from bimodal.training.checkpoint import AtomicCheckpointIO
 from bimodal.training.memory import keep_freed_memory
-from bimodal.training.record import environment_of
-from bimodal.training.train import choose_precision
+from bimodal.training.environment import environment_of
+from bimodal.training.hardware import choose_precision
 from bimodal.version import __version__
 
 CONFIG, LOG, FINISHED = "config.yaml", "log.csv", "SHA256SUMS"
@@ -73,7 +72,7 @@ def pretrain(
     Raises:
         InputError: the data are others, or `out` holds something else.
     """
-    need("onnx", "onnxscript")
+    require_packages("onnx", "onnxscript")
     out = Path(out)
     if accelerator not in ("auto", "cpu", "cuda") or (accelerator == "cuda" and not torch.cuda.is_available()):
         raise InputError(f"--accelerator must be auto, cpu or, with a CUDA device, cuda; got {accelerator!r}")
@@ -324,7 +323,9 @@ def _finish(model: TwoHeads, faces: dict[str, Faces], manifest: Manifest, out: P
     size = (out / WEIGHTS).stat().st_size
     counts = {split: len(own) for split, own in faces.items()}
     _write_text(out / "README.md", model_card(measures, figures["calibration"], counts, recipe, temperature, size))
-    learnt = np.sort(short_digests(pixel_hashes(manifest, [*manifest.rows("train"), *manifest.rows("val")])))
+    trained_rows = [*manifest.rows("train"), *manifest.rows("val")]
+    trained_on = [digest for row in trained_rows if (digest := manifest.pixel_digests[row]) is not None]
+    learnt = np.sort(short_digests(trained_on))
     write_atomically(out / TRAINING_DIGESTS, lambda part: _save(part, learnt))
     sums = [f"{sha256_of(out / name)}  {name}\n" for name in (WEIGHTS, ONNX, TRAINING_DIGESTS)]
     _write_text(out / FINISHED, "".join(sums))

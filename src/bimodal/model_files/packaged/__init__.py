@@ -1,6 +1,6 @@
-"""The network that comes with bimodal, as files: weights for training, ONNX for prediction. Needs no engine.
+"""The network that comes with bimodal: its weights, its ONNX file and the digests of its training images.
 
-`bimodal pretrain` makes them; README.md is their model card, and log.csv how the training went.
+`bimodal pretrain` writes these files. README.md is the model card, log.csv the log of the training.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from bimodal.errors import InputError
 
 FACE = "bimodal/face-s"
-"""The name by which `--backbone` and `--model` take it."""
+"""The packaged network's name, for `--backbone` and `--model`."""
 PACKAGED_PREFIX = "bimodal/"
 WEIGHTS, ONNX = "face-s.safetensors", "face-s.onnx"
 TRAINING_DIGESTS = "face-s.training-digests.npy"
-"""What `short_digests` makes of the pictures that it was trained and chosen on: enough to know them again, nothing to see."""
+"""The `short_digests` of its training and validation images: the file identifies an image but does not show it."""
 FOLDER = Path(__file__).parent
 
 
@@ -24,22 +24,24 @@ def packaged_file(name: str, file: str) -> Path:
     """Return the path of a file of the packaged network.
 
     Args:
-        name: `FACE`; there is no other yet.
+        name: `FACE`, the only packaged network.
         file: `WEIGHTS`, `ONNX` or `TRAINING_DIGESTS`.
 
     Raises:
-        InputError: another name, or a copy of bimodal without the files.
+        InputError: the name is another, or the file is missing from this installation.
 
     >>> packaged_file("bimodal/face-xxl", ONNX)
     Traceback (most recent call last):
     ...
-    bimodal.errors.InputError: bimodal comes with bimodal/face-s, and not with 'bimodal/face-xxl'
+    bimodal.errors.InputError: no packaged network 'bimodal/face-xxl'; bimodal comes with bimodal/face-s
     """
     if name != FACE:
-        raise InputError(f"bimodal comes with {FACE}, and not with {name!r}")
+        raise InputError(f"no packaged network {name!r}; bimodal comes with {FACE}")
     path = FOLDER / file
     if not path.is_file():
-        raise InputError(f"this copy of bimodal lacks {file}; make it with bimodal pretrain, or install bimodal again")
+        raise InputError(
+            f"{file} is missing from this installation; make it with bimodal pretrain or reinstall bimodal"
+        )
     return path
 
 
@@ -53,14 +55,14 @@ def short_digests(digests: Sequence[bytes]) -> NDArray[np.uint64]:
 
 
 def in_pretraining(digests: Sequence[bytes]) -> NDArray[np.bool_]:
-    """Return which pictures the packaged network was trained or chosen on, (n,).
+    """Return which images the packaged network was trained or validated on, bool (n,).
 
     Args:
-        digests: of the pictures' pixels, from `bimodal.data.copies.pixel_hashes`. One that was resized, cropped or compressed
-            anew is not known again.
+        digests: n digests of the images' pixels, from `bimodal.vision.pictures.pixel_digest`. An image that was resized,
+            cropped or recompressed after the pretraining has another digest and is not recognised.
 
     Raises:
-        InputError: a copy of bimodal without that file.
+        InputError: the file of digests is missing from this installation.
     """
     known = np.load(packaged_file(FACE, TRAINING_DIGESTS), allow_pickle=False)
     return np.isin(short_digests(digests), known)
