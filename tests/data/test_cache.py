@@ -7,6 +7,7 @@ from PIL import Image
 from bimodal.data.cache import decoded
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
+from bimodal.progress import Progress
 from tests.conftest import write_data
 
 
@@ -19,19 +20,22 @@ def caches(data: Path) -> list[str]:
     return sorted(path.name.rpartition("-")[0] for path in (data / ".cache").iterdir())
 
 
-def test_holds_the_pictures_and_reads_them_no_second_time(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    manifest, done = Manifest.read(data), []
-    pictures = decoded(manifest, 40, done.append)
+def test_holds_the_pictures_and_decodes_them_once(
+    data: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    manifest = Manifest.read(data)
+    with caplog.at_level("DEBUG", "bimodal"):
+        pictures = decoded(manifest, 40)
     for row in range(9):
         np.testing.assert_array_equal(pictures[row], np.asarray(Image.open(manifest.path(row))))
-    assert done == list(range(1, 10))
+    assert caplog.records[-1].progress == Progress("decoding pictures", 9, 9)
     monkeypatch.setattr("bimodal.data.cache.decode", None)
     np.testing.assert_array_equal(decoded(manifest, 40), pictures)
     file = next((data / ".cache").iterdir())
     assert file.stat().st_mode == (data / "manifest.csv").stat().st_mode, "others may not read it"
 
 
-def test_changed_data_are_decoded_anew_and_their_old_cache_goes(data: Path) -> None:
+def test_changed_data_are_decoded_again_and_their_old_cache_is_deleted(data: Path) -> None:
     decoded(Manifest.read(data), 8)
     before = decoded(Manifest.read(data), 16)
     Image.new("RGB", (40, 40), (1, 2, 3)).save(data / "images" / "train-0000.png")

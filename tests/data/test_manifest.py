@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bimodal.data.manifest import COLUMNS, Manifest
 from bimodal.data.tables import read_table
@@ -57,6 +58,7 @@ def test_reads_another_table_over_the_same_pictures(folder: Path, tmp_path: Path
         ("image,label,split\nnan,happy,train\n./nan,happy,train\n", "row 2 ('./nan'): the picture is listed twice"),
         ("image,label,split\nnan,happy,train\nnan,happy,val\n", "in two splits, train and val"),
         ("image,label,split\ngone.png,happy,train\n", "no such file"),
+        ("image,label,split,digest\nnan,happy,train,12\n", "row 1 ('nan'): expected a digest of 32 hexadecimal digits"),
         ("image,label,split\n../x.png,happy,train\n", "leaves"),
         ("image,label,split\na/../nan,happy,train\n", "leaves"),
         ("image,label,split\n/etc/passwd,happy,train\n", "leaves"),
@@ -96,9 +98,41 @@ def test_a_packed_table_is_not_unpacked(tmp_path: Path) -> None:
 
 def test_fingerprint_is_of_table_and_pictures(folder: Path) -> None:
     manifest = Manifest.read(folder)
-    expected = hashlib.sha256(manifest.table.to_csv(index=False).encode())
+    expected = hashlib.sha256(manifest.table.drop(columns="digest").to_csv(index=False).encode())
     for row in range(len(manifest)):
         expected.update(hashlib.sha256(manifest.path(row).read_bytes()).digest())
     assert manifest.fingerprint == expected.hexdigest()
     (folder / "nan").write_bytes(b"another")
     assert Manifest.read(folder).fingerprint != manifest.fingerprint
+
+
+def test_digests_that_the_table_lacks_are_computed(tmp_path: Path) -> None:
+    shades = {"a.png": 1, "copy.bmp": 1, "b.png": 2}
+    for name, shade in shades.items():
+        pixels = np.full((4, 4, 3), 100, np.uint8)
+        pixels[0, 0] = shade
+        Image.fromarray(pixels).save(tmp_path / name)
+    Image.new("RGB", (4, 4), (9, 9, 9)).save(tmp_path / "blank.png")
+    rows = "".join(f"{name},happy,train\n" for name in (*shades, "blank.png"))
+    (tmp_path / "manifest.csv").write_text("image,label,split\n" + rows)
+    manifest = Manifest.read(tmp_path)
+    a, copy, b, blank = manifest.pixel_digests
+    assert a == copy != b
+    assert blank is None
+    assert isinstance(a, bytes)
+    assert manifest.table_with_digests["digest"].tolist() == [a.hex(), a.hex(), b.hex() if b else "", ""]
+
+
+def test_a_picture_without_digest_that_cannot_be_decoded_is_named(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"nan cannot be read .*run bimodal prepare again"):
+        _ = Manifest.read(folder).pixel_digests
+
+
+def test_stored_digests_are_used_and_are_no_part_of_the_fingerprint(folder: Path) -> None:
+    before = Manifest.read(folder).fingerprint
+    digests = [bytes([number] * 16) for number in range(3)]
+    table = Manifest.read(folder).table.assign(digest=[digest.hex() for digest in digests])
+    table.to_csv(folder / "manifest.csv", index=False)
+    manifest = Manifest.read(folder)
+    assert manifest.pixel_digests == digests  # although none of the files can be decoded
+    assert manifest.fingerprint == before

@@ -260,10 +260,10 @@ def test_links(class_folders: Path, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(again, table(tmp_path / "out", "manifest.csv"))
 
 
-def test_a_link_without_its_target_is_said(class_folders: Path, tmp_path: Path) -> None:
+def test_a_link_without_its_target_is_named(class_folders: Path, tmp_path: Path) -> None:
     prepare(class_folders, tmp_path / "out", link=True)
     class_folders.rename(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match=r"the link's target is gone: .*/source/Sadness/Sadness00\.png"):
+    with pytest.raises(InputError, match=r"the link's target .*/source/Sadness/Sadness00\.png is missing"):
         Manifest.read(tmp_path / "out")
 
 
@@ -390,6 +390,29 @@ def test_align(tmp_path: Path, noise: Noise, monkeypatch: pytest.MonkeyPatch) ->
         ("black.png", "blank"),
     ]
     assert sorted(kind for _, kind, _ in kinds(out)) == ["blank", "no-face"]
+
+
+def check_digests(out: Path) -> None:
+    """Compare the stored digests with those of the pictures."""
+    manifest = Manifest.read(out)
+    stored = manifest.pixel_digests
+    computed = Manifest(manifest.root, manifest.table.assign(digest="", flag=""), manifest.labels).pixel_digests
+    assert stored == computed
+    assert any(stored)
+    assert [digest is None for digest in stored] == (manifest.table["flag"] == "blank").tolist()
+
+
+def test_stored_digests_are_those_of_the_pictures(
+    class_folders: Path, tmp_path: Path, noise: Noise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bimodal.data.inspection.Detector", Middle)
+    Image.new("RGB", (40, 40)).save(class_folders / "happy" / "black.bmp")
+    noise(class_folders / "happy" / "large.jpg", 999, 40)
+    for name, changes in {"plain": {}, "aligned": {"align": True, "detector": "x", "size": 16}}.items():
+        prepare(class_folders, tmp_path / name, **changes)
+        check_digests(tmp_path / name)
+    prepare(fer2013(tmp_path / "fer2013.csv"), tmp_path / "fer")
+    check_digests(tmp_path / "fer")
 
 
 @pytest.mark.parametrize(

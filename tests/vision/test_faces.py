@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from bimodal.data import faces
 from bimodal.errors import InputError
+from bimodal.vision import faces
 from bimodal.vision.faces import TEMPLATE, Detector, align, centre_square, detector_file, similarity
 from bimodal.vision.pictures import decode
 

@@ -1,7 +1,6 @@
-"""Every picture decoded and resized once, then read from a memory map."""
+"""A cache of decoded pictures: each is decoded and resized once, then read from a memory map."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,30 +9,29 @@ from numpy.typing import NDArray
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
 from bimodal.files import write_atomically
-from bimodal.progress import track
-from bimodal.vision.pictures import THREADS, UnreadableError, decode, resize
+from bimodal.vision.pictures import UnreadableError, decode, map_in_threads, resize
 
 
 def decoded(manifest: Manifest, size: int) -> NDArray[np.uint8]:
-    """Return all pictures of a manifest as one read-only memory map, uint8 (N,S,S,3) RGB.
+    """Return all pictures of a manifest as one read-only memory map, uint8 (N, S, S, 3) RGB.
 
-    The first call decodes them into `.cache/` of the data folder (or, where that cannot be written, of the user's
-    cache folder); the name holds the pictures' fingerprint, so changed pictures are decoded anew (other labels or
-    splits need not be), and the data folder keeps no older pictures of this size. 50,000 faces of 224 pixels take 7.5 GB there.
+    The first call decodes the pictures into `.cache/` of the data folder or, if that is read-only, into the user's cache
+    folder. The file name contains the fingerprint of the pictures, so changed pictures are decoded again, and other labels
+    or splits use the same file. The data folder keeps one file for each size. 50,000 faces of 224 pixels take 7.5 GB.
 
     Args:
         manifest: N pictures.
-        size: side S, in pixels; the shape is not kept, as in the paper (Resize(224×224)).
+        size: side S in pixels; the aspect ratio is not kept, as in the paper (Resize(224×224)).
 
     Raises:
-        InputError: if a picture cannot be read; the message names it.
-        OSError: if the disk is full.
+        InputError: a picture cannot be read; the message names it.
+        OSError: the disk is full.
     """
     folder = _writable(manifest.root / ".cache")
     file = folder / f"faces-{size}-{manifest.pictures_fingerprint[:16]}.npy"
     if not file.exists():
         write_atomically(file, lambda part: _decode_into(part, manifest, size))
-        if folder.parent == manifest.root:  # the user's cache folder is for other data, too
+        if folder.parent == manifest.root:  # the user's cache folder also holds other data
             for old in set(folder.glob(f"faces-{size}-*.npy")) - {file}:
                 old.unlink(missing_ok=True)
     pictures: NDArray[np.uint8] = np.load(file, mmap_mode="r", allow_pickle=False)
@@ -45,7 +43,7 @@ def decoded(manifest: Manifest, size: int) -> NDArray[np.uint8]:
 def _decode_into(file: Path, manifest: Manifest, size: int) -> None:
     target = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=(len(manifest), size, size, 3))
     with open(file, "r+b") as handle:
-        # Reserved before it is written: on a full disk a write to a memory map kills the process (SIGBUS).
+        # Reserve the space first: on a full disk a write to a memory map kills the process (SIGBUS).
         os.posix_fallocate(handle.fileno(), 0, os.path.getsize(file))
 
     def fill(row: int) -> None:
@@ -53,12 +51,10 @@ def _decode_into(file: Path, manifest: Manifest, size: int) -> None:
             target[row] = resize(decode(manifest.path(row)), size)
         except UnreadableError as error:
             raise InputError(
-                f"{manifest.path(row)} cannot be read ({error}); prepare the data anew, which sorts such files out"
+                f"{manifest.path(row)} cannot be read ({error}); run bimodal prepare again, which leaves such files out"
             ) from error
 
-    with ThreadPoolExecutor(THREADS) as pool:  # OpenCV and Pillow decode without the interpreter's lock
-        for _ in track(pool.map(fill, range(len(manifest))), "decoding pictures", len(manifest)):
-            pass
+    map_in_threads(fill, range(len(manifest)), "decoding pictures")
     target.flush()
 
 

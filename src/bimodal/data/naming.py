@@ -1,4 +1,4 @@
-"""File names that are safe everywhere, whatever a picture was called before."""
+"""File names that every file system takes, made from arbitrary names of pictures."""
 
 import unicodedata
 from pathlib import PurePosixPath
@@ -10,7 +10,7 @@ _RESERVED = frozenset('/\\:*?"<>|')
 
 
 class Names:
-    """Gives each picture of a folder a name of its own, as near to its old one as can be.
+    """Gives each picture a unique name in its folder, as close to its old name as possible.
 
     >>> names = Names()
     >>> [names.give("images/train/sad", old) for old in ("a/1.png", "b/1.PNG", "c/Ümit?.jpg")]
@@ -21,12 +21,12 @@ class Names:
         self._taken: dict[str, int] = {}
 
     def give(self, folder: str, old: str, suffix: str | None = None) -> str:
-        """Return `folder/name`; names that differ in case alone are held to be the same.
+        """Return `folder/name`; names that differ only in case count as the same.
 
         Args:
-            folder: where the picture goes, relative, with `/`.
-            old: its old name, or a path of which the last part counts.
-            suffix: the new ending, such as `.png`; default: the old one.
+            folder: the new folder of the picture, relative, with `/`.
+            old: its old name or path; only the last part of a path is used.
+            suffix: the new ending, such as `.png`; default: the old ending.
         """
         path = PurePosixPath(old)
         ending = suffix or path.suffix.casefold()
@@ -45,7 +45,7 @@ class Names:
 
 
 def printable(text: str) -> str:
-    """Return a text that any file and any terminal takes: bytes that were no Unicode are spelled out."""
+    """Return a text that can be written as UTF-8: bytes of a file name that are no UTF-8 become escapes such as `\\udcff`."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

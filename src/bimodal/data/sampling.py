@@ -1,4 +1,4 @@
-"""A smaller set of the same kind: so many pictures of each class in each split."""
+"""Drawing a smaller set with given numbers of pictures for each class and split."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -16,20 +16,20 @@ SFEW: Mapping[str, tuple[int, ...]] = MappingProxyType(
         "test": (39, 11, 23, 36, 42, 37, 28),
     }
 )
-"""Faces of each class, by code, in the splits of the paper (figures 2 and 3): 891, 215 and 216."""
+"""The number of faces of each class, by code, in the paper's splits (figures 2 and 3): 891, 215 and 216 in all."""
 
 
 def wanted_counts(sample: str, labels: NDArray[np.int64], splits: NDArray[np.str_]) -> dict[str, NDArray[np.int64]]:
-    """Return how many pictures of each class a sample takes from each split, where there are that many.
+    """Return how many pictures of each class a sample should have in each split.
 
     Args:
-        sample: `sfew`, the paper's counts; or the size of the training split, the other splits and the
-            classes keeping their proportions.
+        sample: `sfew` for the paper's counts, or a number of training pictures; then the other splits and the classes
+            keep their proportions.
         labels: int64 (N,), codes.
         splits: (N,), `train`, `val` or `test`.
 
     Raises:
-        InputError: neither of the two, or more than there are.
+        InputError: `sample` is neither, or is larger than the training split.
     """
     if sample == "sfew":
         return {split: np.array(counts) for split, counts in SFEW.items()}
@@ -43,13 +43,13 @@ def wanted_counts(sample: str, labels: NDArray[np.int64], splits: NDArray[np.str
 def draw_sample(
     labels: NDArray[np.int64], splits: NDArray[np.str_], counts: Mapping[str, NDArray[np.int64]], seed: int
 ) -> NDArray[np.bool_]:
-    """Return which examples a sample keeps: `counts` of each class and split, or all where there are fewer.
+    """Return which examples are in the sample, bool (N,): `counts` of each class and split, or all if there are fewer.
 
     Args:
         labels: int64 (N,), codes.
         splits: (N,), names.
-        counts: by split, (C,): how many of each class.
-        seed: of the draw.
+        counts: by split, int64 (C,), how many of each class to draw.
+        seed: random seed, at least 0.
 
     >>> labels, splits = np.array([0, 0, 0, 1]), np.array(["train"] * 4)
     >>> draw_sample(labels, splits, {"train": np.array([2, 5])}, seed=0).sum()

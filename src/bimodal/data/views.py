@@ -1,4 +1,4 @@
-"""Views of a data folder: the same pictures under other splits or labels, without a copy of any."""
+"""Views of a data folder: the same pictures with other splits or labels, as links instead of copies."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,8 +14,8 @@ from bimodal.emotions import CODES, NAMES
 from bimodal.errors import InputError
 from bimodal.files import staged_folder
 
-_CARRIED = ("problems.csv", "source.json")
-"""What a data folder says beside its manifest: pictures that could not be read, where it came from, whether it was aligned."""
+_LINKED = ("problems.csv", "source.json")
+"""The records of `prepare` that a view links to: unreadable pictures, the source, and whether the faces are aligned."""
 
 
 def write_view(
@@ -25,16 +25,16 @@ def write_view(
     columns: Sequence[str] = COLUMNS,
     further: Mapping[str, pd.DataFrame] | None = None,
 ) -> None:
-    """Write a data folder whose pictures are links to another's.
+    """Write a data folder whose pictures are links to those of another data folder.
 
-    One that is there is left as it is, but for links that lead to where the other folder was before.
+    An existing view is kept; only its links are renewed if the other folder has moved.
 
     Args:
         source: the manifest of the other folder.
-        table: the new manifest's table: rows of the other's, with other splits or labels.
-        folder: where to write.
-        columns: of the table, which go into the manifest.
-        further: more tables to write beside it, by the names of their files.
+        table: the table of the new manifest: rows of `source.table` with other splits or labels.
+        folder: the folder to write.
+        columns: the columns of the table to write to the manifest.
+        further: more tables to write to the folder, by file name.
     """
     if (folder / FILE).is_file():
         for link in folder.iterdir():
@@ -44,34 +44,35 @@ def write_view(
         return
     with staged_folder(folder) as new:
         tops = {image.partition("/")[0] for image in table["image"]}
-        for name in sorted(tops | {name for name in _CARRIED if (source.root / name).is_file()}):
+        for name in sorted(tops | {name for name in _LINKED if (source.root / name).is_file()}):
             (new / name).symlink_to(source.root / name)
         cache = source.root / ".cache"
-        if table["image"].equals(source.table["image"]):  # the decoded pictures are the same, too
-            with suppress(OSError):  # a folder that may not be written to
+        if table["image"].equals(source.table["image"]):  # so that both use the same decoded pictures
+            with suppress(OSError):  # the folder is read-only
                 cache.mkdir(exist_ok=True)
             if cache.is_dir():
                 (new / ".cache").symlink_to(cache)
-        for name, other in (further or {}).items():
-            other.to_csv(new / name, index=False)
+        for name, frame in (further or {}).items():
+            frame.to_csv(new / name, index=False)
         table.to_csv(new / FILE, index=False, columns=list(columns))
 
 
 def with_wrong_labels(
     table: pd.DataFrame, share: float, seed: int, confusions: NDArray[np.float64] | None = None
 ) -> pd.DataFrame:
-    """Give a share of the training faces another label, each of the others with the same chance or as confused.
+    """Return the table of a manifest with wrong labels for a random share of the training faces.
 
-    What a face was called before stands in `original_label`, and in `true_label` unless the truth is known already.
+    The label before the change is recorded in `original_label`, and in `true_label` unless that is known already.
 
     Args:
-        table: of a manifest.
-        share: 0 to 1, of the training faces; rounded to whole faces.
-        seed: of which faces, and which labels.
-        confusions: (7,7), a row for each emotion: how often it is taken for each other; its own entry is ignored.
+        table: the table of a manifest.
+        share: the share of training faces that get a wrong label, 0 to 1; rounded to whole faces.
+        seed: random seed for the choice of faces and labels.
+        confusions: float (7, 7), for each true emotion (row) the relative frequency of each wrong label (column); the
+            diagonal is ignored. Default: all other emotions in the table are equally likely.
 
     Raises:
-        InputError: all faces show the same emotion.
+        InputError: all faces have the same label.
 
     >>> table = pd.DataFrame({"label": ["happy", "sad"] * 5, "split": "train", "original_label": "", "true_label": ""})
     >>> wrong = with_wrong_labels(table, 0.4, seed=0)
@@ -83,7 +84,7 @@ def with_wrong_labels(
     classes: Any = np.unique(labels)
     if len(classes) < 2:
         raise InputError(
-            f"wrong labels need at least two emotions to choose from, and all faces are {NAMES[classes[0]]}"
+            f"expected faces of at least two emotions to choose wrong labels from, but all are {NAMES[classes[0]]}"
         )
     rows = np.flatnonzero(table["split"].to_numpy() == "train")
     chosen = np.sort(random.permutation(rows)[: round(share * len(rows))])
@@ -105,7 +106,12 @@ def with_wrong_labels(
 
 
 def view_name(fold: str, noise: float, seed: int) -> str:
-    """Return the folder's name of a view: the fold, and which wrong labels it has.
+    """Return the folder name of a view.
+
+    Args:
+        fold: the name of the division into splits.
+        noise: the share of wrong labels, 0 to 1.
+        seed: the random seed of the wrong labels.
 
     >>> view_name("own", 0.0, 3), view_name("own", 0.2, 3)
     ('own', 'own-wrong-20-seed-3')
@@ -114,7 +120,7 @@ def view_name(fold: str, noise: float, seed: int) -> str:
 
 
 def percent_of(share: float) -> str:
-    """Say a share of wrong labels as folders' names do.
+    """Return a share in percent, as in folder names.
 
     >>> percent_of(0.2), percent_of(0.125)
     ('20', '12.5')
