@@ -14,71 +14,96 @@ def reproduce(
     data: Annotated[
         Path | None,
         typer.Argument(
-            help="Data folder made by bimodal prepare, or what prepare takes, such as SFEW.", show_default=False
+            help="Data folder made by bimodal prepare, or a source that prepare takes, such as SFEW's folder.",
+            show_default=False,
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Study folder to write, or to go on with.", show_default=False)
+        Path | None,
+        typer.Option("--out", help="Study folder to write or to resume (required).", show_default=False),
     ] = None,
     methods: Annotated[
         str | None,
-        typer.Option(help="Names, separated by commas; see --list. (Default: all for which everything is given.)"),
+        typer.Option(help="Methods to run, separated by commas; see --list. (default: all whose data are given)"),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(help="Runs of each method. (Default: 5 of what is cheap, 3 of deep networks.)")
+        int | None,
+        typer.Option(
+            help="Runs of each method, 1 to 100. (default: 3 for methods with deep networks, 5 for the others)"
+        ),
     ] = None,
     noise: Annotated[
-        str, typer.Option(help="Shares of training labels to make wrong, 0 to 0.9: 0,0.1,0.2.", metavar="SHARE,...")
+        str,
+        typer.Option(
+            help="Shares of the training labels to make wrong, 0 to 0.9, separated by commas, such as 0,0.1,0.2; each "
+            "share gives a table.",
+            metavar="SHARE,...",
+        ),
     ] = "0",
     protocol: Annotated[
         str,
         typer.Option(
-            help="group-disjoint: DATA's splits, with no person or film in two. paper: random halves, and what leaks. "
-            "person-independent: two folds with nobody in both, as SFEW's SPI.",
+            help="How the faces are split. group-disjoint: the splits of DATA, with no person or film in two of them. "
+            "paper: validation and test are random halves; the report says what leaks. person-independent: two folds "
+            "with no person or film in both, as in SFEW's SPI protocol.",
             metavar="group-disjoint|paper|person-independent",
         ),
     ] = "group-disjoint",
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="Small networks on small pictures, for a laptop; every table says so."),
+        typer.Option("--quick", help="Train small networks on small pictures, for a laptop. Every table says so."),
     ] = False,
     larger: Annotated[
         Path | None,
         typer.Option(
-            help="Data folder of a larger set for two-stage, or what prepare takes, such as fer2013.csv.",
+            help="Data folder (or source, such as fer2013.csv) of a larger set, on which the two-stage methods train first.",
             show_default=False,
         ),
     ] = None,
     unaligned: Annotated[
         Path | None,
         typer.Option(
-            help="Data folder of the same faces before alignment, for resnet50-unaligned.", show_default=False
+            help="Data folder of the same faces before alignment, for the method resnet50-unaligned.",
+            show_default=False,
         ),
     ] = None,
     lpq: Annotated[
-        Path | None, typer.Option(help="LPQ features of your own: .npz with image and features.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="LPQ features from another program: an .npz file with the arrays image and features.",
+            show_default=False,
+        ),
     ] = None,
-    phog: Annotated[Path | None, typer.Option(help="The same for PHOG.", show_default=False)] = None,
+    phog: Annotated[
+        Path | None,
+        typer.Option(
+            help="PHOG features from another program: an .npz file with the arrays image and features.",
+            show_default=False,
+        ),
+    ] = None,
     weights: Annotated[
         list[str] | None,
         typer.Option(
-            help="Pretrained weights from a file instead of the hub, once a network: resnet50=FILE, vgg16=FILE, "
-            "inception-v3=FILE.",
+            help="File with pretrained weights of resnet50, vgg16 or inception-v3, in place of those from the Hugging Face "
+            "hub; repeat the option for each network.",
             metavar="NAME=FILE",
             show_default=False,
         ),
     ] = None,
     address: Annotated[
         str | None,
-        typer.Option(help="Ray cluster: auto or HOST:PORT; all machines must see DATA and STUDY.", show_default=False),
+        typer.Option(
+            help="Address of a Ray cluster, auto or HOST:PORT; all its machines must see DATA and STUDY under these paths.",
+            show_default=False,
+        ),
     ] = None,
-    list_methods: Annotated[bool, typer.Option("--list", help="Print the methods and end.")] = False,
+    list_methods: Annotated[bool, typer.Option("--list", help="List the methods and exit.")] = False,
 ) -> None:
-    """Run the paper's whole table: every method, the same faces, several seeds; then compare.
+    """Reproduce the paper's table: run every method on the same faces with several seeds, and compare them.
 
-    Ends in the table (also STUDY/table.csv, .md, .tex), the paper's figure 12, and the page STUDY/report.html.
+    Writes the table (STUDY/table.csv, .md and .tex), the paper's figure 12, and the report STUDY/report.html.
 
-    What has ended stays: after Ctrl-C the same command goes on where it stopped, and more methods or seeds may be asked for.
+    Finished runs stay: after Ctrl-C the same command resumes the study, and later calls may add methods or seeds.
 
     bimodal reproduce DATA --out STUDY --quick        small networks, for a laptop
 
@@ -93,32 +118,34 @@ def reproduce(
             print(f"{method.name:<{width}}  {method.summary}{needs}")
         return
     if data is None or out is None:
-        raise InputError("expected a data folder and --out: bimodal reproduce DATA --out STUDY; methods: --list")
+        raise InputError(
+            "expected a data folder and --out: bimodal reproduce DATA --out STUDY; list the methods: --list"
+        )
     from bimodal.experiments.paper_table.options import StudyOptions
 
-    features = {kind: file.absolute() for kind, file in (("lpq", lpq), ("phog", phog)) if file is not None}
     options = StudyOptions(
         methods=None if methods is None else tuple(name.strip() for name in methods.split(",") if name.strip()),
         seeds=seeds,
         noise=_shares(noise),
-        protocol=protocol,  # type: ignore[arg-type]  # checked there
+        protocol=protocol,  # type: ignore[arg-type]  # StudyOptions checks it
         quick=quick,
         larger=larger,
         unaligned=unaligned,
-        features=features,
-        weights=_files(weights or []),
+        features={kind: file.absolute() for kind, file in (("lpq", lpq), ("phog", phog)) if file is not None},
+        weights=_weight_files(weights or []),
         address=address,
     )
     from rich.console import Console
 
     from bimodal.experiments.paper_table.reproduction import reproduce as run
-    from bimodal.experiments.paper_table.table import tabulate, to_terminal
+    from bimodal.experiments.paper_table.frames import tabulate
+    from bimodal.experiments.paper_table.tables import to_terminal
 
     console = Console(highlight=False)
     try:
         done = run(data, out, options, command=shlex.join(["bimodal", *sys.argv[1:]]))
     except KeyboardInterrupt:
-        console.print("\ninterrupted; the same command goes on where it stopped", soft_wrap=True)
+        console.print("\ninterrupted; the same command resumes the study", soft_wrap=True)
         raise
     console.print(to_terminal(tabulate(done.study, done.comparisons)))
     console.print(f"\nReport: {done.page}", markup=False, soft_wrap=True, style="bold")
@@ -131,14 +158,14 @@ def _shares(text: str) -> tuple[float, ...]:
         raise InputError(f"--noise expects shares of wrong labels, such as 0,0.1,0.2, got {text!r}") from None
 
 
-def _files(pairs: list[str]) -> dict[str, str]:
-    known = ("resnet50", "vgg16", "inception-v3")
+def _weight_files(pairs: list[str]) -> dict[str, str]:
+    networks = ("resnet50", "vgg16", "inception-v3")
     files = {}
     for pair in pairs:
         name, equals, file = pair.partition("=")
-        if name not in known or not equals:
-            raise InputError(f"--weights expects NAME=FILE, NAME one of {', '.join(known)}, got {pair!r}")
+        if name not in networks or not equals:
+            raise InputError(f"--weights expects NAME=FILE with NAME one of {', '.join(networks)}, got {pair!r}")
         if not Path(file).is_file():
-            raise InputError(f"--weights {pair}: there is no file {file}")
+            raise InputError(f"--weights {pair}: {file} does not exist")
         files[name] = str(Path(file).absolute())
     return files

@@ -1,33 +1,33 @@
-"""The paper's figure 12: all methods side by side, ours with their seeds, and what the paper prints beside."""
+"""The figure of all methods (the paper's figure 12), with the accuracies that the paper prints."""
 
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from bimodal.experiments.paper_table.comparisons import CHANCE, FLOOR, Comparisons
+from bimodal.experiments.paper_table.comparisons import BASELINE, RANDOM, Comparisons
 from bimodal.experiments.paper_table.results import Row, Study
 from bimodal.rendering.plot import COLOURS, INK, PAPER, SOFT, canvas
+from bimodal.report.figures import ReportFigure
 
-STEM = "12_methods"
 CAPTION = (
-    "Accuracy of every method on the same test faces: bars are means over the seeds, with a 95 % interval and a dot for each"
-    " seed. Hollow diamonds are what the paper prints, on its own sets with its own protocols, one run each. The dashed line"
-    " is the most frequent label given to every face; what is not shown to beat it is pale."
+    "Accuracy of all methods on the same test faces: bars are means over the seeds, with a 95 % interval (from three seeds"
+    " on) and a dot for each seed. Hollow diamonds are the accuracies that the paper prints, for one run each on its own data"
+    " and protocols. The dashed line is the baseline that always predicts the most frequent label; rows that are not shown"
+    " to beat it are pale. (Figure 12 of the paper.)"
 )
 WITHOUT, WITH, TOGETHER = COLOURS[:3]
 PALE = 0.3
 _DIAMOND: Any = {"marker": "D", "markersize": 6.5, "markerfacecolor": PAPER, "markeredgecolor": INK, "linestyle": ""}
 _HEIGHT, _GAP = 0.3, 1.5
-"""Inches of a row; rows of space that a heading takes."""
+"""Height of a row in inches; height of a heading in rows."""
 
 
-def figure12(study: Study, comparisons: Comparisons) -> Figure:
-    """Draw the accuracies of a study, a group for each share of wrong labels."""
+def figure12(study: Study, comparisons: Comparisons) -> ReportFigure:
+    """Draw the accuracies of a study, in a group for each share of wrong labels."""
     groups = [list(rows) for _, rows in groupby(study.rows, key=lambda row: row.noise)]
     headed = len(groups) > 1 or any(rows[0].noise for rows in groups)
     length = len(study.rows) + _GAP * (len(groups) if headed else 0)
@@ -38,7 +38,7 @@ def figure12(study: Study, comparisons: Comparisons) -> Figure:
             if headed:
                 _heading(axes, y + 0.55, rows[0].noise)
                 y += _GAP
-            _floor(axes, y, rows)
+            _baseline(axes, y, rows)
             for row in rows:
                 _row(axes, y, row, comparisons)
                 names.append((y, row.method.name))
@@ -51,7 +51,7 @@ def figure12(study: Study, comparisons: Comparisons) -> Figure:
         axes.spines["left"].set_visible(False)
         axes.set_xlabel(f"accuracy on test, %{' (quick sizes)' if study.quick else ''}")
         figure.legend(handles=_keys(study, comparisons), loc="outside lower left", ncols=3, columnspacing=1.4)
-    return figure
+    return ReportFigure("methods", CAPTION, figure, 12)
 
 
 def _row(axes: Axes, y: float, row: Row, comparisons: Comparisons) -> None:
@@ -79,7 +79,7 @@ def _row(axes: Axes, y: float, row: Row, comparisons: Comparisons) -> None:
 
 
 def _colour(row: Row) -> str:
-    if row.method.name in (FLOOR, CHANCE):
+    if row.method.name in (BASELINE, RANDOM):
         return SOFT
     if row.method.members:
         return TOGETHER
@@ -87,20 +87,20 @@ def _colour(row: Row) -> str:
 
 
 def _heading(axes: Axes, y: float, noise: float) -> None:
-    text = f"{100 * noise:g} % of the training labels made wrong" if noise else "labels as they are"
+    text = f"{100 * noise:g} % of the training labels made wrong" if noise else "given labels"
     axes.text(0, y, text, transform=axes.get_yaxis_transform(), va="center", weight="bold", fontsize=9.5)
 
 
-def _floor(axes: Axes, y: float, rows: Sequence[Row]) -> None:
-    """Draw what the most frequent label reaches through all rows of a group."""
+def _baseline(axes: Axes, y: float, rows: Sequence[Row]) -> None:
+    """Draw the accuracy of the baseline through all rows of a group."""
     for row in rows:
-        if row.method.name == FLOOR and row.accuracy is not None:
+        if row.method.name == BASELINE and row.accuracy is not None:
             x = 100 * row.accuracy.value
             axes.plot([x, x], [y - 0.45, y + len(rows) - 0.55], color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
 
 
 def _end(rows: Sequence[Row]) -> float:
-    """Where the axis ends: a little beyond the farthest mark."""
+    """Return the end of the axis: a little beyond the largest accuracy."""
     marks = [100 * row.method.paper for row in rows if row.method.paper is not None]
     for row in rows:
         if row.accuracy is not None:
@@ -110,7 +110,7 @@ def _end(rows: Sequence[Row]) -> float:
 
 
 def _keys(study: Study, comparisons: Comparisons) -> list[Patch | Line2D]:
-    """What the marks mean, of those that are there."""
+    """Return the legend of the marks that occur."""
     keys: list[Patch | Line2D] = [Patch(color=WITHOUT, label="without removal")]
     if any(row.method.without for row in study.rows):
         keys.append(Patch(color=WITH, label="with removal"))
@@ -119,8 +119,8 @@ def _keys(study: Study, comparisons: Comparisons) -> list[Patch | Line2D]:
     if any(comparisons.unconverged(row) for row in study.rows):
         keys.append(Patch(color=WITHOUT, alpha=PALE, label="not shown to beat majority"))
     keys.append(Line2D([], [], color=INK, linewidth=1.1, marker="o", markersize=3, label="seeds, 95 % interval"))
-    if any(row.method.name == FLOOR and row.seeds for row in study.rows):
+    if any(row.method.name == BASELINE and row.seeds for row in study.rows):
         keys.append(Line2D([], [], color=INK, linewidth=1, linestyle=(0, (4, 3)), label="majority"))
     if any(row.method.paper is not None for row in study.rows):
-        keys.append(Line2D([], [], label="the paper's: other faces, one run", **_DIAMOND))
+        keys.append(Line2D([], [], label="paper: other faces, one run", **_DIAMOND))
     return keys

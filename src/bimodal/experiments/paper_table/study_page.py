@@ -1,158 +1,144 @@
-"""The report of a study: one self-contained page with its answers first, the figure, and the tables as files."""
+"""The report of a study: one self-contained page, its figure, and its tables as files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
-from bimodal.experiments.paper_table.claims import FASTER
 from bimodal.experiments.paper_table.comparisons import QUESTIONS, REMOVAL, Comparisons, Pair
-from bimodal.experiments.paper_table.figure12 import CAPTION, STEM, figure12
-from bimodal.experiments.paper_table.grid import MEASURES, RUNS, Grid, method_grid
-from bimodal.experiments.paper_table.results import Row, Study
-from bimodal.experiments.paper_table.table import (
-    Results,
-    claim_grids,
-    conclusions,
-    pairs_of,
-    tabulate,
-    to_csv,
-    to_latex,
-    to_markdown,
+from bimodal.experiments.paper_table.figure12 import figure12
+from bimodal.experiments.paper_table.frames import UNCONVERGED, Results, pair_frame, tabulate
+from bimodal.experiments.paper_table.results import Study
+from bimodal.experiments.paper_table.speed import SPEED_QUESTIONS
+from bimodal.experiments.paper_table.tables import (
+    MEASURES,
+    RUNS,
+    claim_tables,
+    method_table,
+    to_latex_page,
+    to_markdown_page,
 )
-from bimodal.files import write_atomically
-from bimodal.rendering import plot
-from bimodal.report import report_page
+from bimodal.files import write_csv, write_text
+from bimodal.rendering.html import environment, inline_figure
+from bimodal.rendering.table import Group, Table
+from bimodal.report.figures import ReportFigure
+from bimodal.report.report_page import FIGURES, PAGE, write_figure
 
 GENERATOR = "bimodal reproduce"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A question with what answers it."""
+    """The answer to a question.
+
+    Attributes:
+        question: the question.
+        paragraphs: how many comparisons support which answer, and which are not possible.
+        table: the numbers; None if nothing was compared.
+        conclusions: a sentence for each pair of rows.
+    """
 
     question: str
     paragraphs: tuple[str, ...]
-    numbers: Grid | None
-    sentences: tuple[str, ...]
-    """What may be concluded, one for each pair of rows."""
+    table: Table | None
+    conclusions: Sequence[str]
 
 
-def write_page(study: Study, comparisons: Comparisons, out_folder: Path | str) -> Path:
-    """Write the report of a study, its figure, and its tables; earlier ones of ours are replaced.
+def write_page(study: Study, comparisons: Comparisons, out: str | Path) -> Path:
+    """Write the report of a study, its figure, and its tables; earlier ones are replaced.
 
-    Beside `report.html` lie `figures/12_methods.{png,svg}`, `table.{csv,md,tex}`, `claims.csv`, `speeds.csv`,
-    and `pairs.csv`, a line for every two rows.
+    The files are `report.html`, `figures/methods.{png,svg}`, `table.{csv,md,tex}`, `claims.csv` (pairs of rows that answer
+    a question), `speeds.csv` (training speed) and `pairs.csv` (all pairs of rows).
 
     Args:
-        study: what was found.
-        comparisons: from `bimodal.experiments.paper_table.comparisons.compare_rows(study)`.
-        out_folder: the study's folder.
+        study: the results.
+        comparisons: from `compare_rows(study)`.
+        out: the study's folder.
 
     Returns:
         The path of the page.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: a file cannot be written.
     """
-    folder = Path(out_folder)
+    folder = Path(out)
     results = tabulate(study, comparisons)
     figure = figure12(study, comparisons)
-    picture = plot.svg(figure)
-    (folder / report_page.FIGURES).mkdir(parents=True, exist_ok=True)
-    contents: dict[str, str] = {
-        f"{report_page.FIGURES}/{STEM}.svg": picture,
-        "table.csv": to_csv(results.methods),
-        "claims.csv": to_csv(results.claims),
-        "speeds.csv": to_csv(results.speeds),
-        "pairs.csv": to_csv(pairs_of((*comparisons.claims, *comparisons.others))),
-        "table.md": to_markdown(results),
-        "table.tex": to_latex(results),
-        report_page.PAGE: render(study, comparisons, results, picture),
-    }
-    _put(folder / report_page.FIGURES / f"{STEM}.png", plot.png(figure))
-    for name, text in contents.items():
-        _put(folder / name, text.encode())
-    return folder / report_page.PAGE
+    write_figure(figure, folder / FIGURES)
+    pairs = pair_frame((*comparisons.claims, *comparisons.others))
+    frames = {"table": results.methods, "claims": results.claims, "speeds": results.speeds, "pairs": pairs}
+    for name, frame in frames.items():
+        write_csv(folder / f"{name}.csv", frame, "%.6g")
+    write_text(folder / "table.md", to_markdown_page(results))
+    write_text(folder / "table.tex", to_latex_page(results))
+    write_text(folder / PAGE, render(study, comparisons, results, figure))
+    return folder / PAGE
 
 
-def render(study: Study, comparisons: Comparisons, results: Results, picture: str) -> str:
-    """Make the page.
-
-    Args:
-        study, comparisons: what was found, and compared.
-        results: from `bimodal.experiments.paper_table.table.tabulate`.
-        picture: figure 12 as SVG.
-    """
-    folders = [Path(__file__).parent / "templates", Path(report_page.__file__).parent / "templates"]
-    environment = Environment(
-        loader=FileSystemLoader(folders),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("study.html.j2").render(
+def render(study: Study, comparisons: Comparisons, results: Results, figure: ReportFigure) -> str:
+    """Return the page as HTML."""
+    page = environment("bimodal.experiments.paper_table").get_template("study.html.j2")
+    return page.render(
         generator=GENERATOR,
         study=study,
         results=results,
         findings=findings(comparisons, results),
-        figure=Markup(plot.inline(picture, STEM.replace("_", "-"), escape(CAPTION))),  # ours, and escaped
-        caption=CAPTION,
-        measures=method_grid(results.methods, MEASURES),
-        runs=method_grid(results.methods, RUNS),
-        pairs=[(row, sentences(comparisons, row)) for row in study.rows if row.seeds],
+        figure=inline_figure(figure.svg, figure.stem, figure.caption),
+        caption=figure.caption,
+        measures=method_table(results, MEASURES),
+        runs=method_table(results, RUNS),
+        unconverged=UNCONVERGED,
+        pairs=[
+            (row.name, [(_other(pair, row.method.name), pair.conclusion) for pair in comparisons.of(row)])
+            for row in study.rows
+            if row.seeds
+        ],
+        environment=Table.of(
+            ("name", "value"),
+            [(key.replace("_", " "), value) for key, value in study.environment.items() if key != "command"],
+            text=("name", "value"),
+        ),
         failures=[why for row in study.rows for why in row.failures],
     )
 
 
 def findings(comparisons: Comparisons, results: Results) -> list[Finding]:
-    """Answer each question: how many comparisons say what, their numbers, and each of them in words."""
-    grids = {
-        group.heading: (Grid(grid.head, grid.numbers, (group,)), tuple(conclusions(frame, group.heading)))
-        for grid, frame in claim_grids(results)
-        for group in grid.groups
+    """Answer each question: the counts of the answers, the numbers, and a conclusion for each pair."""
+    tables = {
+        question: (Table(table.columns, tuple(Group(group.rows) for group in table.groups)), conclusions)
+        for question, table, conclusions in claim_tables(results)
     }
     found = []
     for question in QUESTIONS:
         pairs = [pair for pair in comparisons.claims if pair.question == question]
         notes = tuple(text for asked, text in comparisons.notes if asked == question)
         if pairs or notes or question == REMOVAL:
-            found.append(Finding(question, (_verdict(pairs), *notes), *grids.get(question, (None, ()))))
-        faster = FASTER.get(question)
-        if faster in grids:
-            found.append(Finding(faster, (), *grids[faster]))
+            found.append(Finding(question, (_verdict(pairs), *notes), *tables.get(question, (None, ()))))
+        speed = SPEED_QUESTIONS.get(question)
+        if speed in tables:
+            found.append(Finding(speed, (), *tables[speed]))
     return found
 
 
-def sentences(comparisons: Comparisons, row: Row) -> list[tuple[str, str]]:
-    """Return for each pair of a row the other row's name, and what may be concluded."""
-    return [((pair.b if pair.a is row else pair.a).method.name, pair.conclusion) for pair in comparisons.of(row)]
+def _other(pair: Pair, name: str) -> str:
+    return pair.a.method.name if pair.b.method.name == name else pair.b.method.name
 
 
 def _verdict(pairs: Sequence[Pair]) -> str:
-    """Count what the pairs of a question say.
+    """Count the answers of the pairs that answer a question.
 
     >>> _verdict([])
-    'Not known: the rows that it takes were not run, or failed.'
+    'Unknown: the rows that are needed were not run, or failed.'
     """
     if not pairs:
-        return "Not known: the rows that it takes were not run, or failed."
+        return "Unknown: the rows that are needed were not run, or failed."
     void = [pair for pair in pairs if pair.unconverged]
-    shown = [pair for pair in pairs if pair.comparison.found and not pair.unconverged]
-    better = sum(pair.comparison.difference.value > 0 for pair in shown)
+    found = [pair for pair in pairs if pair.comparison.found and not pair.unconverged]
+    better = sum(pair.comparison.difference.value > 0 for pair in found)
     counts = {
         "it helps": better,
-        "it harms": len(shown) - better,
-        "nothing can be concluded": len(pairs) - len(shown) - len(void),
+        "it harms": len(found) - better,
+        "nothing can be concluded": len(pairs) - len(found) - len(void),
         "training may not have converged": len(void),
     }
     parts = [f"{text} in {count}" for text, count in counts.items() if count]
     return f"Of {len(pairs)} comparison{'s' if len(pairs) > 1 else ''}: {', '.join(parts)}."
-
-
-def _put(file: Path, content: bytes) -> None:
-    write_atomically(file, lambda part: part.write_bytes(content))
