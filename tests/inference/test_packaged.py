@@ -1,4 +1,4 @@
-"""The network that comes with bimodal: whole, what its card says, and the same in both files."""
+"""The packaged network: its checksums, its model card, and equal logits from both of its files."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ SHARED = Path(os.environ.get("BIMODAL_SHARED", Path(__file__).parents[2] / ".." 
 YUNET, PHOTOGRAPHS = SHARED / "models" / "face_detection_yunet_2023mar.onnx", SHARED / "data" / "faces"
 
 
-def test_the_files_are_whole() -> None:
+def test_the_checksums_are_right() -> None:
     stated = dict(line.split()[::-1] for line in (FOLDER / "SHA256SUMS").read_text().splitlines())
     assert set(stated) == {WEIGHTS, ONNX, TRAINING_DIGESTS}
     for name, digest in stated.items():
@@ -33,7 +33,7 @@ def test_the_files_are_whole() -> None:
     assert b".py" not in (FOLDER / ONNX).read_bytes(), "paths of the machine that made it"
 
 
-def test_the_card_says_what_was_measured() -> None:
+def test_the_model_card_has_the_measured_accuracies() -> None:
     card, measures = (FOLDER / "README.md").read_text(), json.loads((FOLDER / "measures.json").read_text())
     for head in ("votes", "own"):
         (stated,) = re.findall(rf"^\| {head} \|.*?\| ([\d.]+) \(", card, re.MULTILINE)
@@ -41,7 +41,7 @@ def test_the_card_says_what_was_measured() -> None:
     assert measures["own"]["faces"] > measures["votes"]["faces"] > 2000
 
 
-def test_both_files_say_the_same() -> None:
+def test_both_files_give_the_same_logits() -> None:
     network = bimodal.load()
     size = network.info.image_size
     faces = draw_set(14, size=size).images
@@ -51,17 +51,17 @@ def test_both_files_say_the_same() -> None:
     assert np.abs(network.forward(inputs) - logits).max() < 1e-4
 
 
-def test_the_preset_starts_from_it() -> None:
+def test_the_preset_face_starts_from_its_weights() -> None:
     settings = TrainSettings.preset("face")
     assert (settings.backbone, settings.pretrained) == (FACE, True)
     model = EmotionClassifier(settings.backbone, settings.hidden, image_size=settings.image_size)
     state = weights.read(hub.fetch(FACE))
     weights.load_into(model.backbone, state, FACE)
-    own = model.backbone.state_dict()["stem.0.weight"]
-    torch.testing.assert_close(own, read_two_heads(FOLDER / WEIGHTS).backbone.stem[0].weight)
+    weight = model.backbone.state_dict()["stem.0.weight"]
+    torch.testing.assert_close(weight, read_two_heads(FOLDER / WEIGHTS).backbone.stem[0].weight)
 
 
-def test_predict_without_a_model_asks_it(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+def test_predict_uses_it_by_default(cli: Callable[..., Outcome], tmp_path: Path) -> None:
     for number, picture in enumerate(draw_set(7, size=96).images):
         Image.fromarray(picture).save(tmp_path / f"{number}.png")
     result = cli("predict", tmp_path, "--no-detect", "--out", tmp_path / "table.jsonl")
@@ -75,11 +75,15 @@ def test_predict_without_a_model_asks_it(cli: Callable[..., Outcome], tmp_path: 
 
 
 @pytest.mark.skipif(not (YUNET.is_file() and PHOTOGRAPHS.is_dir()), reason=f"no photographs or no YuNet in {SHARED}")
-def test_it_reads_photographs_that_it_has_not_seen() -> None:
+def test_it_classifies_photographs_outside_of_its_training_data() -> None:
     names = ("happy", "neutral", "surprise", "sad")
     files = {name: sorted((PHOTOGRAPHS / name).glob("*.jpg"))[:25] for name in names}
-    table = bimodal.predict([str(file) for own in files.values() for file in own], detector=YUNET, largest=True)
-    said = dict(zip(table["file"], table["emotion"], strict=True))
-    right = {name: np.mean([said[str(file)] == name for file in own]) for name, own in files.items()}
-    assert right["happy"] > 0.7
-    assert np.mean(list(right.values())) > 0.6
+    table = bimodal.predict(
+        [str(file) for of_emotion in files.values() for file in of_emotion], detector=YUNET, largest=True
+    )
+    predicted = dict(zip(table["file"], table["emotion"], strict=True))
+    correct = {
+        name: np.mean([predicted[str(file)] == name for file in of_emotion]) for name, of_emotion in files.items()
+    }
+    assert correct["happy"] > 0.7
+    assert np.mean(list(correct.values())) > 0.6

@@ -37,15 +37,15 @@ def test_all_faces_the_largest_first_with_their_boxes(network: Network) -> None:
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
-def test_neither_batches_nor_threads_change_what_is_seen(network: Network, batch_size: int) -> None:
+def test_neither_batches_nor_threads_change_the_results(network: Network, batch_size: int) -> None:
     pictures = [scene(*[(4 + 50 * k, 8, 20 + 6 * k) for k in range(n % 4)], seed=n) for n in range(23)]
     alone = [infer(network, picture, threads=1)[0] for picture in pictures]
     together = infer(network, *pictures, batch_size=batch_size, threads=4)
     assert [result.frame.file for result in together] == [str(k) for k in range(23)]
-    for one, other in zip(alone, together, strict=True):
-        assert [face.box for face in one.faces] == [face.box for face in other.faces]
-        for face, same in zip(one.faces, other.faces, strict=True):
-            assert np.abs(face.probabilities - same.probabilities).max() < 1e-5
+    for single, batched in zip(alone, together, strict=True):
+        assert [face.box for face in single.faces] == [face.box for face in batched.faces]
+        for one, other in zip(single.faces, batched.faces, strict=True):
+            assert np.abs(one.probabilities - other.probabilities).max() < 1e-5
 
 
 def test_mirrored_faces_are_averaged(network: Network) -> None:
@@ -62,7 +62,7 @@ def test_the_temperature_softens(network: Network) -> None:
     assert (softer.probabilities(faces).argmax(axis=1) == network.probabilities(faces).argmax(axis=1)).all()
 
 
-def test_without_detection_each_picture_is_a_face(network: Network) -> None:
+def test_without_detection_each_image_is_a_face(network: Network) -> None:
     picture = scene((0, 0, 100), size=(100, 100))
     (result,) = run_inference([Frame("a", picture)], network, InferenceConfig(detect=False))
     assert result.faces[0].box is None
@@ -75,12 +75,12 @@ def save(folder: Path, name: str, image: Image.Image, **options: object) -> Path
     return folder / name
 
 
-def test_pictures_of_every_kind(tmp_path: Path, network: Network) -> None:
-    """Those that can be read give what their RGB form gives; of the others each is a row with its reason."""
+def test_images_of_every_kind(tmp_path: Path, network: Network) -> None:
+    """Every readable format gives a face; every unreadable file a result with the reason."""
     rgb = Image.fromarray(scene((0, 0, 96), size=(96, 96), seed=3))
     grey = rgb.convert("L")
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    exif[0x0112] = 6  # show it turned by 90 degrees clockwise
     frames = [rgb.convert("P"), grey.convert("P")]
     transparent = rgb.convert("P")
     transparent.info["transparency"] = 0
@@ -99,16 +99,17 @@ def test_pictures_of_every_kind(tmp_path: Path, network: Network) -> None:
     Image.new("1", (33_000, 2)).save(tmp_path / "huge.png")
     bad = {name: tmp_path / name for name in ("text.jpg", "empty.png", "cut.png", "huge.png", "gone.png")}
     frames = [Frame(name, path) for name, path in (readable | bad).items()]
-    result = {one.frame.file: one for one in run_inference(frames, network, InferenceConfig(detect=False, batch_size=2))}
+    config = InferenceConfig(detect=False, batch_size=2)
+    results = {result.frame.file: result for result in run_inference(frames, network, config)}
     for name in readable:
-        assert result[name].is_readable, result[name].problem
-    straight, turned = (result[name].faces[0].probabilities for name in ("rgb.png", "turned.jpg"))
-    assert np.abs(straight - turned).max() < 0.1, "EXIF's rotation was not honoured"
+        assert results[name].is_readable, results[name].problem
+    straight, turned = (results[name].faces[0].probabilities for name in ("rgb.png", "turned.jpg"))
+    assert np.abs(straight - turned).max() < 0.1, "the EXIF rotation was ignored"
     for name in bad:
-        assert (result[name].is_readable, result[name].faces) == (False, ())
-        assert result[name].problem.startswith("unreadable: ")
-    assert "no such file" in result["gone.png"].problem
-    assert "too large" in result["huge.png"].problem
+        assert (results[name].is_readable, results[name].faces) == (False, ())
+        assert results[name].problem.startswith("unreadable: ")
+    assert "no such file" in results["gone.png"].problem
+    assert "too large" in results["huge.png"].problem
 
 
 def test_a_large_jpeg_is_decoded_small_and_its_boxes_are_in_its_own_pixels(tmp_path: Path, network: Network) -> None:
@@ -117,17 +118,19 @@ def test_a_large_jpeg_is_decoded_small_and_its_boxes_are_in_its_own_pixels(tmp_p
     Image.fromarray(picture).save(tmp_path / "large.jpg", quality=95)
     sizes = []
 
-    class Noting(BrightSquareDetector):
+    class Recorder(BrightSquareDetector):
         def detect(self, image: np.ndarray) -> list:  # type: ignore[type-arg]
             sizes.append(image.shape)
             return super().detect(image)
 
-    (result,) = run_inference([Frame("large", tmp_path / "large.jpg")], network, InferenceConfig(make_detector=Noting))
+    (result,) = run_inference(
+        [Frame("large", tmp_path / "large.jpg")], network, InferenceConfig(make_detector=Recorder)
+    )
     assert sizes == [(1500, 2000, 3)]
     assert result.faces[0].box == pytest.approx((800, 400, 1200, 1200), abs=20)
 
 
-def test_rows_say_all(network: Network) -> None:
+def test_the_rows_of_a_result(network: Network) -> None:
     result, nothing = infer(network, scene((5, 5, 30), (60, 10, 70)), scene())
     first, second = table_rows(result, EMOTIONS)
     assert list(first) == list(table_columns(EMOTIONS))
@@ -148,7 +151,7 @@ def test_files_folders_and_patterns_each_once(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "b/annotated").mkdir()
     (tmp_path / "b/annotated/9.png").touch()
     (tmp_path / f"b/annotated/{ANNOTATED}").touch()
-    assert not [path for path in find_files(["b"]) if path.name == "9.png"], "our own drawings are no input"
+    assert not [path for path in find_files(["b"]) if path.name == "9.png"], "annotated copies must not be read"
     deep = tmp_path / "deep"
     for _ in range(60):
         deep = deep / "d"
@@ -157,9 +160,9 @@ def test_files_folders_and_patterns_each_once(tmp_path: Path, monkeypatch: pytes
     assert list(find_files(["deep"])) == [deep.relative_to(tmp_path) / "1.png"]
     (tmp_path / "empty").mkdir()
     for given, words in (
-        (["empty"], "holds no pictures"),
-        (["x.png"], "there is no"),
-        (["x*.png"], "holds no pictures"),
+        (["empty"], "has no images"),
+        (["x.png"], "no file or folder"),
+        (["x*.png"], "has no images"),
     ):
         with pytest.raises(InputError, match=words):
             list(find_files(given))
@@ -180,13 +183,13 @@ def test_an_unusable_batch_size_is_refused() -> None:
         InferenceConfig(batch_size=0)
 
 
-def test_names_cannot_command_a_terminal() -> None:
+def test_file_names_cannot_send_control_codes_to_the_terminal() -> None:
     assert display_name("\x1b]0;owned\x07\n.png") == r"\x1b]0;owned\x07\n.png"
     assert display_name("Ümit 1.png") == "Ümit 1.png"
     assert display_name("\udcff.png") == r"\udcff.png"
 
 
-def test_frames_do_not_wait_with_their_batch(network: Network) -> None:
+def test_results_do_not_keep_the_pixels(network: Network) -> None:
     (result,) = infer(network, scene((5, 5, 30)))
     assert result.frame.source is None
     assert result.pixels is None

@@ -1,10 +1,11 @@
-"""`bimodal predict` and `bimodal.predict` as users meet them."""
+"""`bimodal predict` and `bimodal.predict` from end to end."""
 
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,12 @@ from PIL import Image
 
 import bimodal as package
 from bimodal.errors import InputError
+from bimodal.inference.network import Network
 from bimodal.inference.pipeline import InferenceConfig
 from bimodal.inference.predict_files import Output, predict_files
 from bimodal.inference.results import ImageResult
 from tests.conftest import SHARED, Outcome, fails_with_one_line
-from tests.inference.conftest import EMOTIONS, scene
+from tests.inference.conftest import EMOTIONS, BrightSquareDetector, scene
 
 YUNET = SHARED / "models" / "face_detection_yunet_2023mar.onnx"
 PHOTOGRAPHS = SHARED / "data" / "faces"
@@ -30,15 +32,15 @@ def crops(tmp_path: Path) -> Path:
     folder.mkdir()
     for number in range(5):
         Image.fromarray(scene((0, 0, 40), size=(40, 40), seed=number)).save(folder / f"{number}.png")
-    (folder / "broken.png").write_text("no picture")
+    (folder / "broken.png").write_text("not an image")
     return folder
 
 
-def test_a_folder_to_a_table(crops: Path, onnx_file: Path, cli: Callable[..., Outcome], tmp_path: Path) -> None:
+def test_a_folder_gives_a_table(crops: Path, onnx_file: Path, cli: Callable[..., Outcome], tmp_path: Path) -> None:
     out = tmp_path / "new/faces.csv"
     result = cli("predict", crops, "--model", onnx_file, "--no-detect", "--out", out)
     assert result.returncode == 0, result.stderr
-    assert "5 faces in 5 pictures; 1 that could not be read" in result.stdout
+    assert "5 faces in 5 images; 1 image could not be read" in result.stdout
     table = pd.read_csv(out)
     assert len(table) == 6
     assert table["file"].str.endswith("broken.png").tolist() == [False] * 5 + [True]
@@ -54,7 +56,7 @@ def test_a_folder_to_a_table(crops: Path, onnx_file: Path, cli: Callable[..., Ou
         assert [row[f"p_{name}"] for row in rows[:5]] == pytest.approx(table[f"p_{name}"][:5].tolist(), abs=1e-5)
 
 
-def test_the_terminal_shows_a_table(crops: Path, onnx_file: Path, cli: Callable[..., Outcome]) -> None:
+def test_the_terminal_shows_the_table(crops: Path, onnx_file: Path, cli: Callable[..., Outcome]) -> None:
     result = cli("predict", crops, "--model", onnx_file, "--no-detect")
     assert result.returncode == 0
     assert "0.png" in result.stdout
@@ -62,7 +64,7 @@ def test_the_terminal_shows_a_table(crops: Path, onnx_file: Path, cli: Callable[
     assert "could not be read" in result.stderr
 
 
-def test_an_interrupted_folder_is_taken_up(
+def test_an_interrupted_table_is_resumed(
     crops: Path, onnx_file: Path, cli: Callable[..., Outcome], tmp_path: Path
 ) -> None:
     command = ("predict", crops, "--model", onnx_file, "--no-detect", "--out")
@@ -79,20 +81,22 @@ def test_an_interrupted_folder_is_taken_up(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        predict_files([str(crops)], network, InferenceConfig(detect=False, batch_size=1), Output(out), on_result=interrupt)
+        predict_files(
+            [str(crops)], network, InferenceConfig(detect=False, batch_size=1), Output(out), on_result=interrupt
+        )
     part = out.with_name("out.csv.part")
     assert 3 <= len(part.read_bytes().splitlines()) <= len(lines)
     assert not out.exists()
-    out.write_text("an older one, which --overwrite was to replace")
+    out.write_text("an older table, which --overwrite was to replace")
     fails_with_one_line(cli(*command, tmp_path / "other.csv", "--resume", "--overwrite"), "exclude each other")
     result = cli(*command, out, "--resume")
     assert result.returncode == 0, result.stderr
-    assert "3 files were done before" in result.stdout
+    assert "3 files done before" in result.stdout
     assert out.read_bytes() == whole
     assert sorted(path.name for path in tmp_path.glob("*.csv*")) == ["out.csv", "whole.csv"]
 
 
-def test_what_another_call_began_is_not_mixed_in(
+def test_the_table_of_another_call_is_not_continued(
     crops: Path, onnx_file: Path, cli: Callable[..., Outcome], tmp_path: Path
 ) -> None:
     def interrupt(result: ImageResult, rows: list[dict[str, object]]) -> None:
@@ -101,18 +105,20 @@ def test_what_another_call_began_is_not_mixed_in(
 
     out, network = tmp_path / "out.csv", package.load(onnx_file)
     with pytest.raises(KeyboardInterrupt):
-        predict_files([str(crops)], network, InferenceConfig(detect=False, batch_size=1), Output(out), on_result=interrupt)
+        predict_files(
+            [str(crops)], network, InferenceConfig(detect=False, batch_size=1), Output(out), on_result=interrupt
+        )
     part = (tmp_path / "out.csv.part").read_bytes()
     again = ("predict", "--model", onnx_file, "--no-detect", "--out", out, "--resume")
-    fails_with_one_line(cli(*again, crops, "--draw", tmp_path / "drawn"), "of other settings")
+    fails_with_one_line(cli(*again, crops, "--draw", tmp_path / "annotated"), "other settings")
     fails_with_one_line(cli(*again, "--camera", "0"), "cannot be resumed")
     assert (tmp_path / "out.csv.part").read_bytes() == part
 
 
-def test_a_call_that_fails_leaves_nothing_behind(
+def test_a_call_that_fails_leaves_no_files(
     crops: Path, onnx_file: Path, cli: Callable[..., Outcome], tmp_path: Path
 ) -> None:
-    out, drawn = tmp_path / "x.csv", tmp_path / "d"
+    out, annotated = tmp_path / "x.csv", tmp_path / "d"
     (crops / "empty").mkdir()
     for bad in (
         ["gone.png"],
@@ -121,30 +127,32 @@ def test_a_call_that_fails_leaves_nothing_behind(
         [crops / "broken.png"],
         ["--camera", "97"],
     ):
-        result = cli("predict", *bad, "--model", onnx_file, "--no-detect", "--out", out, "--draw", drawn)
+        result = cli("predict", *bad, "--model", onnx_file, "--no-detect", "--out", out, "--draw", annotated)
         fails_with_one_line(result)
         assert sorted(path.name for path in tmp_path.iterdir()) == ["crops"]
-    (tmp_path / "x.csv.part.json").write_text("dear")
-    fails_with_one_line(cli("predict", crops, "--model", onnx_file, "--no-detect", "--out", out), "in the way")
-    assert (tmp_path / "x.csv.part.json").read_text() == "dear"
+    (tmp_path / "x.csv.part.json").write_text("precious")
+    fails_with_one_line(
+        cli("predict", crops, "--model", onnx_file, "--no-detect", "--out", out), "not a file of bimodal"
+    )
+    assert (tmp_path / "x.csv.part.json").read_text() == "precious"
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], ["expected pictures"]),
-        (["gone.png"], ["there is no gone.png"]),
-        (["{crops}", "--camera", "0"], ["--camera takes the place"]),
+        ([], ["no inputs; expected images"]),
+        (["gone.png"], ["no file or folder gone.png"]),
+        (["{crops}", "--camera", "0"], ["--camera and input files exclude each other"]),
         (["{crops}", "--out", "faces.txt"], ["must end in .csv or .jsonl"]),
-        (["{crops}", "--resume"], ["say which with --out"]),
+        (["{crops}", "--resume"], ["name it with --out"]),
         (["{crops}", "--out", "a.csv", "--resume", "--overwrite"], ["exclude each other"]),
-        (["{crops}", "--batch-size", "0"], ["--batch-size must be from 1"]),
-        (["{crops}", "--every", "0"], ["--every must be 1 or more"]),
-        (["{crops}/broken.png"], ["nothing could be read", "not a picture"]),
+        (["{crops}", "--batch-size", "0"], ["--batch-size must be a whole number from 1"]),
+        (["{crops}", "--every", "0"], ["--every must be at least 1"]),
+        (["{crops}/broken.png"], ["no input could be read"]),
         (["--camera", "97"], ["no camera 97"]),
     ],
 )
-def test_what_a_user_gets_wrong_is_one_line(
+def test_a_mistake_of_the_user_gives_one_line(
     crops: Path, onnx_file: Path, cli: Callable[..., Outcome], arguments: list[str], words: list[str]
 ) -> None:
     given = [argument.format(crops=crops) for argument in arguments]
@@ -156,7 +164,7 @@ def test_what_a_user_gets_wrong_is_one_line(
         assert word in last
 
 
-def test_models_that_cannot_be_used_are_one_line(
+def test_an_unusable_model_gives_one_line(
     crops: Path, onnx_file: Path, cli: Callable[..., Outcome], tmp_path: Path
 ) -> None:
     import onnx
@@ -191,14 +199,14 @@ def test_models_that_cannot_be_used_are_one_line(
     (tmp_path / "folder").mkdir()
     for name, word in (
         ("gone.onnx", "no model at"),
-        ("text.onnx", "damaged, or no ONNX"),
-        ("cut.onnx", "damaged, or no ONNX"),
+        ("text.onnx", "damaged or is not an ONNX model"),
+        ("cut.onnx", "damaged or is not an ONNX model"),
         ("foreign.onnx", "not made by bimodal export"),
         ("newer.onnx", "newer bimodal"),
-        ("other.onnx", "should take faces"),
-        ("endless.onnx", "no finite floating-point numbers"),
-        ("silent.onnx", "0 outputs"),
-        ("notes.txt", "is no model"),
+        ("other.onnx", "expected an input (N, 3, 64, 64)"),
+        ("endless.onnx", "not finite floating-point numbers"),
+        ("silent.onnx", "got 0 outputs"),
+        ("notes.txt", "is not a model"),
         ("folder", "expected a run folder"),
         ("gone", "no model at"),
     ):
@@ -215,7 +223,7 @@ def test_weights_outside_of_the_file_are_not_read(onnx_file: Path, tmp_path: Pat
         package.load(tmp_path / "inside/a.onnx")
 
 
-def test_neither_torch_nor_albumentations_is_loaded(crops: Path, onnx_file: Path) -> None:
+def test_no_slow_library_is_loaded(crops: Path, onnx_file: Path) -> None:
     code = (
         "import sys; from bimodal.cli.main import run; sys.argv = ['bimodal', *sys.argv[1:]]\n"
         "try: run()\nexcept SystemExit as stop: assert not stop.code, stop.code\n"
@@ -233,6 +241,46 @@ def test_neither_torch_nor_albumentations_is_loaded(crops: Path, onnx_file: Path
     assert result.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("model", ["gone/model", "bimodal/face-s"])
+def test_inputs_are_checked_before_the_model_and_the_detector_are_loaded(
+    model: str, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Outcome]
+) -> None:
+    def fail(*_: object) -> None:
+        pytest.fail("loaded before the inputs were checked")
+
+    for name in ("predict_files.load", "predict_files.detector_file", "pipeline.detector_file", "predict.load"):
+        monkeypatch.setattr(f"bimodal.inference.{name}", fail)
+    fails_with_one_line(cli("predict", "gone.jpg", "--model", model), "no file or folder gone.jpg")
+    with pytest.raises(InputError, match=r"no file or folder gone\.jpg"):
+        package.predict(["gone.jpg"], model)
+
+
+def test_an_unaligned_model_on_detected_faces_gives_a_warning(
+    crops: Path, onnx_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    aligned = package.load(onnx_file)
+    unaligned = Network(replace(aligned.info, aligned=False), aligned.forward)
+    for network, detect, warned in ((unaligned, True, True), (unaligned, False, False), (aligned, True, False)):
+        caplog.clear()
+        config = InferenceConfig(detect, make_detector=BrightSquareDetector if detect else None)
+        predict_files([crops / "0.png"], network, config)
+        assert ("without face alignment" in caplog.text) == warned
+
+
+def test_one_of_a_kind_is_singular(crops: Path, onnx_file: Path, cli: Callable[..., Outcome]) -> None:
+    result = cli("predict", crops / "0.png", "--model", onnx_file, "--no-detect")
+    assert result.stderr.splitlines()[0] == "1 face in 1 image"
+
+
+def test_progress_is_logged_up_to_the_total(crops: Path, onnx_file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "bimodal")
+    files = [crops / f"{number}.png" for number in range(5)]
+    predict_files(files, onnx_file, InferenceConfig(detect=False))
+    steps = [record.progress for record in caplog.records if hasattr(record, "progress")]
+    assert (steps[0].done, steps[0].total) == (0, 5)
+    assert (steps[-1].done, steps[-1].total) == (5, 5)
+
+
 def test_from_python(crops: Path, onnx_file: Path) -> None:
     network = package.load(onnx_file)
     table = package.predict(
@@ -244,8 +292,8 @@ def test_from_python(crops: Path, onnx_file: Path) -> None:
     assert alone["emotion"][0] == table["emotion"][0]
     for bad, word in (
         (3, "expected paths or arrays"),
-        (np.zeros((2, 2, 4), np.uint8), "expected a picture"),
-        (crops / "no", "there is no"),
+        (np.zeros((2, 2, 4), np.uint8), "expected an image"),
+        (crops / "no", "no file or folder"),
     ):
         with pytest.raises(InputError, match=word):
             package.predict([bad], network, detect=False)  # type: ignore[list-item]
@@ -258,7 +306,7 @@ def test_faces_are_found_in_photographs(onnx_file: Path, cli: Callable[..., Outc
         [np.asarray(Image.open(file).convert("RGB").resize((256, 256))) for file in files[:3]], axis=1
     )
     Image.fromarray(mosaic).save(tmp_path / "three.png")
-    out, drawn = tmp_path / "faces.csv", tmp_path / "drawn"
+    out, annotated = tmp_path / "faces.csv", tmp_path / "annotated"
     result = cli(
         "predict",
         tmp_path / "three.png",
@@ -270,19 +318,21 @@ def test_faces_are_found_in_photographs(onnx_file: Path, cli: Callable[..., Outc
         "--out",
         out,
         "--draw",
-        drawn,
+        annotated,
     )
     assert result.returncode == 0, result.stderr
     table = pd.read_csv(out)
     assert (table["file"] == str(tmp_path / "three.png")).sum() == 3
     assert table["detection_score"].min() > 0.6
-    assert len(list(drawn.glob("*.jpg"))) == 9
+    assert len(list(annotated.glob("*.jpg"))) == 9
     fails_with_one_line(
-        cli("predict", files[0], "--model", onnx_file, "--detector", YUNET, "--draw", drawn), "exists", "choose another"
+        cli("predict", files[0], "--model", onnx_file, "--detector", YUNET, "--draw", annotated),
+        "exists",
+        "choose another",
     )
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/letter").touch()
     fails_with_one_line(
         cli("predict", files[0], "--model", onnx_file, "--detector", YUNET, "--draw", tmp_path / "mine", "--overwrite"),
-        "did not draw",
+        "did not write",
     )

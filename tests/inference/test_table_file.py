@@ -1,4 +1,4 @@
-"""The file of predictions: whole or not there, taken up where it broke off, nobody's file lost."""
+"""The table of predictions: complete or absent, resumed after an interruption, and never over another file."""
 
 import csv
 import json
@@ -28,38 +28,38 @@ def write(out: Path, names: list[str], finish: bool = True, **options: bool) -> 
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
-@pytest.mark.parametrize("cut", [0, 1, 17, 40])
-def test_an_interrupted_file_is_taken_up(tmp_path: Path, ending: str, cut: int) -> None:
+@pytest.mark.parametrize("cut_bytes", [0, 1, 17, 40])
+def test_an_interrupted_table_is_resumed(tmp_path: Path, ending: str, cut_bytes: int) -> None:
     names = [f"pictures/{k},'\"é.png" for k in range(6)]
     whole, out = tmp_path / f"whole.{ending}", tmp_path / f"out.{ending}"
     write(whole, names)
     write(out, names[:4], finish=False)
     part = out.with_name(f"{out.name}.part")
     content = part.read_bytes()
-    part.write_bytes(content[: len(content) - cut])
+    part.write_bytes(content[: len(content) - cut_bytes])
     assert not out.exists()
     done = write(out, names, resume=True)
     assert out.read_bytes() == whole.read_bytes()
     assert names[0] in done
-    assert names[3] not in done, "whether the last was whole is not known"
+    assert names[3] not in done, "the rows of the last file may be incomplete"
     assert [path.name for path in tmp_path.iterdir() if "part" in path.name] == []
 
 
-def test_what_is_there_is_kept(tmp_path: Path) -> None:
+def test_existing_files_are_kept(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
-    out.write_text("dear")
+    out.write_text("precious")
     with pytest.raises(InputError, match="exists"):
         write(out, ["a"])
     with pytest.raises(InputError, match="exists"):
         write(out, ["a"], resume=True)
-    assert out.read_text() == "dear"
+    assert out.read_text() == "precious"
     write(out, ["a"], overwrite=True)
     assert out.read_text().startswith("file,emotion,note\na,sad,\n")
     other = tmp_path / "other.csv"
     write(other, ["a"], finish=False)
     with pytest.raises(InputError, match="interrupted call"):
         write(other, ["a"])
-    with pytest.raises(InputError, match="of another model"), TableFile(other, COLUMNS, {"model": "b"}, resume=True):
+    with pytest.raises(InputError, match="with another model"), TableFile(other, COLUMNS, {"model": "b"}, resume=True):
         pass
     (tmp_path / "other.csv.part").write_text("something else\n")
     with pytest.raises(InputError, match="damaged"):
@@ -72,8 +72,8 @@ def test_what_is_there_is_kept(tmp_path: Path) -> None:
         write(tmp_path / "folder.csv", ["a"])
 
 
-def test_what_a_killed_call_left_can_be_taken_up(tmp_path: Path) -> None:
-    """Killed after its first bytes, before them, or between its last two steps."""
+def test_a_killed_call_can_be_resumed(tmp_path: Path) -> None:
+    """Killed after the first bytes, before them, or between the last two steps."""
     out, identity = tmp_path / "out.csv", tmp_path / "out.csv.part.json"
     with TableFile(out, COLUMNS, IDENTITY):
         assert out.with_name("out.csv.part").read_text() == "file,emotion,note\n"
@@ -91,7 +91,7 @@ def test_what_a_killed_call_left_can_be_taken_up(tmp_path: Path) -> None:
             out.unlink()
 
 
-def test_two_calls_do_not_write_the_same_file(tmp_path: Path) -> None:
+def test_two_calls_cannot_write_the_same_table(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     with TableFile(out, COLUMNS, IDENTITY) as first:
         first.write([row("a")])
@@ -102,7 +102,7 @@ def test_two_calls_do_not_write_the_same_file(tmp_path: Path) -> None:
     assert "a,sad" in out.read_text()
 
 
-def test_values_are_read_back(tmp_path: Path) -> None:
+def test_the_values_are_read_back(tmp_path: Path) -> None:
     values = {"file": 'a,"b', "emotion": "sad", "note": None}
     for name in ("a.csv", "a.jsonl"):
         with TableFile(tmp_path / name, COLUMNS, IDENTITY) as table:

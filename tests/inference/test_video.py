@@ -1,6 +1,7 @@
-"""Video: every frame with its time, broken streams told, annotated copies and timelines, memory that stays flat."""
+"""Videos: every frame with its time, broken videos, annotated copies, and timelines in constant memory."""
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -30,41 +31,41 @@ def test_every_frame_with_its_time(write_video: Callable[..., Path], name: str) 
     assert [frame.number for frame in video_frames(file, every=6)] == [0, 6, 12, 18]
 
 
-def test_what_is_no_video_is_said(write_video: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_video_has_a_problem(write_video: Callable[..., Path], tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no film")
     (tmp_path / "empty.mp4").touch()
     cut = tmp_path / "cut.avi"
     whole = write_video("walk.avi").read_bytes()
     cut.write_bytes(whole[: int(0.6 * len(whole))])
-    for name, words in (("text.mp4", "no video"), ("empty.mp4", "an empty file"), ("gone.mp4", "no such file")):
+    for name, words in (("text.mp4", "not a video"), ("empty.mp4", "an empty file"), ("gone.mp4", "no such file")):
         (frame,) = video_frames(tmp_path / name)
         assert frame.source is None
         assert words in frame.problem
         assert frame_count(tmp_path / name) == 0
     frames = list(video_frames(cut))
-    assert 5 < len(frames) < 20, "what is there of a broken stream is seen"
-    assert "breaks off" in frames[-1].problem or frames[-1].source is not None
+    assert 5 < len(frames) < 20, "the frames before the break are read"
+    assert "the video ends after" in frames[-1].problem or frames[-1].source is not None
 
 
-def test_a_picture_sequence_or_an_address_is_no_video(tmp_path: Path) -> None:
-    """OpenCV would open `img%02d.png`, or an address: only files are looked at."""
+def test_an_image_sequence_or_an_address_is_not_a_video(tmp_path: Path) -> None:
+    """OpenCV would open `img%02d.png` or an address; only files may be opened."""
     for name in ("img_%02d.mp4", "http:/127.0.0.1/a.mp4"):
         (frame,) = video_frames(tmp_path / name)
         assert frame.problem == "no such file"
 
 
-def test_a_colon_in_a_name_is_no_protocol(
+def test_a_colon_in_a_name_is_not_a_protocol(
     write_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_video().rename("2024-05-01T12:30.mp4")
     assert len(list(video_frames(Path("2024-05-01T12:30.mp4")))) == 20
-    with VideoWriter(Path("drawn:1.mp4"), 10) as writer:
+    with closing(VideoWriter(Path("annotated:1.mp4"), 10)) as writer:
         writer.write(np.zeros((16, 16, 3), np.uint8))
-    assert frame_count(Path("drawn:1.mp4")) == 1
+    assert frame_count(Path("annotated:1.mp4")) == 1
 
 
-def test_a_list_of_other_files_is_no_video(write_video: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_list_of_other_files_is_not_a_video(write_video: Callable[..., Path], tmp_path: Path) -> None:
     real = write_video()
     for number, text in enumerate((f"ffconcat version 1.0\nfile {real.name}\n", f"#EXTM3U\n{real.name}\n")):
         (tmp_path / f"{number}.mp4").write_text(text)
@@ -73,8 +74,8 @@ def test_a_list_of_other_files_is_no_video(write_video: Callable[..., Path], tmp
 
 
 @pytest.mark.parametrize("rate", [239.683, 119.881, 66.6667, 0.00025, 29.97])
-def test_any_frame_rate_can_be_drawn(tmp_path: Path, rate: float) -> None:
-    with VideoWriter(tmp_path / "a.mp4", rate) as writer:
+def test_a_video_of_any_frame_rate_can_be_written(tmp_path: Path, rate: float) -> None:
+    with closing(VideoWriter(tmp_path / "a.mp4", rate)) as writer:
         for _ in range(3):
             writer.write(np.zeros((1, 64, 3), np.uint8))
     assert len(list(video_frames(tmp_path / "a.mp4"))) == 3
@@ -99,10 +100,10 @@ def test_annotated_video_and_timeline(write_video: Callable[..., Path], tmp_path
     )
     assert (summary.images, summary.faces) == (20, 20)
     assert [row["frame"] for row in rows] == list(range(20))
-    drawn = [frame.source for frame in video_frames(out / "walk.mp4.mp4")]
-    assert len(drawn) == 20
+    annotated = [frame.source for frame in video_frames(out / "walk.mp4.mp4")]
+    assert len(annotated) == 20
     box = rows[0]
-    edge = drawn[0][int(box["y"]) + 25, int(box["x"]) + 1]  # type: ignore[index]
+    edge = annotated[0][int(box["y"]) + 25, int(box["x"]) + 1]  # type: ignore[index]
     plain = next(video_frames(file)).source[int(box["y"]) + 25, int(box["x"]) + 1]  # type: ignore[index]
     assert np.abs(edge.astype(int) - plain.astype(int)).max() > 20, "no box was drawn"
     with Image.open(out / "walk.mp4-timeline.png") as figure:
@@ -110,7 +111,7 @@ def test_annotated_video_and_timeline(write_video: Callable[..., Path], tmp_path
     assert not list(out.glob(".bimodal-*"))
 
 
-def test_a_timeline_of_any_length_takes_the_same_memory() -> None:
+def test_a_long_timeline_takes_no_more_memory() -> None:
     timeline = Timeline(EMOTIONS)
     for number in range(30_000):  # twenty minutes of 25 frames a second
         seconds = number / 25
@@ -128,19 +129,20 @@ def test_a_timeline_of_any_length_takes_the_same_memory() -> None:
 def test_frames_far_apart_leave_no_gaps() -> None:
     timeline = Timeline(EMOTIONS)
     for seconds in (0.0, 1.0, 2.0):
-        timeline.add(
-            ImageResult(Frame("a", None, 0, seconds), (FaceResult(None, None, np.array([1.0, 0, 0])),))
-        )
+        timeline.add(ImageResult(Frame("a", None, 0, seconds), (FaceResult(None, None, np.array([1.0, 0, 0])),)))
     assert not np.isnan(timeline.means()[1]).any()
 
 
-def test_odd_sizes_can_be_drawn(tmp_path: Path, onnx_file: Path) -> None:
+def test_a_video_of_odd_size_can_be_annotated(tmp_path: Path, onnx_file: Path) -> None:
     file = tmp_path / "odd.avi"
     writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), 5, (161, 121))
     for _ in range(3):
         writer.write(np.full((121, 161, 3), 200, dtype=np.uint8))
     writer.release()
     predict_files(
-        [str(file)], load_onnx(onnx_file, 1), InferenceConfig(make_detector=BrightSquareDetector), Output(draw=tmp_path / "annotated")
+        [str(file)],
+        load_onnx(onnx_file, 1),
+        InferenceConfig(make_detector=BrightSquareDetector),
+        Output(draw=tmp_path / "annotated"),
     )
     assert len(list(video_frames(tmp_path / "annotated/odd.avi.mp4"))) == 3

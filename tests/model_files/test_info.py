@@ -1,4 +1,4 @@
-"""The description of a network: what is written is read back, and what cannot be is refused."""
+"""The description of a network: it is read back as written; invalid descriptions are refused."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from bimodal.model_files.info import FORMAT, ModelInfo
 TEMPLATE = tuple((0.1 * k, 0.2) for k in range(5))
 
 
-def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+def test_a_description_is_read_back(tmp_path: Path) -> None:
     info = ModelInfo("a/b", ("x", "y"), 48, (0.1, 0.2, 0.3), (1, 2, 3), False, TEMPLATE, 1.7, "0.1")
     (tmp_path / "model.json").write_text(info.to_json())
     assert ModelInfo.read(tmp_path / "model.json") == info
@@ -38,9 +38,9 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         {"std": [1e-300, 1, 1]},
     ],
 )
-def test_values_that_cannot_be_are_refused(change: dict[str, object]) -> None:
+def test_invalid_values_are_refused(change: dict[str, object]) -> None:
     values = json.loads(ModelInfo("a").to_json()) | change
-    with pytest.raises(InputError, match="cannot be"):
+    with pytest.raises(InputError, match="invalid value"):
         ModelInfo.from_json(json.dumps(values), "here")
 
 

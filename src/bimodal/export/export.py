@@ -79,7 +79,8 @@ def export_run(
         on_faces = faces is not None
         if faces is None:
             faces = np.random.default_rng(0).integers(0, 256, (_PARITY_FACES, size, size, 3), dtype=np.uint8)
-        return ExportResult(out, out.stat().st_size, write_onnx(model, info, out, faces), on_faces)
+        parity = write_onnx(model, info, out, faces)
+        return ExportResult(out, out.stat().st_size, parity, on_faces)
     faces, labels = _load_faces(manifest, "val", size)
     with tempfile.TemporaryDirectory() as work:
         single, quantised = Path(work) / "single.onnx", Path(work) / "int8.onnx"
