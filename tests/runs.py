@@ -1,4 +1,4 @@
-"""A complete run folder with invented numbers, for whatever reads run folders; no network is trained for it."""
+"""A complete run folder with made-up numbers, to test the readers of run folders without training."""
 
 import json
 from pathlib import Path
@@ -39,15 +39,15 @@ def write_run(
 
     Args:
         folder: an existing folder.
-        name: of the run.
-        seed: of the run and of its invented numbers.
+        name: name of the run.
+        seed: random seed of the run and of its made-up numbers.
         rule: `none`, `wang` or `slade-gedeon`.
-        removed: how many examples went, those of `WRONG` first; by default all of these if there is a rule.
-        accuracy: of the predictions.
+        removed: number of removed examples, those of `WRONG` first; by default all of `WRONG` if there is a rule.
+        accuracy: accuracy of the predictions.
         test: whether there are predictions on test.
         truth: whether true labels are known.
-        prefix: of the pictures' names.
-        flags: by row of the manifest.
+        prefix: start of the names of the images.
+        flags: flag by row of the manifest.
         config: further settings.
     """
     rng = np.random.default_rng(seed)
@@ -90,12 +90,13 @@ def _manifest(prefix: str, truth: bool, flags: dict[int, str]) -> pd.DataFrame:
         "original_label": "",
         "true_label": true if truth else "",
         "flag": [flags.get(i, "") for i in range(len(splits))],
+        "digest": "",
     }
     return pd.DataFrame(columns)
 
 
 def _pictures(data: Path, images: list[str]) -> None:
-    """A round face each: enough to see that a picture is there."""
+    """Draw a simple face for each image."""
     y, x = np.mgrid[-1:1:48j, -1:1:48j]
     for number, image in enumerate(images):
         file = data / image
@@ -121,7 +122,8 @@ def _history(out: Path, rng: np.random.Generator) -> None:
     metrics["val_accuracy"] = metrics["train_accuracy"] - 0.2
     metrics["loss_mean"] = metrics["train_loss"]
     metrics["loss_variance"] = metrics["train_loss"] ** 2
-    metrics.assign(examples=TRAIN, seconds=1.0).to_csv(out / "metrics.csv", index=False)
+    metrics.assign(examples=TRAIN).to_csv(out / "metrics.csv", index=False)
+    pd.DataFrame({"epoch": range(1, epochs + 1), "seconds": 1.0}).to_csv(out / "seconds.csv", index=False)
 
 
 def _losses(out: Path, table: pd.DataFrame, removed: int, rule: str, rng: np.random.Generator) -> None:
@@ -132,14 +134,17 @@ def _losses(out: Path, table: pd.DataFrame, removed: int, rule: str, rng: np.ran
     after = before.copy()
     after[order] = np.nan
     kept = ~np.isin(rows, order)
-    count = np.ones(TRAIN)
+    count = np.ones(TRAIN, dtype=np.uint32)
     np.savez(
         out / "losses.npz", rows=rows, last=before, mean=before, count=count, kept=kept, before=before, after=after
     )
-    gone = table.loc[order, ["image", "label"]].assign(row=order, loss=before[order], rank=range(1, removed + 1))
-    far = before[before > before.mean()]
-    gone = gone.assign(epoch=6, rule=rule, m1=before.mean(), m2=far.mean(), std2=far.std(), threshold=3.0)
-    gone.assign(predicted="sad", confidence=0.8).to_csv(out / "removed.csv", index=False)
+    examples = table.loc[order, ["image", "label"]].assign(row=order, loss=before[order], rank=range(1, removed + 1))
+    examples = examples.assign(epoch=6, predicted="sad", confidence=0.8, probability=np.nan)
+    examples.to_csv(out / "removed.csv", index=False)
+    upper = before[before > before.mean()]
+    step = {"epoch": 6, "rule": rule, "m1": before.mean(), "m2": upper.mean(), "std2": upper.std(), "threshold": 3.0}
+    steps = pd.DataFrame([{**step, "removed": removed, "kept_by_limits": 0}])
+    steps.iloc[: int(removed > 0)].to_csv(out / "removal_steps.csv", index=False)
 
 
 def _predictions(table: pd.DataFrame, accuracy: float, rng: np.random.Generator) -> pd.DataFrame:

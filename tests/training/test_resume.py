@@ -1,4 +1,4 @@
-"""A run that is interrupted in mid-epoch ends as one that never was: the same bytes."""
+"""A resumed run has the same result as an uninterrupted one, byte for byte."""
 
 import json
 import os
@@ -22,6 +22,7 @@ RECIPE = [*SMALL, "--epochs", "5", "--removal-epoch", "2", "--removal-every", "2
 SAME = [
     "model.safetensors",
     "removed.csv",
+    "removal_steps.csv",
     "metrics.csv",
     "steps.csv",
     "predictions_val.csv",
@@ -72,15 +73,15 @@ def test_interrupted_runs_end_the_same(
     assert not (run / "model.safetensors").exists(), "the signal came too late to be a test"
     if sign is signal.SIGINT:
         assert code == 130
-        assert f"go on with: bimodal train --out {run} --resume" in output
+        assert f"resume with: bimodal train --out {run} --resume" in output
     result = bimodal("train", "--out", run, "--resume")
     assert result.returncode == 0, result.stderr
-    assert "epoch   1/" not in result.stdout, "it began anew"
+    assert "epoch   1/" not in result.stdout, "it started from the first epoch"
     for name in SAME:
         assert (run / name).read_bytes() == (whole / name).read_bytes(), name
 
 
-def test_beliefs_and_augmentation_by_the_batch_are_resumed_too(tiny_data: Path, tmp_path: Path) -> None:
+def test_pred_probs_and_batch_augmentation_are_resumed(tiny_data: Path, tmp_path: Path) -> None:
     recipe = [*SMALL, "--epochs", "5", "--removal", "two-modes", "--removal-epoch", "4", "--augment", "fast"]
     whole, run = tmp_path / "whole", tmp_path / "run"
     assert bimodal("train", tiny_data, "--out", whole, *recipe).returncode == 0
@@ -100,13 +101,13 @@ def test_the_seed_gives_the_same_run_and_another_seed_another(whole: Path, tiny_
         assert ((run / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()) is same
 
 
-def test_resume_says_what_does_not_fit(
+def test_resume_names_settings_and_data_that_differ(
     whole: Path, tiny_data: Path, tmp_path: Path, cli: Callable[..., Outcome]
 ) -> None:
     line = cli("train", "--out", whole, "--resume", "--epochs", "9")
     fails_with_one_line(line, "settings", "differ: epochs;")
     other = write_data(tmp_path / "other", {"train": 70, "val": 21}, seed=9)
-    fails_with_one_line(cli("train", other, "--out", whole, "--resume"), "began with other faces", str(other))
+    fails_with_one_line(cli("train", other, "--out", whole, "--resume"), "was trained on other faces", str(other))
     fails_with_one_line(cli("train", "--out", tmp_path, "--resume"), "no config.yaml")
     fails_with_one_line(cli("train", "--out", whole, "--resume", "--overwrite"), "exclude each other")
     finished = cli("train", "--out", whole, "--resume", "--epochs", "5")
@@ -143,22 +144,20 @@ def test_a_damaged_or_foreign_state_is_one_line(
     run = tmp_path / "run"
     shutil.copytree(interrupted, run)
     (run / "last.ckpt").write_bytes(state_of(kind, interrupted, tiny_data, tmp_path))
-    fails_with_one_line(cli("train", "--out", run, "--resume"), "last.ckpt", "train anew with --overwrite")
+    fails_with_one_line(cli("train", "--out", run, "--resume"), "last.ckpt", "start again with --overwrite")
 
 
-def test_another_precision_than_at_the_beginning_is_told(
-    interrupted: Path, tmp_path: Path, cli: Callable[..., Outcome]
-) -> None:
+def test_a_change_of_precision_is_reported(interrupted: Path, tmp_path: Path, cli: Callable[..., Outcome]) -> None:
     run = tmp_path / "run"
     shutil.copytree(interrupted, run)
     environment = json.loads((run / "environment.json").read_text())
     (run / "environment.json").write_text(json.dumps(environment | {"precision": "64-true"}))
     result = cli("train", "--out", run, "--resume")
     assert result.returncode == 0, result.stderr
-    assert f"began in 64-true and goes on in {environment['precision']}" in result.stdout
+    assert f"was started in 64-true and continues in {environment['precision']}" in result.stdout
 
 
-def test_a_run_goes_on_where_its_data_have_moved(
+def test_a_run_is_resumed_after_its_data_have_moved(
     interrupted: Path, tiny_data: Path, tmp_path: Path, cli: Callable[..., Outcome]
 ) -> None:
     run, moved = tmp_path / "run", tmp_path / "moved"
@@ -166,5 +165,5 @@ def test_a_run_goes_on_where_its_data_have_moved(
     shutil.copytree(tiny_data, moved)
     text = (run / "config.yaml").read_text().replace(str(tiny_data), str(tmp_path / "gone"))
     (run / "config.yaml").write_text(text)
-    fails_with_one_line(cli("train", "--out", run, "--resume"), "is gone; say where it is now")
+    fails_with_one_line(cli("train", "--out", run, "--resume"), "is missing; say where it is now")
     assert cli("train", moved, "--out", run, "--resume").returncode == 0

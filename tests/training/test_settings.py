@@ -1,12 +1,13 @@
-"""The presets carry the paper's numbers; files and command line are merged as promised."""
+"""The presets hold the paper's numbers; preset, file and command line are merged in this order."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from bimodal.errors import InputError
 from bimodal.training.settings import TrainSettings, load_yaml, merge
-from bimodal.training.train import choose_precision
 
 
 def test_the_default_is_the_papers_recipe() -> None:
@@ -22,13 +23,13 @@ def test_the_default_is_the_papers_recipe() -> None:
 def test_the_command_line_wins_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text("preset: small\nlr: 1e-2\nepochs: 7\nbatch-size: 8\nremoval: {k: 2, epoch: 3}\n")
-    settings = TrainSettings.read(file, {"epochs": 9, "removal": {"epoch": 4}})
+    settings = TrainSettings.load(file=file, changes={"epochs": 9, "removal": {"epoch": 4}})
     assert (settings.preset_name, settings.lr, settings.epochs, settings.batch_size) == ("small", 0.01, 9, 8)
     assert (settings.removal.rule, settings.removal.k, settings.removal.epoch) == ("wang", 2, 4)
 
 
 def test_settings_survive_their_own_file() -> None:
-    settings = TrainSettings.preset("small", {"removal": {"rule": "slade-gedeon", "alpha": 0.25}, "weights": "w.pth"})
+    settings = TrainSettings.preset("small", {"removal": {"rule": "slade-gedeon", "k": 0.25}, "weights": "w.pth"})
     assert settings.removal.every == 50
     assert TrainSettings.from_dict(settings.to_dict()) == settings
     assert TrainSettings.preset(*merge({"bimodal": "0", "data": "/d", **settings.to_dict()}, {})) == settings
@@ -43,13 +44,13 @@ def test_settings_survive_their_own_file() -> None:
         ({"lr": float("nan")}, "--lr must be a number from"),
         ({"batch_size": 1}, "--batch-size"),
         ({"image_size": 8}, "--image-size must be a whole number from 32 to 1024, got 8"),
-        ({"epoch": 3}, "unknown setting 'epoch'; near it: epochs"),
+        ({"epoch": 3}, "unknown setting 'epoch'; similar: epochs"),
         ({"removal": {"thresh": 3}}, "unknown removal setting 'thresh'"),
         ({"removal": "wong"}, "--removal must be one of wang, slade-gedeon, two-modes, none, got 'wong'"),
         ({"removal": 3}, "removal must be one of"),
         ({"keep": "first"}, "--keep must be one of best, last, got 'first'"),
-        ({"backbone": 50}, "backbone and weights must be text"),
-        ({"pretrained": "yes"}, "pretrained must be true or false"),
+        ({"backbone": 50}, "--backbone must be text"),
+        ({"pretrained": "yes"}, "--pretrained must be true or false"),
     ],
 )
 def test_bad_values_are_named(changes: dict, message: str) -> None:
@@ -78,7 +79,7 @@ def test_a_file_that_would_run_code_is_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "made").exists()
 
 
-def test_two_modes_looks_late_unless_told_otherwise() -> None:
+def test_two_modes_is_applied_late_by_default() -> None:
     assert TrainSettings.preset("small", {"removal": "two-modes"}).removal.epoch == 16
     assert TrainSettings.preset("paper", {"removal": "two-modes", "epochs": 10}).removal.epoch == 8
     own = TrainSettings.preset("small", {"removal": {"rule": "two-modes", "epoch": 3}})
@@ -86,11 +87,37 @@ def test_two_modes_looks_late_unless_told_otherwise() -> None:
     assert TrainSettings.preset("small", {"removal": "wang"}).removal.epoch == 12
 
 
-@pytest.mark.parametrize(("has", "precision"), [({"avx512_bf16": True}, "bf16-mixed"), ({"avx2": True}, "32-true")])
-def test_auto_takes_bf16_where_the_processor_multiplies_it(
-    has: dict[str, bool], precision: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: has, raising=False)
-    assert choose_precision("auto", cuda=False) == precision
-    assert choose_precision("32", cuda=False) == "32-true"
-    assert choose_precision("bf16", cuda=False) == "bf16-mixed"
+def test_a_precision_may_be_a_number_in_yaml(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("precision: 32\n")
+    assert TrainSettings.load(file=file).precision == "32"
+    with pytest.raises(InputError, match="--precision must be one of auto, 32, bf16, got '64'"):
+        TrainSettings.preset("paper", {"precision": 64})
+
+
+def test_given_settings_are_the_start_unless_a_preset_is_named(tmp_path: Path) -> None:
+    start = TrainSettings.preset("small", {"epochs": 7, "removal": {"k": 2}})
+    assert TrainSettings.load(start=start) == start
+    changed = TrainSettings.load(changes={"lr": 0.5, "removal": {"epoch": 3}}, start=start)
+    assert (changed.preset_name, changed.epochs, changed.lr) == ("small", 7, 0.5)
+    assert (changed.removal.k, changed.removal.epoch) == (2, 3)
+    assert TrainSettings.load("paper", start=start) == TrainSettings()
+    file = tmp_path / "settings.yaml"
+    file.write_text("preset: face\n")
+    assert TrainSettings.load(file=file, start=start) == TrainSettings.preset("face")
+
+
+def test_bad_settings_are_reported_before_pytorch_is_loaded(tmp_path: Path) -> None:
+    code = """
+import sys
+from bimodal.cli.main import run
+sys.argv = ["bimodal", "train", "data", "--out", "run", "--lr", "50"]
+try:
+    run()
+except SystemExit as stop:
+    assert stop.code == 2
+assert "torch" not in sys.modules
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "--lr must be a number from 1e-09 to 10, got 50.0" in result.stderr

@@ -90,15 +90,15 @@ def train(
     from rich.console import Console
     from rich.markup import escape
 
+    from bimodal.training import train as training
     from bimodal.training.hardware import Hardware
-    from bimodal.training.train import train as train_classifier
 
     console = Console(highlight=False, soft_wrap=True)
     folder = escape(shlex.quote(str(out)))
     hardware = Hardware(accelerator, devices, num_nodes, workers)
     started = _start_time(out)
     try:
-        run = train_classifier(data, out, settings, hardware=hardware, overwrite=overwrite, resume=resume)
+        run = training.train(data, out, settings, hardware=hardware, overwrite=overwrite, resume=resume)
     except KeyboardInterrupt:
         if resume or _start_time(out) not in (None, started):  # otherwise this call has started no run yet
             console.print(f"\ninterrupted; resume with: bimodal train --out {folder} --resume")

@@ -26,6 +26,7 @@ class Column:
         kind: `str`, `int` or `float`.
         low, high: range of a number, both ends included.
         choices: the allowed texts; empty: any text.
+        pattern: regular expression of a text.
         optional: whether a cell may be empty: NaN in a column of numbers.
     """
 
@@ -33,13 +34,14 @@ class Column:
     low: float = -np.inf
     high: float = np.inf
     choices: tuple[str, ...] = ()
+    pattern: str = "(?s:.*)"
     optional: bool = False
 
     @property
     def expected(self) -> str:
         """What a cell must hold, for error messages."""
         if self.kind is str:
-            return f"one of {', '.join(self.choices)}"
+            return f"one of {', '.join(self.choices)}" if self.choices else f"text like {self.pattern}"
         noun = "a whole number" if self.kind is int else "a number"
         if self.high < np.inf:
             return f"{noun} from {self.low:g} to {self.high:g}"
@@ -98,24 +100,21 @@ def read_csv(file: Path, columns: Mapping[str, Column]) -> pd.DataFrame:
 
 def _checked(file: Path, name: str, cells: "pd.Series[str]", column: Column) -> Any:
     values: Any = cells
-    if column.kind is str:
-        bad = ~cells.isin(column.choices) if column.choices else cells == "\0"
-        if column.optional:
-            bad &= cells != ""
+    if column.choices:
+        bad = ~cells.isin(column.choices)
+    elif column.kind is str:
+        bad = ~cells.str.fullmatch(column.pattern)
     else:
         values = cells.map(_number)  # exact, which the fast parser of pandas is not
-        empty = (cells.str.strip() == "") & column.optional
-        bad = ~values.between(column.low, column.high) & ~empty  # NaN is never between
+        bad = ~values.between(column.low, column.high)  # NaN is never between
         if column.kind is int:
-            bad |= (values % 1 != 0) & ~empty
+            bad |= values % 1 != 0
+    if column.optional:
+        bad &= cells != ""
     if bad.any():
         row = int(bad.to_numpy().argmax())
         raise InputError(f"{file}, row {row + 1}: {name} must be {column.expected}, got {cells.iat[row]!r}")
-    return (
-        values.astype(np.int64 if column.kind is int and not column.optional else np.float64)
-        if column.kind is not str
-        else values
-    )
+    return values.astype(np.int64) if column.kind is int else values
 
 
 def _number(cell: str) -> float:

@@ -21,7 +21,12 @@ _TEXT, _EMOTION = Column(), Column(choices=NAMES)
 _COUNT, _FROM_1 = Column(int, low=0), Column(int, low=1)
 _SHARE, _NUMBER = Column(float, 0, 1 + 1e-6), Column(float, optional=True)
 
-MANIFEST = {"image": _TEXT, "label": _EMOTION, "split": Column(choices=("train", "val", "test")), "digest": _TEXT}
+MANIFEST = {
+    "image": _TEXT,
+    "label": _EMOTION,
+    "split": Column(choices=("train", "val", "test")),
+    "digest": Column(pattern="([0-9a-f]{2})*"),
+}
 METRICS = {
     "epoch": _FROM_1,
     "step": _COUNT,

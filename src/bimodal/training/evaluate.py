@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from bimodal.data.leakage import pretraining_overlap
+from bimodal.data.leakage import pretraining_overlap, training_overlap
 from bimodal.data.manifest import Manifest
 from bimodal.data.tables import read_table
 from bimodal.emotions import NAMES
@@ -27,7 +26,7 @@ class RunEvaluation:
 
     Attributes:
         measures: accuracy and more, with 95 % intervals.
-        both_ways: accuracy without blank images, and with unreadable images counted as wrong.
+        both_ways: accuracy without blank pictures, and with unreadable pictures counted as wrong.
         remarks: what limits the meaning of the numbers, one sentence each.
         predictions: the CSV file of the predictions.
     """
@@ -89,8 +88,11 @@ def evaluate(
     remarks = []
     if is_own_data and split == "test" and out.is_file():
         remarks.append("This run was evaluated on its test faces before; do not choose anything by their accuracy.")
-    if not is_own_data:
-        remarks += _training_overlap(run, manifest, rows)
+    count = 0 if is_own_data else training_overlap(manifest, rows.tolist(), run.manifest)
+    if count:
+        remarks.append(
+            f"The run was trained on {count} of these {len(rows)} pictures, so the measures are too optimistic."
+        )
     if settings.starts_from_face:
         overlap = pretraining_overlap(manifest, rows.tolist())
         if overlap:
@@ -105,17 +107,8 @@ def evaluate(
     return RunEvaluation(measures, both_ways, remarks + _remarks(measures, both_ways), out)
 
 
-def _training_overlap(run: Run, manifest: Manifest, rows: NDArray[np.int64]) -> list[str]:
-    """Return a remark if the run was trained on some of the faces."""
-    trained = set(run.manifest["sha256"][run.manifest["split"] == "train"])
-    count = sum(manifest.file_digests[row] in trained for row in rows.tolist())
-    if not count:
-        return []
-    return [f"The run was trained on {count} of these {len(rows)} images, so the measures are too optimistic."]
-
-
 def count_unreadable(folder: Path, split: str) -> int:
-    """Return the number of images of a split that `prepare` left out because it could not read them."""
+    """Return the number of pictures of a split that `prepare` left out because it could not read them."""
     file = folder / "problems.csv"
     if not file.is_file():
         return 0
@@ -131,10 +124,10 @@ def _remarks(measures: Measures, both_ways: BothWays) -> list[str]:
     if both_ways.n_blank:
         without = both_ways.without_blank
         accuracy = "not defined" if without is None else f"{without.value:.1%}"
-        remarks.append(f"Images of a single colour: {both_ways.n_blank}; accuracy without them: {accuracy}.")
+        remarks.append(f"Pictures of a single colour: {both_ways.n_blank}; accuracy without them: {accuracy}.")
     if both_ways.n_unreadable:
         remarks.append(
-            f"Images that could not be read: {both_ways.n_unreadable}; accuracy with them counted as wrong: "
+            f"Pictures that could not be read: {both_ways.n_unreadable}; accuracy with them counted as wrong: "
             f"{both_ways.unreadable_wrong.value:.1%}."
         )
     if measures.absent:

@@ -1,4 +1,4 @@
-"""A run from end to end: what it writes, what it removes, and what its numbers mean."""
+"""A training run from end to end: its files, the removed examples, its evaluation, and its errors."""
 
 import shutil
 from collections.abc import Callable
@@ -11,14 +11,14 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
 
-from bimodal import packaged
-from bimodal.data.copies import pixel_hashes
 from bimodal.data.manifest import Manifest
+from bimodal.model_files import packaged
 from bimodal.models import EmotionClassifier
 from bimodal.models.face_net import FaceNet
 from bimodal.removal import wang
-from bimodal.runs.run import PROBABILITIES, Run
-from bimodal.training.evaluate import evaluate_run
+from bimodal.runs.run import Run
+from bimodal.runs.tables import PROBABILITIES
+from bimodal.training.evaluate import evaluate
 from bimodal.training.module import EmotionModule, learning_rate_factor
 from bimodal.training.settings import TrainSettings
 from bimodal.training.train import train
@@ -42,7 +42,7 @@ def run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_the_run_folder_is_complete_and_agrees_with_itself(run: Run, tiny_data: Path) -> None:
     expected = (
-        "config.yaml manifest.csv metrics.csv steps.csv seconds.csv losses.npz removed.csv model.safetensors last.ckpt"
+        "config.yaml manifest.csv metrics.csv steps.csv seconds.csv losses.npz removed.csv removal_steps.csv model.safetensors last.ckpt"
         " predictions_val.csv environment.json network.json model.json README.md tensorboard"
     )
     assert {file.name for file in run.path.iterdir()} == set(expected.split())
@@ -65,7 +65,8 @@ def test_what_was_removed_is_what_the_rule_says_of_the_losses(run: Run) -> None:
     assert sorted(run.removed["row"]) == sorted(rows)
     assert (np.isnan(losses["after"]) == cut.remove).all()
     assert (losses["kept"] == ~cut.remove).all()
-    assert run.removed["threshold"].unique() == pytest.approx(cut.threshold)
+    assert run.removal_steps["threshold"].tolist() == pytest.approx([cut.threshold])
+    assert run.removal_steps["removed"].tolist() == [len(rows)]
     assert run.removed["rank"].tolist() == list(range(1, len(rows) + 1))
     assert (run.removed["loss"].diff().dropna() <= 0).all()
     assert set(run.manifest["split"].iloc[run.removed["row"]]) == {"train"}
@@ -73,7 +74,7 @@ def test_what_was_removed_is_what_the_rule_says_of_the_losses(run: Run) -> None:
 
 
 def test_validation_predictions_are_those_of_the_kept_weights(run: Run) -> None:
-    evaluation = evaluate_run(run.path, split="val", out=run.path.parent / "again.csv")
+    evaluation = evaluate(run.path, "val", out=run.path.parent / "again.csv")
     best = run.metrics["val_accuracy"].max()
     assert evaluation.measures.accuracy.value == pytest.approx(best)
     written, again = run.predictions("val"), pd.read_csv(evaluation.predictions)
@@ -83,9 +84,9 @@ def test_validation_predictions_are_those_of_the_kept_weights(run: Run) -> None:
 
 def test_the_test_split_is_touched_by_evaluate_alone(run: Run) -> None:
     assert not (run.path / "predictions_test.csv").exists()
-    first, second = (evaluate_run(run.path, out=None) for _ in range(2))
-    assert not any("looked at before" in remark for remark in first.remarks)
-    assert any("looked at before" in remark for remark in second.remarks)
+    first, second = (evaluate(run) for _ in range(2))
+    assert not any("evaluated on its test faces before" in remark for remark in first.remarks)
+    assert any("evaluated on its test faces before" in remark for remark in second.remarks)
     (run.path / "predictions_test.csv").unlink()
 
 
@@ -130,7 +131,7 @@ def test_clean_losses_come_from_a_pass_of_their_own(tiny_data: Path, tmp_path: P
 
 def test_last_keeps_the_last_weights(tiny_data: Path, tmp_path: Path) -> None:
     run = train(tiny_data, tmp_path / "run", settings(keep="last", removal="none"))
-    evaluation = evaluate_run(run.path, split="val")
+    evaluation = evaluate(run, "val")
     assert evaluation.measures.accuracy.value == pytest.approx(run.metrics["val_accuracy"].iloc[-1])
     assert len(run.removed) == 0
 
@@ -139,7 +140,7 @@ def test_slade_gedeon_repeats_and_halts(tiny_data: Path, tmp_path: Path) -> None
     removal = {"rule": "slade-gedeon", "every": 1, "min_per_class": 1, "stop_variance": 0.25}
     run = train(tiny_data, tmp_path / "run", settings(removal=removal, epochs=6))
     assert len(run.metrics) == 1, "it halts after the first step, since any normalised variance is at most 0.25"
-    assert set(run.removed["rule"]) == {"slade-gedeon"}
+    assert set(run.removal_steps["rule"]) == {"slade-gedeon"}
 
 
 def test_two_processes_train_one_model_and_write_one_run(tiny_data: Path, tmp_path: Path) -> None:
@@ -147,7 +148,7 @@ def test_two_processes_train_one_model_and_write_one_run(tiny_data: Path, tmp_pa
     recipe = [*SMALL, "--epochs", "3", "--removal-epoch", "2", "--removal-min-per-class", "1"]
     result = bimodal("train", tiny_data, "--out", out, *recipe, "--devices", "2", "--accelerator", "cpu")
     assert result.returncode == 0, result.stderr
-    assert result.stdout.count("epoch   1/3") == 1, "both processes speak"
+    assert result.stdout.count("epoch   1/3") == 1, "both processes print"
     assert "bimodal:" not in result.stderr, "one of the two failed"
     run = Run.open(out)
     assert run.metrics["examples"].tolist() == [70, 70, 70 - len(run.removed)]
@@ -172,7 +173,7 @@ def test_weights_from_a_file(tiny_data: Path, tmp_path: Path, suffix: str, cli: 
 
 
 BAD_OPTIONS = [
-    (["--batch-size", "71"], ["--batch-size 71", "70 training faces"]),
+    (["--batch-size", "71"], ["--batch-size must be at most the number of training faces, 70, got 71"]),
     (["--lr", "0"], ["--lr must be a number from"]),
     (["--removal", "wong"], ["--removal must be one of"]),
     (["--removal-k", "-1"], ["--removal-k must be a number"]),
@@ -181,8 +182,8 @@ BAD_OPTIONS = [
     (["--config", "none.yaml"], ["--config must be a YAML file"]),
     (["--weights", "none.pth"], ["none.pth"]),
     (["--devices", "0"], ["--devices must be from 1"]),
-    (["--devices", "3"], ["cannot be shared equally"]),
-    (["--accelerator", "tpu"], ["--accelerator must be auto, cpu or cuda"]),
+    (["--devices", "3"], ["--batch-size must be a multiple of the 3 training processes, got 16"]),
+    (["--accelerator", "tpu"], ["--accelerator must be one of auto, cpu, cuda"]),
 ]
 
 
@@ -232,7 +233,7 @@ def test_ctrl_c_before_the_run_is_described_leaves_no_folder(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bimodal.training.record.yaml.safe_dump", interrupt)
+    monkeypatch.setattr("bimodal.runs.writer.yaml.safe_dump", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train(tiny_data, tmp_path / "runs/run", TrainSettings.preset("small", {"epochs": 1, "batch_size": 16}))
     assert not list((tmp_path / "runs").iterdir())
@@ -281,7 +282,7 @@ def test_evaluate_prints_and_writes(run: Run, tmp_path: Path, cli: Callable[...,
     assert (run.path / "predictions_test_other.csv").exists()
     (run.path / "predictions_test_other.csv").unlink()
     fails_with_one_line(cli("evaluate", run.path, "--data", other, "--split", "val"), "no faces in split val")
-    fails_with_one_line(cli("evaluate", run.path, "--split", "train"), "--split must be val or test")
+    fails_with_one_line(cli("evaluate", run.path, "--split", "train"), "--split must be one of val, test")
     fails_with_one_line(cli("evaluate", tmp_path), "no config.yaml")
 
 
@@ -294,7 +295,7 @@ def test_evaluate_counts_unreadable_and_blank_pictures_both_ways(run: Run, tmp_p
     pd.DataFrame(problems, columns=["image", "split", "problem", "detail", "action"]).to_csv(
         other / "problems.csv", index=False
     )
-    evaluation = evaluate_run(run.path, other, out=tmp_path / "p.csv")
+    evaluation = evaluate(run, data=other, out=tmp_path / "p.csv")
     assert (evaluation.both_ways.n_blank, evaluation.both_ways.n_unreadable) == (5, 1)
     right = evaluation.measures.confusion.trace()
     assert evaluation.both_ways.unreadable_wrong.value == pytest.approx(right / 21)
@@ -361,26 +362,29 @@ def test_overwrite_deletes_nothing_of_the_users(
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 5, 20])
-def test_no_epoch_of_the_cycle_goes_without_learning(epochs: int) -> None:
+def test_every_epoch_of_the_cycle_has_a_learning_rate(epochs: int) -> None:
     factors = [learning_rate_factor(epoch, epochs) for epoch in range(epochs)]
     assert all(0 < factor <= 1 for factor in factors)
     assert max(factors) == 1
 
 
-def test_a_run_from_the_packaged_network_says_what_that_knew(
-    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_pretraining_on_the_validation_and_test_faces_is_reported(
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     manifest = Manifest.read(tiny_data)
     known = [*manifest.rows("val")[:2], *manifest.rows("test")[:3]]
-    np.save(tmp_path / packaged.TRAINING_DIGESTS, packaged.short_digests(pixel_hashes(manifest, known)))
+    np.save(
+        tmp_path / packaged.TRAINING_DIGESTS, packaged.short_digests([manifest.pixel_digests[row] for row in known])
+    )
     save_file(
         {name: tensor.contiguous() for name, tensor in FaceNet().state_dict().items()}, tmp_path / packaged.WEIGHTS
     )
     monkeypatch.setattr(packaged, "FOLDER", tmp_path)
-    told: list[str] = []
     face = TrainSettings.preset("face", {"epochs": 1, "batch_size": 16})
-    run = train(tiny_data, tmp_path / "run", face, tell=told.append)
-    assert f"{packaged.FACE} has learnt from 2 of these 21 pictures for validation: its accuracy will flatter" in told
-    remarks = evaluate_run(run.path).remarks
-    assert any(remark.startswith(f"{packaged.FACE} has learnt from 3 of these 21 pictures, and") for remark in remarks)
-    assert "which have no clear licence" in (run.path / "README.md").read_text()
+    run = train(tiny_data, tmp_path / "run", face)
+    assert f"{packaged.FACE} was pretrained on 2 of these 21 pictures for validation: " in caplog.text
+    remarks = evaluate(run).remarks
+    assert any(
+        remark.startswith(f"{packaged.FACE} was pretrained on 3 of these 21 pictures, and") for remark in remarks
+    )
+    assert "whose images have no clear licence" in (run.path / "README.md").read_text()
