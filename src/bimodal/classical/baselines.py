@@ -1,4 +1,4 @@
-"""The floor under every number: what is right without looking at any face."""
+"""Baselines: predictions that do not use the pictures."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,54 +8,50 @@ from bimodal.errors import InputError
 
 
 def majority(train_labels: ArrayLike, n: int) -> NDArray[np.float64]:
-    """Predict the most frequent training label for each of n faces; of equally frequent ones the lowest code.
+    """Predict the most frequent training label for each of n faces; in a tie, the label with the lowest code.
 
     Args:
         train_labels: codes 0 to 6, at least one.
-        n: how many faces.
+        n: number of faces.
 
     Returns:
-        Probabilities, (n,7), 0 and 1.
+        Probabilities, (n,7), each 0 or 1.
 
     Raises:
-        InputError: no training labels, or what is no code.
+        InputError: there are no training labels, or one is not a code.
 
     >>> majority([3, 5, 5], 2).argmax(axis=1)
     array([5, 5])
     """
-    return _certain(np.full(n, _counts(train_labels).argmax()))
+    return _one_hot(np.full(n, _counts(train_labels).argmax()))
 
 
-def guess(train_labels: ArrayLike, n: int, seed: int) -> NDArray[np.float64]:
-    """Predict for each of n faces one of the emotions seen in training, each with the same chance.
+def uniform_guess(train_labels: ArrayLike, n: int, seed: int) -> NDArray[np.float64]:
+    """Predict for each of n faces a random emotion of the training set; all have the same probability.
 
     Args:
         train_labels: codes 0 to 6, at least one.
-        n: how many faces.
-        seed: of the guesses.
+        n: number of faces.
+        seed: random seed.
 
     Returns:
-        Probabilities, (n,7), 0 and 1: a guess at 1/7 each would be no guess, but a tie.
+        Probabilities, (n,7), each 0 or 1.
 
     Raises:
-        InputError: no training labels, or what is no code.
+        InputError: there are no training labels, or one is not a code.
 
-    >>> sorted(set(guess([3, 5, 5], 50, seed=0).argmax(axis=1).tolist()))
+    >>> sorted(set(uniform_guess([3, 5, 5], 50, seed=0).argmax(axis=1).tolist()))
     [3, 5]
     """
-    seen = np.flatnonzero(_counts(train_labels))
-    return _certain(np.random.default_rng(seed).choice(seen, size=n))
+    return _one_hot(np.random.default_rng(seed).choice(np.flatnonzero(_counts(train_labels)), size=n))
 
 
 def _counts(train_labels: ArrayLike) -> NDArray[np.int64]:
     codes = np.asarray(train_labels, dtype=np.int64)
     if codes.ndim != 1 or codes.size == 0 or codes.min() < 0 or codes.max() >= len(NAMES):
-        raise InputError(
-            f"expected training labels (n,), at least one, codes 0 to {len(NAMES) - 1}, got {np.unique(codes)}"
-        )
+        raise InputError(f"expected at least one training label, codes 0 to {len(NAMES) - 1}, got {np.unique(codes)}")
     return np.bincount(codes, minlength=len(NAMES))
 
 
-def _certain(codes: NDArray[np.int64]) -> NDArray[np.float64]:
-    result: NDArray[np.float64] = np.eye(len(NAMES))[codes]
-    return result
+def _one_hot(codes: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.asarray(np.eye(len(NAMES))[codes])

@@ -1,8 +1,4 @@
-"""The earlier work's small networks on a few principal components, with removal while they train.
-
-The paper (section 4) prints their accuracies and says what goes in. Widths, rates, epochs and the epoch of the removal
-are ours, chosen on drawn faces.
-"""
+"""Small fully connected networks on a few principal components of the descriptors, with removal during training."""
 
 from dataclasses import dataclass
 
@@ -15,49 +11,10 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from bimodal.classical.net_settings import SIMPLE, NetSettings
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.removal import RemovalSettings, Remover
-from bimodal.settings import check_range
-
-
-@dataclass(frozen=True)
-class NetSettings:
-    """A small network and how it is trained.
-
-    Attributes:
-        hidden: widths of the hidden layers, 1 to 4096 each.
-        batch_norm: whether each is normalised.
-        dropout: after each, 0 to 0.99.
-        epochs, batch_size, lr: of Adam.
-
-    Raises:
-        InputError: for a number outside its range; the message names it.
-    """
-
-    hidden: tuple[int, ...]
-    batch_norm: bool = False
-    dropout: float = 0.0
-    epochs: int = 60
-    batch_size: int = 64
-    lr: float = 3e-3
-
-    def __post_init__(self) -> None:
-        for width in self.hidden:
-            check_range("hidden", width, 1, 4096, whole=True)
-        check_range("dropout", self.dropout, 0, 0.99)
-        check_range("epochs", self.epochs, 1, 100_000, whole=True)
-        check_range("batch_size", self.batch_size, 1, 1_000_000, whole=True)
-        check_range("lr", self.lr, 1e-9, 10)
-
-
-SIMPLE = NetSettings(hidden=(32,))
-DEEP = NetSettings(hidden=(128, 64, 32), batch_norm=True, dropout=0.5)
-"""On drawn faces the validation loss is lowest about epoch 15 (`SIMPLE`) and 40 (`DEEP`), the accuracy highest about
-epoch 45 of both."""
-REMOVAL_EPOCH = 10
-"""After which the paper's step is taken. On drawn faces with a tenth of the labels wrong, a quarter of what it removed
-was wrong, after whichever epoch from 6 to 40."""
 
 
 @dataclass(frozen=True, eq=False)

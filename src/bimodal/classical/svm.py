@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from bimodal.data.splits import together
+from bimodal.data.splits import linked_groups
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 
@@ -144,7 +144,7 @@ def _folds(codes: NDArray[np.int64], groups: ArrayLike | None, seed: int) -> lis
         named = np.asarray(groups)
         if named.shape != codes.shape:
             raise InputError(f"expected a group for each of {len(codes)} faces, got {named.shape}")
-        units = together([None if group in (-1, "") else group for group in named.tolist()])
+        units = linked_groups([None if group in (-1, "") else group for group in named.tolist()])
         people = len(np.unique(units))
         if people < 2:
             raise InputError("the search needs training faces of at least two groups, got one; leave the groups out")

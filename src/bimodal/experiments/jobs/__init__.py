@@ -1,1 +1,1 @@
-"""Running many jobs, through Ray or in one process beside this one."""
+"""Run many jobs, on Ray or one after the other."""

@@ -1,16 +1,16 @@
-"""The process that runs jobs one after the other: reads them from its input, tells its output how each ended."""
+"""The worker process of a pool: reads pickled jobs from standard input, writes their pickled outcomes to its output."""
 
 import os
 import pickle
 import sys
 
-from bimodal.experiments.jobs.executor import perform
+from bimodal.experiments.jobs.job import perform
 
 
 def main() -> None:
-    """Run jobs until there are no more."""
+    """Run jobs until the input ends."""
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints must not get between the answers
+    os.dup2(2, 1)  # what libraries print must not mix with the answers
     while True:
         try:
             job = pickle.load(sys.stdin.buffer)  # noqa: S301  # from the process that started us

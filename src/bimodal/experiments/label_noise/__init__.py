@@ -1,1 +1,1 @@
-"""The label-noise study: who finds wrong labels best, at what cost, and whether removing them helps."""
+"""The label-noise study: how well methods find wrong labels, at what cost, and whether removing them helps."""

@@ -1,4 +1,4 @@
-"""Which faces, how many, and what is wrong with their labels: a cell of the study's table, with one seed."""
+"""The cells of the study: each is one training set with known wrong labels."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,14 +7,15 @@ from typing import Literal
 from bimodal.data.views import percent_of
 
 Faces = Literal["clean", "own", "drawn", "photographs"]
-"""`clean`: FER2013 labelled by nearly all of FERPlus's taggers; `own`: FER2013 with its own labels."""
+"""`clean`: faces of FER2013 with the label on which nearly all taggers of FERPlus agree. `own`: FER2013 with the labels that
+it came with. `drawn`: synthetic faces. `photographs`: a set of the user."""
 Pattern = Literal["symmetric", "confusions", "own"]
-"""Wrong labels: every other emotion alike; as people confuse them; or those that the set came with."""
+"""Wrong labels: every other emotion with the same probability; as FER2013 confuses emotions; those that the set came with."""
 SMALL, LARGE = 891, 5000
 LEVELS = (0.0, 0.05, 0.1, 0.2, 0.4)
 LARGE_LEVELS = (0.0, 0.2, 0.4)
 RARE = "happy"
-"""The common emotion of which nine tenths are left out, to see whether rare is taken for wrong."""
+"""The emotion that is cut to a tenth, to see whether methods take rare labels for wrong ones."""
 
 
 @dataclass(frozen=True, order=True)
@@ -22,12 +23,12 @@ class Cell:
     """One training set.
 
     Attributes:
-        faces: where they come from.
-        size: how many training faces; 0: all.
-        pattern: of the wrong labels.
-        noise: share of wrong labels that were made, 0 to 0.9; 0 where they are the set's own.
-        rare: an emotion that was cut to a tenth, or `""`.
-        seed: of the sample, the wrong labels and the training.
+        faces: the source of the faces.
+        size: number of training faces; 0: all.
+        pattern: pattern of the wrong labels.
+        noise: share of labels made wrong, 0 to 0.9; 0 for the labels that a set came with.
+        rare: the emotion that is cut to a tenth, or `""`.
+        seed: random seed of the sample, the wrong labels and the training.
     """
 
     faces: Faces
@@ -39,7 +40,7 @@ class Cell:
 
     @property
     def condition(self) -> str:
-        """The cell without its seed, as folders are called.
+        """Everything but the seed, as a folder name.
 
         >>> Cell("clean", 891, "symmetric", 0.2, "", 1).condition
         'clean-891-symmetric-20'
@@ -49,20 +50,29 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """The cell, as its folder is called."""
+        """Condition and seed, as the path of its folders."""
         return f"{self.condition}/seed-{self.seed}"
+
+    @property
+    def has_wrong_labels(self) -> bool:
+        """Whether some labels are wrong."""
+        return self.noise > 0 or self.pattern == "own"
 
 
 def all_cells(seeds: int = 3, fer: bool = True, photographs: bool = True) -> list[Cell]:
-    """Return the cells of the whole study, those of the first seed first.
+    """Return the cells of the study, those of the first seed first.
+
+    Args:
+        seeds: number of seeds.
+        fer, photographs: whether these sets are available.
 
     >>> len(all_cells(1)), all_cells(1)[0].name
     (24, 'clean-891-symmetric-0/seed-0')
     """
-    return [cell for seed in range(seeds) for cell in _of_seed(seed, fer, photographs)]
+    return [cell for seed in range(seeds) for cell in _cells_of_seed(seed, fer, photographs)]
 
 
-def _of_seed(seed: int, fer: bool, photographs: bool) -> Iterator[Cell]:
+def _cells_of_seed(seed: int, fer: bool, photographs: bool) -> Iterator[Cell]:
     if fer:
         yield from _grid("clean", SMALL, LEVELS, ("symmetric", "confusions"), seed)
         yield from _grid("clean", LARGE, LARGE_LEVELS, ("symmetric", "confusions"), seed)
@@ -80,5 +90,5 @@ def _grid(
     faces: Faces, size: int, levels: tuple[float, ...], patterns: tuple[Pattern, ...], seed: int
 ) -> Iterator[Cell]:
     for noise in levels:
-        for pattern in patterns if noise else patterns[:1]:  # no wrong labels are the same whatever their pattern
+        for pattern in patterns if noise else patterns[:1]:  # without wrong labels all patterns are the same
             yield Cell(faces, size, pattern, noise, "", seed)

@@ -1,4 +1,4 @@
-"""What a cell's trainings left behind, as the methods want it."""
+"""What the trainings of a cell recorded, for the methods that find wrong labels."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 from bimodal.data.manifest import Manifest
 
 FOLDS = 5
-"""Of cleanlab's cross-validation."""
+"""Folds of the cross-validation for cleanlab."""
 PLAIN, THRESHOLD = "plain.npz", "threshold.npz"
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """All that methods may look at: nothing here knows the truth.
+    """The inputs of all methods; no true labels.
 
     Attributes:
         labels: (n,), of the training faces.
         logits: (epochs, n, 7) float64, of the plain training.
-        out_of_fold: (n,7), probabilities of each face from a network that has not seen it; None before all folds ended.
-        threshold: the margin of a label that only memory can know; None before that training ended.
-        removed: by rule, (n,) bool: what it removed in its own training.
-        seed: of what is left to chance.
+        out_of_fold: (n,7), predicted probabilities from cross-validation; None until all folds have finished.
+        threshold: margin below which a label counts as wrong (AUM); None until that training has finished.
+        removed: by rule, (n,) bool: the faces that it removed in its own training.
+        seed: random seed of the cell.
     """
 
     labels: NDArray[np.int64]
@@ -36,14 +36,14 @@ class Evidence:
 
     @property
     def losses(self) -> NDArray[np.float64]:
-        """(epochs, n), cross entropy."""
+        """(epochs, n), cross-entropy of the plain training."""
         top = self.logits.max(axis=2)
         total = np.log(np.exp(self.logits - top[:, :, None]).sum(axis=2)) + top
         return np.asarray(total - self.logits[:, np.arange(len(self.labels)), self.labels])
 
 
 def fold_of(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Return the fold of each training face, (n,), each emotion spread evenly over the folds."""
+    """Return the fold of each training face, (n,), stratified by emotion."""
     order = np.random.default_rng(seed).permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
     folds = np.empty(len(labels), dtype=np.int64)
@@ -51,43 +51,48 @@ def fold_of(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     return folds
 
 
-def read_evidence(cell: Path, manifest: Manifest, seed: int) -> Evidence:
-    """Read what there is of a cell; its plain training must have ended.
+def read_evidence(folder: Path, manifest: Manifest, seed: int) -> Evidence:
+    """Read what the finished trainings of a cell recorded; the plain one must have finished.
 
     Args:
-        cell: the cell's folder.
+        folder: the cell's folder.
         manifest: of its faces.
         seed: of the cell.
     """
     rows = manifest.rows("train")
     labels = manifest.labels[rows]
     out_of_fold = None
-    if all((cell / fold_file(fold)).is_file() for fold in range(FOLDS)):
+    if all((folder / fold_file(fold)).is_file() for fold in range(FOLDS)):
         out_of_fold = np.zeros((len(rows), 7))
         folds = fold_of(labels, seed)
         for fold in range(FOLDS):
-            out_of_fold[folds == fold] = read(cell / fold_file(fold))["probabilities"]
-    threshold = float(read(cell / THRESHOLD)["threshold"]) if (cell / THRESHOLD).is_file() else None
-    removed = {
-        file.stem.removeprefix("rule-"): np.isin(rows, read(file)["removed"])
-        for file in sorted(cell.glob("rule-*.npz"))
-    }
-    logits = read(cell / PLAIN)["logits"].astype(np.float64)
-    return Evidence(labels, logits, out_of_fold, threshold, removed, seed)
+            out_of_fold[folds == fold] = read_arrays(folder / fold_file(fold))["probabilities"]
+    threshold = folder / THRESHOLD
+    return Evidence(
+        labels=labels,
+        logits=read_arrays(folder / PLAIN)["logits"].astype(np.float64),
+        out_of_fold=out_of_fold,
+        threshold=float(read_arrays(threshold)["threshold"]) if threshold.is_file() else None,
+        removed={
+            file.stem.removeprefix("rule-"): np.isin(rows, read_arrays(file)["removed"])
+            for file in sorted(folder.glob("rule-*.npz"))
+        },
+        seed=seed,
+    )
 
 
 def mean_margin(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the area under the margin of each face, (n,): the mean over the epochs of its label's logit less the next.
+    """Return the area under the margin (AUM), (n,): the label's logit minus the largest other, averaged over epochs.
 
     Args:
         logits: (epochs, n, classes).
-        labels: (n,), whose logit.
+        labels: (n,).
     """
     logits = logits.astype(np.float64)
-    own = np.arange(logits.shape[2]) == labels[:, None]
-    mine = np.where(own, logits, -np.inf).max(axis=2)
-    others = np.where(own, -np.inf, logits).max(axis=2)
-    return np.asarray((mine - others).mean(axis=0))
+    is_label = np.arange(logits.shape[2]) == labels[:, None]
+    of_label = np.where(is_label, logits, -np.inf).max(axis=2)
+    others = np.where(is_label, -np.inf, logits).max(axis=2)
+    return np.asarray((of_label - others).mean(axis=0))
 
 
 def fold_file(fold: int) -> str:
@@ -95,7 +100,7 @@ def fold_file(fold: int) -> str:
     return f"fold-{fold}.npz"
 
 
-def read(file: Path) -> dict[str, Any]:
-    """Read a file of evidence."""
+def read_arrays(file: Path) -> dict[str, Any]:
+    """Read all arrays of an `.npz` file."""
     with np.load(file, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}

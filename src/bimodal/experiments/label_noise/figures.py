@@ -1,4 +1,4 @@
-"""The study's pictures: who finds how much at which precision, where the threshold falls, and what was found."""
+"""The figures of the study: precision against recall, score distributions, noise levels, calibration, and examples."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,47 +15,51 @@ from bimodal.emotions import NAMES
 from bimodal.experiments.label_noise.results import CellResult, Condition
 from bimodal.experiments.label_noise.samples import RIGHT, UNDECIDED, WRONG
 from bimodal.files import write_atomically
-from bimodal.rendering.plot import COLOURS, REMOVED, INK, KEPT, SOFT, canvas, legend, png
+from bimodal.rendering.plot import COLOURS, INK, KEPT, REMOVED, SOFT, canvas, legend, png
 from bimodal.vision.pictures import decode
 
-_SHOWN = {
+_METHODS = {
     "two-modes": ("two-modes", COLOURS[0], "-"),
     "cleanlab": ("cleanlab, 5 folds", COLOURS[1], "-"),
     "mean-loss": ("mean loss", COLOURS[2], "-"),
-    "margins": ("margins", COLOURS[3], "-"),
-    "mixture": ("mixture on the loss", COLOURS[4], "--"),
-    "scn": ("self-cure", COLOURS[5], "--"),
-    "wang": ("the paper's step", SOFT, "--"),
+    "margins": ("margins (AUM)", COLOURS[3], "-"),
+    "mixture": ("mixture of Gaussians", COLOURS[4], "--"),
+    "scn": ("relabelling (SCN)", COLOURS[5], "--"),
+    "wang": ("the paper's rule", SOFT, "--"),
     "random": ("random", SOFT, ":"),
 }
 _BINS = 60
-_SHEET, _TILE, _LINES = (8, 4), 112, 30
+_MIN_FACES = 20
+"""Fewest faces of a point in the calibration figure."""
+_COLUMNS, _ROWS, _TILE, _CAPTION = 8, 4, 112, 30
 
 
 def write_figures(conditions: Sequence[Condition], out: Path, faces: Path) -> list[Path]:
-    """Write the figures as PNG.
+    """Write the figures as PNG files, and return their paths.
 
     Args:
-        conditions: what was measured.
-        out: the folder.
-        faces: where the cells' data folders lie; only drawn faces are ever shown.
+        conditions: the results.
+        out: the folder to write into.
+        faces: the folder of the cells' data folders; only synthetic faces are shown.
     """
     out.mkdir(exist_ok=True)
     pictures: dict[str, bytes] = {}
-    for condition in conditions:
-        if condition.cell.rare:
-            continue
+    shown = [condition for condition in conditions if not condition.cell.rare]
+    for condition in shown:
         first = condition.results[0]
-        if condition.cell.noise or condition.cell.pattern == "own":
-            pictures[f"curves-{condition.name}"] = png(curves(condition))
-        pictures[f"scores-{condition.name}"] = png(scores(first, condition))
+        if condition.cell.has_wrong_labels:
+            pictures[f"curves-{condition.name}"] = png(precision_recall(condition))
+        pictures[f"scores-{condition.name}"] = png(score_histogram(first, condition))
         if condition.cell.faces == "drawn" and condition.cell.noise:
-            pictures[f"found-{condition.name}"] = sheet(first, Manifest.read(faces / first.cell.name))
-    for name, own in _families(conditions).items():
+            pictures[f"found-{condition.name}"] = example_sheet(first, Manifest.read(faces / first.cell.name))
+    families: dict[str, list[Condition]] = {}
+    for condition in shown:
+        families.setdefault(_family(condition), []).append(condition)
+    for name, family in families.items():
         for measure in ("average_precision", "f1"):
-            if len({condition.cell.noise for condition in own}) > 1:
-                pictures[f"levels-{name}-{measure.replace('_', '-')}"] = png(levels(own, measure))
-    pictures |= {f"calibration-{name}": png(calibration(own)) for name, own in _families(conditions).items()}
+            if len({condition.cell.noise for condition in family}) > 1:
+                pictures[f"levels-{name}-{measure.replace('_', '-')}"] = png(by_noise_level(family, measure))
+        pictures[f"calibration-{name}"] = png(calibration(family))
     files = []
     for name, content in pictures.items():
         file = out / f"{name}.png"
@@ -64,165 +68,154 @@ def write_figures(conditions: Sequence[Condition], out: Path, faces: Path) -> li
     return files
 
 
-def curves(condition: Condition) -> Figure:
-    """Draw precision against recall for each ranking, and a dot where each method would cut; of the first seed."""
+def precision_recall(condition: Condition) -> Figure:
+    """Draw precision against recall of each ranking in the first seed, with a dot at each method's threshold."""
     result = condition.results[0]
     decided = result.truth != UNDECIDED
     wrong = result.truth[decided] == WRONG
     with canvas(5.2, 3.9) as (figure, axes):
-        for method, (name, colour, style) in _SHOWN.items():
-            found = result.found.get(method)
-            if found is None:
+        for method, (name, colour, style) in _METHODS.items():
+            detection = result.detections.get(method)
+            if detection is None:
                 continue
-            if found.score is not None:
-                order = np.argsort(-found.score[decided], kind="stable")
+            if detection.score is not None:
+                order = np.argsort(-detection.score[decided], kind="stable")
                 hits = np.cumsum(wrong[order])
                 recall, precision = hits / hits[-1], hits / np.arange(1, len(hits) + 1)
-                start = max(5, len(hits) // 200)  # the first few faces say nothing
+                start = max(5, len(hits) // 200)  # the precision of the first few faces is noise
                 axes.plot(recall[start:], precision[start:], style, color=colour, label=name, linewidth=1.4)
-            if found.remove is not None and found.remove[decided].any() and method != "random":
-                called = found.remove[decided]
-                axes.plot(wrong[called].sum() / wrong.sum(), wrong[called].mean(), "o", color=colour, markersize=6)
+            if detection.remove is not None and detection.remove[decided].any() and method != "random":
+                flagged = detection.remove[decided]
+                axes.plot(wrong[flagged].sum() / wrong.sum(), wrong[flagged].mean(), "o", color=colour, markersize=6)
         axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02), title=_title(condition))
         legend(figure, 3)
     return figure
 
 
-def scores(result: CellResult, condition: Condition) -> Figure:
-    """Draw the log odds against the label, right and wrong ones in two colours, with the threshold."""
-    found = result.found["two-modes"]
-    assert found.score is not None
-    assert found.remove is not None
+def score_histogram(result: CellResult, condition: Condition) -> Figure:
+    """Draw the log-odds against the label, right and wrong labels in two colours, with the threshold."""
+    score, flagged, _ = _two_modes(result)
     with canvas(5.2, 3.3) as (figure, axes):
-        low, high = np.quantile(found.score, [0.001, 0.999])
+        low, high = np.quantile(score, [0.001, 0.999])
         edges = np.linspace(float(low), float(high), _BINS + 1)
         groups = [(RIGHT, "right label", KEPT), (WRONG, "wrong label", REMOVED), (UNDECIDED, "undecided", SOFT)]
-        shown = [(kind, name, colour) for kind, name, colour in groups if (result.truth == kind).any()]
+        present = [group for group in groups if (result.truth == group[0]).any()]
         axes.hist(
-            [found.score[result.truth == kind] for kind, _, _ in shown],
+            [score[result.truth == kind] for kind, _, _ in present],
             edges.tolist(),
             stacked=True,
-            color=[colour for _, _, colour in shown],
-            label=[name for _, name, _ in shown],
+            color=[colour for _, _, colour in present],
+            label=[name for _, name, _ in present],
         )
-        if found.remove.any():
-            threshold = float(found.score[found.remove].min())
+        threshold = float(score[flagged].min()) if flagged.any() else None
+        if threshold is not None:
             axes.axvline(threshold, color=INK, linewidth=1.2)
-            axes.annotate(
-                f"threshold {threshold:.2f}", (threshold, 1), xycoords=("data", "axes fraction"),
-                xytext=(4, -4), textcoords="offset points", va="top", fontsize=8,
-            )  # fmt: skip
-        else:
-            axes.annotate(
-                "no second mode: nothing is removed", (1, 1), xycoords="axes fraction",
-                xytext=(-4, -4), textcoords="offset points", va="top", ha="right", fontsize=8,
-            )  # fmt: skip
-        axes.set(xlabel="log odds of the best other emotion against the label", ylabel="faces", title=_title(condition))
+        axes.annotate(
+            "no wrong labels found" if threshold is None else f"threshold {threshold:.2f}",
+            (1, 1) if threshold is None else (threshold, 1),
+            xycoords="axes fraction" if threshold is None else ("data", "axes fraction"),
+            xytext=(-4 if threshold is None else 4, -4),
+            textcoords="offset points",
+            va="top",
+            ha="right" if threshold is None else "left",
+            fontsize=8,
+        )
+        axes.set(xlabel="log-odds of the best other emotion against the label", ylabel="faces", title=_title(condition))
         legend(figure)
     return figure
 
 
-def levels(conditions: Sequence[Condition], measure: str) -> Figure:
-    """Draw a measure over the share of wrong labels, with the 95 % intervals."""
-    own = sorted((condition for condition in conditions if condition.cell.noise), key=lambda c: c.cell.noise)
+def by_noise_level(family: Sequence[Condition], measure: str) -> Figure:
+    """Draw a measure against the share of wrong labels, with 95 % intervals."""
+    noisy = sorted((condition for condition in family if condition.cell.noise), key=lambda c: c.cell.noise)
     with canvas(5.2, 3.6) as (figure, axes):
-        for method, (name, colour, style) in _SHOWN.items():
-            known = [(c.cell.noise, c.estimate(method, measure)) for c in own if method in c.methods]
-            points = [(noise, estimate) for noise, estimate in known if estimate is not None]
+        for method, (name, colour, style) in _METHODS.items():
+            estimates = [(c.cell.noise, c.estimate(method, measure)) for c in noisy if method in c.methods]
+            points = [(100 * noise, estimate) for noise, estimate in estimates if estimate is not None]
             if not points:
                 continue
-            places = [100 * noise for noise, _ in points]
+            places = [percent for percent, _ in points]
             axes.plot(places, [e.value for _, e in points], style, color=colour, label=name, marker=".")
             axes.fill_between(
                 places, [e.low for _, e in points], [e.high for _, e in points], color=colour, alpha=0.12, linewidth=0
             )
-        words = {"average_precision": "average precision", "f1": "F1 of what is removed"}[measure]
-        axes.set(xlabel="wrong labels, %", ylabel=words, ylim=(0, 1), title=_family(conditions[0]).replace("-", " "))
+        words = {"average_precision": "average precision", "f1": "F1 of the labels to review or to remove"}[measure]
+        axes.set(xlabel="wrong labels, %", ylabel=words, ylim=(0, 1), title=_family(family[0]).replace("-", " "))
         legend(figure, 3)
     return figure
 
 
-def calibration(conditions: Sequence[Condition]) -> Figure:
-    """Draw, for faces of like probability, how many of their labels are wrong; all seeds together."""
+def calibration(family: Sequence[Condition]) -> Figure:
+    """Draw the share of wrong labels against the estimated probability that a label is wrong, over all seeds."""
     with canvas(4.6, 4.0) as (figure, axes):
         axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle=":")
-        several = [
-            c for c in conditions if c.cell.noise or c.cell.pattern == "own"
-        ]  # without wrong labels all are near 0
-        for number, condition in enumerate(several):
-            probability, wrong = _probabilities(condition)
+        for number, condition in enumerate(c for c in family if c.cell.has_wrong_labels):
+            probability, wrong = _pooled_probabilities(condition)
             bins = np.clip((10 * probability).astype(int), 0, 9)
             counts = np.bincount(bins, minlength=10)
-            full = counts >= 20  # fewer say nothing
-            said = np.bincount(bins, probability, 10)[full] / counts[full]
-            true = np.bincount(bins, wrong, 10)[full] / counts[full]
+            full = counts >= _MIN_FACES
             axes.plot(
-                said, true, marker=".", color=COLOURS[number % len(COLOURS)], label=_level(condition), linewidth=1.2
+                np.bincount(bins, probability, 10)[full] / counts[full],
+                np.bincount(bins, wrong, 10)[full] / counts[full],
+                marker=".",
+                color=COLOURS[number % len(COLOURS)],
+                label=_level(condition),
+                linewidth=1.2,
             )
-        axes.set(
-            xlabel="probability that the label is wrong, as said",
-            ylabel="share of wrong labels",
-            xlim=(0, 1),
-            ylim=(0, 1),
-        )
-        axes.set_title(_family(conditions[0]).replace("-", " "))
+        axes.set(xlabel="estimated probability that the label is wrong", ylabel="share of wrong labels")
+        axes.set(xlim=(0, 1), ylim=(0, 1), title=_family(family[0]).replace("-", " "))
         legend(figure, 3)
     return figure
 
 
-def sheet(result: CellResult, manifest: Manifest) -> bytes:
-    """Return a PNG of the drawn faces that come first in the ranking: what they are called, and what they show."""
+def example_sheet(result: CellResult, manifest: Manifest) -> bytes:
+    """Return a PNG of the synthetic faces with the highest scores, each with its label and its true emotion."""
     rows = manifest.rows("train")
-    score = result.found["two-modes"].score
-    assert score is not None
-    columns, lines = _SHEET
-    first = np.argsort(-score, kind="stable")[: columns * lines]
-    picture = Image.new("RGB", (columns * _TILE, lines * (_TILE + _LINES)), "white")
+    highest = np.argsort(-_two_modes(result)[0], kind="stable")[: _COLUMNS * _ROWS]
+    picture = Image.new("RGB", (_COLUMNS * _TILE, _ROWS * (_TILE + _CAPTION)), "white")
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(11)
-    for place, index in enumerate(first.tolist()):
+    for place, index in enumerate(highest.tolist()):
         row = int(rows[index])
-        left, top = place % columns * _TILE, place // columns * (_TILE + _LINES)
+        left, top = place % _COLUMNS * _TILE, place // _COLUMNS * (_TILE + _CAPTION)
         face = Image.fromarray(decode(manifest.path(row))).resize((_TILE - 8, _TILE - 8), Image.Resampling.LANCZOS)
         picture.paste(face, (left + 4, top + 4))
         is_wrong = result.truth[index] == WRONG
         colour = REMOVED if is_wrong else KEPT
         pen.rectangle((left + 2, top + 2, left + _TILE - 3, top + _TILE - 3), outline=colour, width=3)
-        true = str(manifest.table["true_label"].iat[row]) or NAMES[manifest.labels[row]]
-        pen.text((left + 4, top + _TILE), f"called {NAMES[manifest.labels[row]]}", fill=INK, font=font)
-        pen.text((left + 4, top + _TILE + 13), f"shows {true}" if is_wrong else "rightly so", fill=colour, font=font)
+        label = NAMES[manifest.labels[row]]
+        true = str(manifest.table["true_label"].iat[row]) or label
+        pen.text((left + 4, top + _TILE), f"label: {label}", fill=INK, font=font)
+        pen.text((left + 4, top + _TILE + 13), f"shows: {true}" if is_wrong else "right", fill=colour, font=font)
     buffer = BytesIO()
     picture.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 
-def _probabilities(condition: Condition) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    probabilities, wrongs = [], []
+def _two_modes(result: CellResult) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+    """Return score, labels to review, and probability of a wrong label, (n,) each, of the rule two-modes."""
+    detection = result.detections["two-modes"]
+    if detection.score is None or detection.remove is None or detection.probability is None:
+        raise ValueError("two-modes gives scores, decisions and probabilities")
+    return detection.score, detection.remove, detection.probability
+
+
+def _pooled_probabilities(condition: Condition) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    probabilities, wrong = [], []
     for result in condition.results:
         decided = result.truth != UNDECIDED
-        probability = result.found["two-modes"].probability
-        assert probability is not None
-        probabilities.append(probability[decided])
-        wrongs.append(result.truth[decided] == WRONG)
-    return np.concatenate(probabilities), np.concatenate(wrongs)
-
-
-def _families(conditions: Sequence[Condition]) -> dict[str, list[Condition]]:
-    """Return the conditions that differ only in the share of wrong labels, by name; 0 belongs to the symmetric."""
-    families: dict[str, list[Condition]] = {}
-    for condition in conditions:
-        if not condition.cell.rare:
-            families.setdefault(_family(condition), []).append(condition)
-    return families
+        probabilities.append(_two_modes(result)[2][decided])
+        wrong.append(result.truth[decided] == WRONG)
+    return np.concatenate(probabilities), np.concatenate(wrong)
 
 
 def _family(condition: Condition) -> str:
+    """Name the conditions that differ only in the share of wrong labels."""
     return condition.name.rsplit("-", 1)[0] if condition.cell.pattern != "own" else condition.name
 
 
 def _level(condition: Condition) -> str:
-    return "its own labels" if condition.cell.pattern == "own" else f"{100 * condition.cell.noise:g} % wrong"
+    return "original labels" if condition.cell.pattern == "own" else f"{100 * condition.cell.noise:g} % wrong"
 
 
 def _title(condition: Condition) -> str:
-    family = _family(condition).replace("-", " ")
-    return f"{family}, {_level(condition)}"
+    return f"{_family(condition).replace('-', ' ')}, {_level(condition)}"

@@ -1,11 +1,11 @@
-"""How well a method found the wrong labels of one cell, with the resampling that intervals are made of."""
+"""How well a method finds the wrong labels of one cell, with resampled values for intervals."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bimodal.experiments.label_noise.detectors import Found
+from bimodal.experiments.label_noise.detectors import Detection
 from bimodal.experiments.label_noise.samples import RIGHT, UNDECIDED, WRONG
 
 RESAMPLES = 500
@@ -14,68 +14,73 @@ MEASURES = ("average_precision", "auroc", "precision", "recall", "f1", "removed"
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """A measure of one cell: its value, and its values on resampled faces, (RESAMPLES,); NaN where it has no meaning."""
+    """A measure of one cell; NaN where it is undefined.
+
+    Attributes:
+        value: on the cell's faces.
+        draws: on resampled faces, (RESAMPLES,).
+    """
 
     value: float
     draws: NDArray[np.float64]
 
 
 def draw_weights(faces: int, seed: int) -> NDArray[np.int64]:
-    """Return how often each face is drawn, (RESAMPLES, faces): the same for all methods of a cell, so that they pair."""
+    """Return how often each resample draws each face, (RESAMPLES, faces); the same for all methods, so that they pair."""
     random = np.random.default_rng((seed, faces))
     return np.stack([np.bincount(random.integers(0, faces, faces), minlength=faces) for _ in range(RESAMPLES)])
 
 
-def measure(found: Found, truth: NDArray[np.int8], weights: NDArray[np.int64]) -> dict[str, Resampled]:
+def measure(detection: Detection, truth: NDArray[np.int8], weights: NDArray[np.int64]) -> dict[str, Resampled]:
     """Measure a method on one cell.
 
     Args:
-        found: what it says of n faces.
-        truth: (n,), `RIGHT`, `WRONG` or `UNDECIDED`; the undecided are left out, except from `removed`.
-        weights: (RESAMPLES, n).
+        detection: its result for n faces.
+        truth: (n,), `RIGHT`, `WRONG` or `UNDECIDED`; undecided faces count in `removed` only.
+        weights: (RESAMPLES, n), see `draw_weights`.
 
     Returns:
-        By name: `average_precision` and `auroc` of the score; `precision`, `recall` and `f1` of what would be removed;
-        `removed`, its share of all faces.
+        By name: `average_precision` and `auroc` of the score; `precision`, `recall` and `f1` of the labels to remove, and
+        `removed`, their share of all faces.
     """
     decided, wrong = truth != UNDECIDED, truth == WRONG
-    everyone = np.ones((1, len(truth)), dtype=np.int64)
+    unweighted = np.ones((1, len(truth)), dtype=np.int64)
     result = {}
     for name in MEASURES:
-        values = np.concatenate([_measure(name, found, decided, wrong, w) for w in (everyone, weights)])
+        values = np.concatenate([_measure(name, detection, decided, wrong, w) for w in (unweighted, weights)])
         result[name] = Resampled(float(values[0]), values[1:])
     return result
 
 
 def kept_by_class(
-    found: Found, truth: NDArray[np.int8], labels: NDArray[np.int64], classes: int
+    detection: Detection, truth: NDArray[np.int8], labels: NDArray[np.int64], classes: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return how many of each class's right labels would be kept, and how many there are, (classes,) each."""
+    """Return the number of right labels that are kept and the number of right labels, by class, (classes,) each."""
     right = truth == RIGHT
-    stays = right if found.remove is None else right & ~found.remove
-    return np.bincount(labels[stays], minlength=classes), np.bincount(labels[right], minlength=classes)
+    kept = right if detection.remove is None else right & ~detection.remove
+    return np.bincount(labels[kept], minlength=classes), np.bincount(labels[right], minlength=classes)
 
 
 def _measure(
-    name: str, found: Found, decided: NDArray[np.bool_], wrong: NDArray[np.bool_], weights: NDArray[np.int64]
+    name: str, detection: Detection, decided: NDArray[np.bool_], wrong: NDArray[np.bool_], weights: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    nothing = np.full(len(weights), np.nan)
+    undefined = np.full(len(weights), np.nan)
     if name in ("average_precision", "auroc"):
-        if found.score is None or not wrong.any() or wrong[decided].all():
-            return nothing
+        if detection.score is None or not wrong.any() or wrong[decided].all():
+            return undefined
         curve = average_precision if name == "average_precision" else area_under_roc
-        return curve(found.score[decided], wrong[decided], weights[:, decided])
-    if found.remove is None:
-        return nothing
+        return curve(detection.score[decided], wrong[decided], weights[:, decided])
+    if detection.remove is None:
+        return undefined
     if name == "removed":
-        return np.asarray((weights * found.remove).sum(axis=1) / weights.sum(axis=1))
-    hits = (weights * (found.remove & wrong)).sum(axis=1)
-    called = (weights * (found.remove & decided)).sum(axis=1)
-    there = (weights * wrong).sum(axis=1)
-    parts = {"precision": (hits, called), "recall": (hits, there), "f1": (2 * hits, called + there)}
-    above, below = parts[name]
-    # Who removes nothing where something is wrong has found nothing: an F1 of 0. Its precision has no meaning.
-    return np.where(below > 0, above / np.maximum(below, 1), np.nan)
+        return np.asarray((weights * detection.remove).sum(axis=1) / weights.sum(axis=1))
+    hits = (weights * (detection.remove & wrong)).sum(axis=1)
+    flagged = (weights * (detection.remove & decided)).sum(axis=1)
+    n_wrong = (weights * wrong).sum(axis=1)
+    parts = {"precision": (hits, flagged), "recall": (hits, n_wrong), "f1": (2 * hits, flagged + n_wrong)}
+    numerator, denominator = parts[name]
+    # If nothing is removed although labels are wrong, F1 is 0 and precision is undefined.
+    return np.where(denominator > 0, numerator / np.maximum(denominator, 1), np.nan)
 
 
 def average_precision(

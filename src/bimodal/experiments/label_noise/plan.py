@@ -1,19 +1,19 @@
-"""From cells to jobs: which trainings each cell needs, and in which order."""
+"""The trainings of each cell, as jobs in the order in which they are most useful."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bimodal.experiments.jobs.executor import Job
+from bimodal.experiments.jobs.job import Job
 from bimodal.experiments.label_noise import trainings
 from bimodal.experiments.label_noise.cells import Cell
 from bimodal.experiments.label_noise.evidence import FOLDS, PLAIN, THRESHOLD, fold_file
-from bimodal.experiments.label_noise.recipes import settings_of
+from bimodal.experiments.label_noise.settings import settings_of
 
 RULES = ("two-modes", "wang", "wang-repeated", "slade-gedeon")
-"""Rules that remove in a training of their own."""
-AGAIN = (
+"""Rules that remove during a training."""
+RETRAININGS = (
     ("two-modes-removal", False),
     ("cleanlab", False),
     ("two-modes-removal", True),
@@ -22,52 +22,58 @@ AGAIN = (
     ("scn", False),
     ("random", False),
 )
-"""Methods that are tried in one more training: without what they would remove, or (True) with the labels they give."""
+"""Methods whose result is tested by training again: without the faces to remove or, if True, with the suggested labels."""
 
 
 def jobs(study: Path, cells: Sequence[Cell]) -> list[Job]:
-    """Return the trainings that have not ended yet, those that others need first.
+    """Return the unfinished trainings, each after those that it needs.
 
-    One seed comes after the other, so that an interrupted study has whole seeds, and the set of all faces last. Within a
-    seed comes first what says most for its cost.
+    Seeds come one after the other, so that an interrupted study has complete seeds, and all of FER2013 comes last. Within
+    a seed, the trainings that show most for their cost come first.
     """
     ranked = [
         ((cell.faces == "own" and cell.size == 0, cell.seed, stage), job)
         for cell in cells
-        for stage, job in enumerate(_of_cell(study, cell))
+        for stage, job in enumerate(_cell_jobs(study, cell))
         if not job.arguments["out"].is_file()
     ]
     ordered = [job for _, job in sorted(ranked, key=lambda pair: pair[0])]
-    waiting = {job.name for job in ordered}
-    return [replace(job, needs=tuple(need for need in job.needs if need in waiting)) for job in ordered]
+    unfinished = {job.name for job in ordered}
+    return [replace(job, needs=tuple(need for need in job.needs if need in unfinished)) for job in ordered]
 
 
-def _of_cell(study: Path, cell: Cell) -> list[Job]:
+def _cell_jobs(study: Path, cell: Cell) -> list[Job]:
     settings = settings_of(cell)
-    plain = _job(study, cell, PLAIN, trainings.train_plainly, settings)
-    rules = [_job(study, cell, f"rule-{rule}.npz", trainings.train_plainly, settings_of(cell, rule)) for rule in RULES]
-    if cell.rare:  # only what happens to the rare emotion is asked
+    plain = _job(study, cell, PLAIN, trainings.train_plain, settings)
+    rules = [_job(study, cell, f"rule-{rule}.npz", trainings.train_plain, settings_of(cell, rule)) for rule in RULES]
+    if cell.rare:  # such a cell only shows how many right labels of the rare emotion are kept
         return [plain, rules[0]]
     folds = [_job(study, cell, fold_file(fold), trainings.train_fold, settings, fold=fold) for fold in range(FOLDS)]
     threshold = _job(study, cell, THRESHOLD, trainings.train_threshold, settings)
-    again = [
+    retrainings = [
         _job(
             study,
             cell,
             f"{'labels' if relabel else 'without'}-{method}.npz",
-            trainings.train_again,
+            trainings.retrain,
             settings,
             (PLAIN, *(map(fold_file, range(FOLDS)) if method == "cleanlab" else ())),
             method=method,
             relabel=relabel,
         )
-        for method, relabel in AGAIN
+        for method, relabel in RETRAININGS
     ]
-    return [plain, rules[0], *folds, *again[:3], threshold, *rules[1:], *again[3:]]
+    return [plain, rules[0], *folds, *retrainings[:3], threshold, *rules[1:], *retrainings[3:]]
 
 
 def _job(
-    study: Path, cell: Cell, file: str, call: Any, settings: Any, needs: Sequence[str] = (), **arguments: Any
+    study: Path,
+    cell: Cell,
+    file: str,
+    call: Callable[..., object],
+    settings: Any,
+    needs: Sequence[str] = (),
+    **arguments: Any,
 ) -> Job:
     out = study / "cells" / cell.name / file
     return Job(

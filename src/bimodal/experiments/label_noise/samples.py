@@ -1,4 +1,4 @@
-"""The training set of a cell, as a data folder, and what is known about each of its labels."""
+"""The training set of a cell, as a data folder, and which of its labels are wrong."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bimodal.data.manifest import Manifest, read_table
+from bimodal.data.manifest import Manifest
 from bimodal.data.sources.fer2013 import read_votes
+from bimodal.data.tables import read_table
 from bimodal.data.views import with_wrong_labels, write_view
 from bimodal.emotions import CODES, NAMES, code_of
 from bimodal.errors import InputError
@@ -17,23 +18,25 @@ from bimodal.files import write_atomically
 
 RIGHT, WRONG, UNDECIDED = 0, 1, -1
 TRUTH = "truth.npy"
-SURE = 8
-"""So many of ten taggers make a clean label."""
-MOST, FEW = 5, 1
-"""A label is wrong if at most `FEW` of ten chose it, and at least `MOST` another; right if at least `MOST` chose it."""
+"""One of these three numbers for each row of the manifest, int8."""
+CLEAN_VOTES = 8
+"""A label is clean if at least so many of the ten taggers chose it."""
+MANY_VOTES, FEW_VOTES = 5, 1
+"""A label is right if at least `MANY_VOTES` of the ten taggers chose it, and wrong if at most `FEW_VOTES` chose it and at
+least `MANY_VOTES` another."""
 VAL = 70
-"""Validation faces: training asks for some, and nothing is chosen by them (the last weights are kept)."""
+"""Validation faces: training needs some, but they choose nothing (the last weights are kept)."""
 _RARE_SHARE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
 class Fer:
-    """FER2013 and the votes of FERPlus.
+    """FER2013 with the votes of FERPlus.
 
     Attributes:
-        manifest: of FER2013 with its own labels.
-        votes: (N,7), how many taggers chose each emotion.
-        most: (N,), the most votes that anything else than the seven got.
+        manifest: FER2013 with the labels that it came with.
+        votes: (N,7), votes for each emotion.
+        most_other: (N,), the most votes for any answer that is none of the seven emotions.
     """
 
     manifest: Manifest
@@ -42,27 +45,28 @@ class Fer:
 
     @property
     def majority(self) -> NDArray[np.int64]:
-        """The emotion with most votes, (N,)."""
+        """(N,), the emotion with the most votes."""
         return np.asarray(self.votes.argmax(axis=1))
 
     @property
     def is_clean(self) -> NDArray[np.bool_]:
-        """Whether nearly all taggers agree, (N,)."""
-        return np.asarray(self.votes.max(axis=1) >= SURE)
+        """(N,), whether nearly all taggers agree."""
+        return np.asarray(self.votes.max(axis=1) >= CLEAN_VOTES)
 
     @property
     def truth(self) -> NDArray[np.int8]:
-        """What the votes say of FER2013's own labels, (N,): `RIGHT`, `WRONG` or `UNDECIDED`."""
-        own = self.votes[np.arange(len(self.votes)), self.manifest.labels]
-        truth = np.full(len(own), UNDECIDED, dtype=np.int8)
-        truth[own >= MOST] = RIGHT
-        truth[(own <= FEW) & (np.maximum(self.votes.max(axis=1), self.most_other) >= MOST)] = WRONG
+        """(N,), whether FER2013's label is `RIGHT`, `WRONG` or `UNDECIDED` by the votes."""
+        for_label = self.votes[np.arange(len(self.votes)), self.manifest.labels]
+        truth = np.full(len(for_label), UNDECIDED, dtype=np.int8)
+        truth[for_label >= MANY_VOTES] = RIGHT
+        most = np.maximum(self.votes.max(axis=1), self.most_other)
+        truth[(for_label <= FEW_VOTES) & (most >= MANY_VOTES)] = WRONG
         return truth
 
     @property
     def confusions(self) -> NDArray[np.float64]:
-        """How FER2013 mislabels faces on which most taggers agree, (7,7): a row for each emotion, summing to 1."""
-        sure = (self.votes.max(axis=1) >= MOST) & (self.manifest.table["split"] != "test").to_numpy()
+        """(7,7), how often FER2013 labels an emotion (row) as each other emotion; rows sum to 1, the diagonal is 0."""
+        sure = (self.votes.max(axis=1) >= MANY_VOTES) & (self.manifest.table["split"] != "test").to_numpy()
         counts = np.zeros((len(NAMES), len(NAMES)))
         np.add.at(counts, (self.majority[sure], self.manifest.labels[sure]), 1)
         np.fill_diagonal(counts, 0)
@@ -73,15 +77,12 @@ def read_fer(manifest: Manifest) -> Fer:
     """Read the votes of a data folder of FER2013.
 
     Raises:
-        InputError: it was prepared without them.
+        InputError: the folder has no votes.
     """
     file = manifest.root / "origins.csv"
-    need = f"{manifest.root} has no votes of FERPlus; prepare FER2013 with --votes fer2013new.csv"
-    if not file.is_file():
-        raise InputError(need)
-    table = read_table(file, ("image",))
+    table = read_table(file, ("image",)) if file.is_file() else pd.DataFrame()
     if "votes" not in table or not table["votes"].any():
-        raise InputError(need)
+        raise InputError(f"{manifest.root} has no votes of FERPlus; prepare FER2013 with --votes fer2013new.csv")
     by_image = dict(zip(table["image"], map(read_votes, table["votes"]), strict=True))
     votes = np.zeros((len(manifest), len(NAMES)), dtype=np.int64)
     most_other = np.zeros(len(manifest), dtype=np.int64)
@@ -95,10 +96,10 @@ def read_fer(manifest: Manifest) -> Fer:
 
 
 def write_fer_cell(fer: Fer, cell: Cell, folder: Path) -> None:
-    """Write the data folder of a cell of FER2013; one that is there stays.
+    """Write the data folder of a cell of FER2013, unless it exists.
 
-    The test faces are those of the test split with a clean label; no training face has the same pixels, since `prepare`
-    left such copies out.
+    The test faces are the test faces of FER2013 with clean labels. No training face has the same pixels as one of them,
+    because `prepare` leaves such copies out.
     """
     if (folder / TRUTH).is_file():
         return
@@ -117,38 +118,37 @@ def write_fer_cell(fer: Fer, cell: Cell, folder: Path) -> None:
     else:
         pool = random.permutation(np.flatnonzero(training))
         train = np.sort(pool[VAL : VAL + cell.size] if cell.size else pool[VAL:])
-    rest = np.setdiff1d(pool, train)
-    val = np.sort(random.permutation(rest)[:VAL])
+    val = np.sort(random.permutation(np.setdiff1d(pool, train))[:VAL])
     test = np.flatnonzero(~training & fer.is_clean)
     table.loc[test, "label"] = names[fer.majority[test]]
-    for split, rows in (("train", train), ("val", val), ("test", test)):
-        table.loc[rows, "split"] = split
+    for split, split_rows in (("train", train), ("val", val), ("test", test)):
+        table.loc[split_rows, "split"] = split
     rows = np.sort(np.concatenate([train, val, test]))
-    table, truth = table.iloc[rows].reset_index(drop=True), fer.truth[rows]
+    table = table.iloc[rows].reset_index(drop=True)
     if cell.faces == "clean":
         table = _with_noise(table, cell, fer.confusions)
-        truth = (table["label"] != table["true_label"]).to_numpy().astype(np.int8)
+        truth = _differs_from_truth(table)
+    else:
+        truth = fer.truth[rows]
     _write(fer.manifest, table, truth, folder)
 
 
-def write_drawn_cell(drawn: Manifest, cell: Cell, folder: Path) -> None:
-    """Write the data folder of a cell of drawn faces; one that is there stays."""
-    if (folder / TRUTH).is_file():
-        return
-    table = _with_noise(drawn.table, cell, None)
-    wrong = (table["label"] != table["true_label"]).to_numpy()
-    _write(drawn, table, wrong.astype(np.int8), folder)
+def write_synthetic_cell(synthetic: Manifest, cell: Cell, folder: Path) -> None:
+    """Write the data folder of a cell of synthetic faces, unless it exists."""
+    if not (folder / TRUTH).is_file():
+        table = _with_noise(synthetic.table, cell, None)
+        _write(synthetic, table, _differs_from_truth(table), folder)
 
 
-def write_photographs_cell(photographs: Manifest, second: dict[str, set[str]], folder: Path) -> None:
-    """Write the data folder of the photographs; one that is there stays.
+def write_photographs_cell(photographs: Manifest, annotations: dict[str, set[str]], folder: Path) -> None:
+    """Write the data folder of the photographs, unless it exists.
 
-    A label is wrong if another annotator gave another, right if another gave the same; of the others nothing is known.
+    A label is right if all annotators gave it and wrong if their labels differ; without several it is undecided.
 
     Args:
         photographs: the manifest.
-        second: by the source's name of a picture, all labels that it was given, where it was given several.
-        folder: where to write.
+        annotations: see `read_annotations`.
+        folder: the folder to write.
     """
     if (folder / TRUTH).is_file():
         return
@@ -156,22 +156,26 @@ def write_photographs_cell(photographs: Manifest, second: dict[str, set[str]], f
     origin = dict(zip(origins["image"], origins["origin"], strict=True))
     truth = np.full(len(photographs), UNDECIDED, dtype=np.int8)
     for row, (image, label) in enumerate(zip(photographs.table["image"], photographs.table["label"], strict=True)):
-        predictions_at_removal = second.get(origin.get(image, image))
-        if predictions_at_removal is not None:
-            truth[row] = RIGHT if predictions_at_removal == {label} else WRONG
+        given = annotations.get(origin.get(image, image))
+        if given is not None:
+            truth[row] = RIGHT if given == {label} else WRONG
     _write(photographs, photographs.table, truth, folder)
 
 
-def read_second_opinions(file: Path) -> dict[str, set[str]]:
-    """Read `annotations.csv` (`image,label,annotator`): the labels of each picture that was labelled several times."""
+def read_annotations(file: Path) -> dict[str, set[str]]:
+    """Read a CSV `image,label`, one line for each annotator's label of a picture.
+
+    Returns:
+        The different labels of each picture that has several annotations, by the picture's name in its source.
+    """
     table = read_table(file, ("image", "label"))
-    table["label"] = [_plainly(label) for label in table["label"]]
+    table["label"] = [_emotion_or_text(label) for label in table["label"]]
     several = table.groupby("image").filter(lambda rows: len(rows) > 1)
     return {str(image): set(rows["label"]) for image, rows in several.groupby("image")}
 
 
-def _plainly(label: str) -> str:
-    """Return our name of an emotion, or what else was said as it is."""
+def _emotion_or_text(label: str) -> str:
+    """Return the name of an emotion, or the text itself if it names none."""
     try:
         return NAMES[code_of(label)]
     except InputError:
@@ -179,16 +183,16 @@ def _plainly(label: str) -> str:
 
 
 def even_counts(available: NDArray[np.int64], total: int) -> NDArray[np.int64]:
-    """Return how many of each class to take so that all have as many, as far as there are.
+    """Return how many of each class to draw so that the classes are as equal as possible.
 
     Raises:
-        InputError: there are fewer than `total`.
+        InputError: fewer than `total` are available.
 
     >>> even_counts(np.array([3, 50, 50]), 23).tolist()
     [3, 10, 10]
     """
     if available.sum() < total:
-        raise InputError(f"the study needs {total} faces of one kind, and there are {available.sum()}")
+        raise InputError(f"the study needs {total} faces with clean labels, got {available.sum()}; give a larger set")
     counts = np.zeros_like(available)
     while counts.sum() < total:
         room = np.flatnonzero(available > counts)
@@ -201,7 +205,7 @@ def even_counts(available: NDArray[np.int64], total: int) -> NDArray[np.int64]:
 def _draw(
     pool: NDArray[np.int64], codes: NDArray[np.int64], counts: NDArray[np.int64], random: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Draw so many of each class."""
+    """Draw `counts` rows of each class."""
     chosen = [random.permutation(pool[codes == code])[:count] for code, count in enumerate(counts)]
     return np.sort(np.concatenate(chosen))
 
@@ -210,6 +214,10 @@ def _with_noise(table: pd.DataFrame, cell: Cell, confusions: NDArray[np.float64]
     if not cell.noise:
         return table
     return with_wrong_labels(table, cell.noise, cell.seed, confusions if cell.pattern == "confusions" else None)
+
+
+def _differs_from_truth(table: pd.DataFrame) -> NDArray[np.int8]:
+    return (table["label"] != table["true_label"]).to_numpy().astype(np.int8)
 
 
 def _write(source: Manifest, table: pd.DataFrame, truth: NDArray[np.int8], folder: Path) -> None:

@@ -1,8 +1,7 @@
-"""The study's tables: everything as CSV, and what people read as Markdown."""
+"""The tables of the study: all numbers as CSV, and a selection as Markdown."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,32 +10,25 @@ import pandas as pd
 from bimodal.emotions import CODES
 from bimodal.evaluation.statistics import Estimate, wilson
 from bimodal.experiments.label_noise.measures import MEASURES
-from bimodal.experiments.label_noise.results import CLEANLAB, Condition, measured
-from bimodal.files import write_atomically
+from bimodal.experiments.label_noise.results import CLEANLAB, Condition, all_estimates
+from bimodal.files import write_csv, write_text
+from bimodal.rendering.table import Table, to_markdown
 
-OURS, REMOVED, PEER = "two-modes", "two-modes-removal", "cleanlab"
+OURS, REMOVAL, BASELINE = "two-modes", "two-modes-removal", "cleanlab"
 _NAMES = {
-    "two-modes": "**two-modes**",
-    "two-modes-removal": "two-modes, removed without a look",
-    "wang": "the paper's step",
-    "wang-repeated": "the paper's, repeated",
-    "slade-gedeon": "original of 1993",
+    "two-modes": "two-modes",
+    "two-modes-removal": "two-modes, removed without review",
+    "wang": "the paper's rule, once",
+    "wang-repeated": "the paper's rule, repeated",
+    "slade-gedeon": "the rule of 1993",
     "last-loss": "loss of the last epoch",
     "mean-loss": "mean loss",
     "margins": "margins (AUM)",
-    "mixture": "mixture on the loss",
-    "scn": "self-cure (SCN)",
+    "mixture": "mixture of Gaussians on the loss",
+    "scn": "relabelling (SCN)",
     "cleanlab": "cleanlab, 5 folds",
-    "cleanlab-both": "cleanlab, 5 folds, both filters",
+    "cleanlab-both": "cleanlab, 5 folds, filter both",
     "random": "random",
-}
-_FIGURES: dict[str, Callable[[Estimate], str]] = {
-    "average_precision": lambda e: f"{e.value:.3f} ({e.low:.3f}-{e.high:.3f})",
-    "auroc": lambda e: f"{e.value:.3f} ({e.low:.3f}-{e.high:.3f})",
-    "precision": lambda e: f"{e.value:.2f}",
-    "recall": lambda e: f"{e.value:.2f}",
-    "f1": lambda e: f"{e.value:.3f} ({e.low:.3f}-{e.high:.3f})",
-    "removed": lambda e: f"{100 * e.value:.1f}",
 }
 
 
@@ -49,79 +41,72 @@ def write_tables(conditions: Sequence[Condition], out: Path) -> list[Path]:
         "costs.csv": costs_table(conditions),
         "kept.csv": kept_table(conditions),
     }
-    files = []
     for name, table in tables.items():
-        write_atomically(out / name, partial(table.to_csv, index=False))
-        files.append(out / name)
-    text = to_markdown(conditions)
-    write_atomically(out / "tables.md", lambda file: file.write_text(text, encoding="utf-8"))
-    return [*files, out / "tables.md"]
+        write_csv(out / name, table)
+    write_text(out / "tables.md", as_markdown(conditions))
+    return [out / name for name in (*tables, "tables.md")]
 
 
 def measures_table(conditions: Sequence[Condition]) -> pd.DataFrame:
-    """Return a row for each condition, method and measure, with its 95 % interval over faces and seeds."""
+    """Return one row for each condition, method and measure, with its 95 % interval over faces and seeds."""
     columns = ["condition", "method", "seeds", "measure", "value", "low", "high"]
     rows = [
-        (condition.name, method, len(condition.seeds_of(method)), name, own.value, own.low, own.high)
-        for condition, method, name, own in measured(conditions)
+        (condition.name, method, len(condition.results_of(method)), name, *astuple(estimate))
+        for condition, method, name, estimate in all_estimates(conditions)
     ]
     return pd.DataFrame(rows, columns=columns).round(5)
 
 
 def differences_table(conditions: Sequence[Condition]) -> pd.DataFrame:
-    """Return how much higher each measure is than cleanlab's, on the same faces and seeds."""
+    """Return the difference of each measure to cleanlab's, on the same faces and seeds."""
     rows = []
     for condition in conditions:
-        for peer in CLEANLAB:
+        for baseline in CLEANLAB:
             for method in condition.methods:
-                for name in MEASURES if method != peer else ():
-                    own = condition.difference(method, peer, name)
-                    if own is not None:
-                        rows.append((condition.name, method, peer, name, own.value, own.low, own.high))
-    return pd.DataFrame(rows, columns=["condition", "method", "against", "measure", "difference", "low", "high"]).round(
-        5
-    )
+                for name in MEASURES if method != baseline else ():
+                    difference = condition.difference(method, baseline, name)
+                    if difference is not None:
+                        rows.append((condition.name, method, baseline, name, *astuple(difference)))
+    columns = ["condition", "method", "against", "measure", "difference", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).round(5)
 
 
 def accuracies_table(conditions: Sequence[Condition]) -> pd.DataFrame:
-    """Return the test accuracy of every training, and its difference to training on everything; p is not adjusted."""
+    """Return the test accuracy of each training, and its difference to the plain training; p is not adjusted."""
     rows = []
     for condition in conditions:
         for training in condition.trainings:
-            own, against = condition.accuracy(training), condition.against_plain(training)
-            if own is None or against is None:
-                continue
-            gain = against.difference
-            numbers = (own.value, own.low, own.high, gain.value, gain.low, gain.high, against.p)
-            rows.append((condition.name, training, len(against.seeds), *numbers))
+            accuracy, comparison = condition.accuracy(training), condition.compare_with_plain(training)
+            if accuracy is not None and comparison is not None:
+                numbers = (*astuple(accuracy), *astuple(comparison.difference), comparison.p)
+                rows.append((condition.name, training, len(comparison.seeds), *numbers))
     columns = ["condition", "training", "seeds", "accuracy", "low", "high", "difference", "from", "to", "p"]
     return pd.DataFrame(rows, columns=columns).round(5)
 
 
 def costs_table(conditions: Sequence[Condition]) -> pd.DataFrame:
-    """Return what each method costs: examples seen, as a multiple of one training and of cleanlab's five, and seconds.
+    """Return the cost of each method: faces trained on, as multiples of the plain training and of cleanlab, and seconds.
 
-    The seconds are those of the trainings as they ran, beside others on the same machine: compare them within a row of
-    conditions at most.
+    Other trainings ran at the same time, so the seconds compare within a condition at most.
     """
     rows = []
     for condition in conditions:
         for method in condition.methods:
-            ended = [result for result in condition.results if method in result.measures]
-            costs = [cost for result in ended if (cost := result.cost(method)) is not None]
-            seconds = [own for result in ended if (own := result.seconds_of(method)) is not None]
+            results = condition.results_of(method)
+            costs = [cost for result in results if (cost := result.cost(method)) is not None]
+            seconds = [duration for result in results if (duration := result.seconds_of(method)) is not None]
             if costs:
                 rows.append((condition.name, method, float(np.mean(costs)), float(np.mean(seconds))))
     table = pd.DataFrame(rows, columns=["condition", "method", "trainings", "seconds"])
-    peer = table[table["method"] == PEER].set_index("condition")["trainings"]
-    table["of_cleanlab"] = table["trainings"] / table["condition"].map(peer)
+    baseline = table[table["method"] == BASELINE].set_index("condition")["trainings"]
+    table["of_cleanlab"] = table["trainings"] / table["condition"].map(baseline)
     return table.round(4)
 
 
 def kept_table(conditions: Sequence[Condition]) -> pd.DataFrame:
-    """Return, where an emotion was made rare, which share of its right labels stays, and of the others'.
+    """Return the share of right labels that is kept of a rare emotion, and of the others.
 
-    The faces of all seeds are pooled; the intervals are Wilson's, of 95 %.
+    The faces of all seeds are pooled; the 95 % intervals are Wilson's.
     """
     rows = []
     for condition in conditions:
@@ -129,114 +114,126 @@ def kept_table(conditions: Sequence[Condition]) -> pd.DataFrame:
             continue
         rare = CODES[condition.cell.rare]
         for method in condition.methods:
-            ended = [result for result in condition.results if method in result.measures]
-            if ended[0].found[method].remove is None:
+            results = condition.results_of(method)
+            if results[0].detections[method].remove is None:
                 continue
-            kept, counts = np.sum([result.kept(method) for result in ended], axis=0)
-            own = wilson(int(kept[rare]), int(counts[rare]))
-            others = wilson(int(kept.sum() - kept[rare]), int(counts.sum() - counts[rare]))
-            rows.append((condition.name, method, len(ended), *astuple(own), *astuple(others)))
+            kept, counts = np.sum([result.kept(method) for result in results], axis=0)
+            of_rare = wilson(int(kept[rare]), int(counts[rare]))
+            of_others = wilson(int(kept.sum() - kept[rare]), int(counts.sum() - counts[rare]))
+            rows.append((condition.name, method, len(results), *astuple(of_rare), *astuple(of_others)))
     columns = ["condition", "method", "seeds", "rare", "rare_low", "rare_high", "others", "others_low", "others_high"]
     return pd.DataFrame(rows, columns=columns).round(4)
 
 
-def to_markdown(conditions: Sequence[Condition]) -> str:
-    """Return the tables that people read: one a measure, a row a method, a column a condition."""
-    parts = [f"### {OURS} against cleanlab with five folds\n\n{_against_peer(conditions)}"]
+def as_markdown(conditions: Sequence[Condition]) -> str:
+    """Return tables of a measure each, with a row for each method and a column for each condition."""
+    parts = [f"### {OURS} compared with cleanlab (five folds)\n\n{to_markdown(_compared_with_cleanlab(conditions))}"]
     for title, name in (
         ("Average precision of the ranking", "average_precision"),
-        ("F1 of what is called wrong or removed", "f1"),
-        ("Share called wrong or removed, per cent", "removed"),
-        ("Precision of what is called wrong or removed", "precision"),
-        ("Recall of what is called wrong or removed", "recall"),
+        ("F1 of the labels to review or to remove", "f1"),
+        ("Labels to review or to remove, percent of all", "removed"),
+        ("Precision of the labels to review or to remove", "precision"),
+        ("Recall of the labels to review or to remove", "recall"),
         ("Area under the ROC curve", "auroc"),
     ):
-        for group, own in _groups(conditions):
-            parts.append(f"### {title}: {group}\n\n{_matrix(own, name)}")
-    parts.append(f"### Test accuracy\n\n{_accuracies(conditions)}")
-    return "\n\n".join(parts) + "\n"
+        for source, words in _SOURCES.items():
+            group = [c for c in conditions if c.cell.faces == source and not c.cell.rare]
+            if group:
+                parts.append(f"### {title}: {words}\n\n{to_markdown(_by_method(group, name))}")
+    parts.append(f"### Test accuracy\n\n{to_markdown(_accuracies(conditions))}")
+    return "\n".join(parts)
 
 
-def _groups(conditions: Sequence[Condition]) -> list[tuple[str, list[Condition]]]:
-    names = {
-        "clean": "FERPlus-clean faces",
-        "own": "FER2013's own labels",
-        "drawn": "drawn faces",
-        "photographs": "photographs",
-    }
-    return [
-        (words, own)
-        for faces, words in names.items()
-        if (own := [c for c in conditions if c.cell.faces == faces and not c.cell.rare])
-    ]
+_SOURCES = {
+    "clean": "FERPlus-clean faces",
+    "own": "FER2013's labels",
+    "drawn": "synthetic faces",
+    "photographs": "photographs",
+}
 
 
-def _against_peer(conditions: Sequence[Condition]) -> str:
-    """Say condition by condition how ours fares against cleanlab, on the seeds that both have."""
-    lines = [
-        "| condition | seeds | average precision | of cleanlab | difference | F1, called wrong | F1, removed | of cleanlab | "
-        "difference of the called | cost |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
+def _compared_with_cleanlab(conditions: Sequence[Condition]) -> Table:
+    """Compare our rule with cleanlab by condition, on the seeds in which both have results."""
+    rows = []
     for condition in conditions:
-        if PEER not in condition.methods or not (condition.cell.noise or condition.cell.pattern == "own"):
+        if BASELINE not in condition.methods or not condition.cell.has_wrong_labels:
             continue
-        both = Condition(condition.name, tuple(r for r in condition.results if PEER in r.measures))
-        costs = [(r.cost(OURS), r.cost(PEER)) for r in both.results]
-        cells = [
-            f"{condition.cell.faces} {_short(condition)}",
-            str(len(both.results)),
-            _value(both.estimate(OURS, "average_precision")),
-            _value(both.estimate(PEER, "average_precision")),
-            _signed(both.difference(OURS, PEER, "average_precision")),
-            _value(both.estimate(OURS, "f1")),
-            _value(both.estimate(REMOVED, "f1")),
-            _value(both.estimate(PEER, "f1")),
-            _signed(both.difference(OURS, PEER, "f1")),
-            f"{np.mean([own / peer for own, peer in costs if own and peer]):.2f}",
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        both = Condition(condition.name, tuple(condition.results_of(BASELINE)))
+        costs = [(result.cost(OURS), result.cost(BASELINE)) for result in both.results]
+        rows.append(
+            [
+                f"{condition.cell.faces} {_short(condition)}",
+                str(len(both.results)),
+                _value(both.estimate(OURS, "average_precision")),
+                _value(both.estimate(BASELINE, "average_precision")),
+                _difference(both.difference(OURS, BASELINE, "average_precision")),
+                _value(both.estimate(OURS, "f1")),
+                _value(both.estimate(REMOVAL, "f1")),
+                _value(both.estimate(BASELINE, "f1")),
+                _difference(both.difference(OURS, BASELINE, "f1")),
+                f"{np.mean([ours / theirs for ours, theirs in costs if ours and theirs]):.2f}",
+            ]
+        )
+    head = ["condition", "seeds", "average precision", "cleanlab's", "difference", "F1, to review", "F1, to remove"]
+    return Table.of([*head, "F1, cleanlab's", "difference of F1 (to review)", "cost, of cleanlab's"], rows)
 
 
-def _value(own: Estimate | None) -> str:
-    return "" if own is None else f"{own.value:.3f}"
-
-
-def _signed(gain: Estimate | None) -> str:
-    return "" if gain is None else f"{gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
-
-
-def _matrix(conditions: Sequence[Condition], name: str) -> str:
-    shown = [c for c in conditions if name == "removed" or c.cell.noise or c.cell.pattern == "own"]
-    head = ["method", *(_short(condition) for condition in shown)]
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * len(shown)]
+def _by_method(conditions: Sequence[Condition], name: str) -> Table:
+    shown = [c for c in conditions if name == "removed" or c.cell.has_wrong_labels]
+    rows = []
     for method, words in _NAMES.items():
-        cells = [condition.estimate(method, name) if method in condition.methods else None for condition in shown]
-        if any(cell is not None for cell in cells):
-            lines.append(f"| {words} | " + " | ".join("" if c is None else _FIGURES[name](c) for c in cells) + " |")
-    return "\n".join(lines)
+        estimates = [c.estimate(method, name) if method in c.methods else None for c in shown]
+        if any(estimate is not None for estimate in estimates):
+            rows.append([words, *("" if estimate is None else _FORMATS[name](estimate) for estimate in estimates)])
+    return Table.of(["method", *map(_short, shown)], rows)
 
 
-def _accuracies(conditions: Sequence[Condition]) -> str:
-    lines = [
-        "| condition | training | seeds | accuracy, % | difference to all faces, points | p |",
-        "|---|---|---:|---:|---:|---:|",
-    ]
+def _accuracies(conditions: Sequence[Condition]) -> Table:
     names = {condition.name: f"{condition.cell.faces} {_short(condition)}" for condition in conditions}
+    rows = []
     for row in accuracies_table(conditions).to_dict("records"):
+        is_plain = row["training"] == "plain"
         gain, low, high = (100 * row[key] for key in ("difference", "from", "to"))
-        told = "" if row["training"] == "plain" else f"{gain:+.1f} ({low:+.1f} to {high:+.1f})"
-        p = "" if row["training"] == "plain" else f"{row['p']:.3f}"
-        start = f"| {names[row['condition']]} | {row['training']} | {row['seeds']}"
-        lines.append(f"{start} | {100 * row['accuracy']:.1f} | {told} | {p} |")
-    return "\n".join(lines)
+        rows.append(
+            [
+                names[row["condition"]],
+                row["training"],
+                str(row["seeds"]),
+                f"{100 * row['accuracy']:.1f}",
+                "" if is_plain else f"{gain:+.1f} ({low:+.1f} to {high:+.1f})",
+                "" if is_plain else f"{row['p']:.3f}",
+            ]
+        )
+    head = ["condition", "training", "seeds", "accuracy, %", "difference to training on all faces, points", "p"]
+    return Table.of(head, rows, text=["condition", "training"])
+
+
+def _value(estimate: Estimate | None) -> str:
+    return "" if estimate is None else f"{estimate.value:.3f}"
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"{estimate.value:.3f} ({estimate.low:.3f}-{estimate.high:.3f})"
+
+
+def _difference(estimate: Estimate | None) -> str:
+    return "" if estimate is None else f"{estimate.value:+.3f} ({estimate.low:+.3f} to {estimate.high:+.3f})"
+
+
+_FORMATS: dict[str, Callable[[Estimate], str]] = {
+    "average_precision": _interval,
+    "auroc": _interval,
+    "precision": lambda estimate: f"{estimate.value:.2f}",
+    "recall": lambda estimate: f"{estimate.value:.2f}",
+    "f1": _interval,
+    "removed": lambda estimate: f"{100 * estimate.value:.1f}",
+}
 
 
 def _short(condition: Condition) -> str:
-    """Say a condition as a column's head does."""
+    """Name a condition in the heading of a column."""
     cell = condition.cell
     size = f"{cell.size:,}" if cell.size else "all"
-    wrong = "own labels" if cell.pattern == "own" else f"{100 * cell.noise:g} %"
+    wrong = "original labels" if cell.pattern == "own" else f"{100 * cell.noise:g} %"
     pattern = " along confusions" if cell.pattern == "confusions" else ""
     return f"{size}, {wrong}{pattern}{', ' + cell.rare + ' rare' if cell.rare else ''}"

@@ -1,4 +1,4 @@
-"""One training of a cell: a data folder in, one file of evidence out. Each function is a job."""
+"""The trainings of a cell: each takes a data folder and writes one `.npz` file. Each function is a job."""
 
 import shutil
 import time
@@ -20,7 +20,8 @@ from bimodal.emotions import NAMES
 from bimodal.experiments.label_noise.detectors import DETECTORS
 from bimodal.experiments.label_noise.evidence import fold_of, mean_margin, read_evidence
 from bimodal.files import write_atomically
-from bimodal.runs.run import PROBABILITIES, Run
+from bimodal.runs.run import Run
+from bimodal.runs.tables import PROBABILITIES
 from bimodal.training.datamodule import FaceData
 from bimodal.training.module import EmotionModule
 from bimodal.training.predict import build_classifier, load_model, predict
@@ -28,19 +29,18 @@ from bimodal.training.settings import TrainSettings
 from bimodal.training.train import train
 
 THRESHOLD_PERCENTILE = 99
-"""Of the margins of the threshold class (Pleiss et al. 2020, section 3.2)."""
+"""Percentile of the margins in the threshold class (Pleiss et al. 2020, section 3.2)."""
 
 
 class RecordLogits(pl.Callback):
-    """Keeps what the network said of each training face in each epoch, before the step that it took from it.
+    """Records the logits of each training face in each epoch, before the optimiser step on that face.
 
     Args:
-        rows: (n,), the faces.
-        classes: how many logits there are.
+        rows: (n,), the manifest rows of the faces, ascending.
+        classes: number of logits.
 
     Attributes:
-        logits: (epochs so far, n, classes) float16; NaN where a face was no longer in training.
-        seen: how many faces were trained on, over all epochs.
+        seen: number of faces trained on, over all epochs.
     """
 
     def __init__(self, rows: NDArray[np.int64], classes: int = len(NAMES)) -> None:
@@ -51,6 +51,7 @@ class RecordLogits(pl.Callback):
 
     @property
     def logits(self) -> NDArray[np.float16]:
+        """(epochs, n, classes) float16; NaN in the epochs that did not train on a face."""
         return np.stack(self.epochs)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -64,44 +65,44 @@ class RecordLogits(pl.Callback):
         self.seen += len(places)
 
 
-def train_plainly(data: Path, out: Path, settings: TrainSettings) -> None:
-    """Train on all faces, keep what the network said in each epoch, and test once.
-
-    With a rule of removal in the settings, `removed` holds the rows that it took.
-    """
-    manifest = Manifest.read(data)
+def train_plain(data: Path, out: Path, settings: TrainSettings) -> None:
+    """Train on all faces, record the logits of each epoch, and test; `removed` holds the rows that a rule removed."""
     with _working_folder(out) as work:
-        _train(manifest, work, out, settings)
+        _train(Manifest.read(data), work, out, settings)
 
 
-def train_again(data: Path, out: Path, settings: TrainSettings, method: str, relabel: bool) -> None:
-    """Train without the faces that a method would remove, or with the labels that it would give them; test once.
+def retrain(data: Path, out: Path, settings: TrainSettings, method: str, relabel: bool) -> None:
+    """Train without the faces that a method removes, or with the labels that it suggests for them, and test.
 
     Args:
-        method: a name of `DETECTORS`; what it needs lies beside `out`.
-        relabel: give labels instead of removing.
+        data: the data folder.
+        out: the file to write; the evidence lies in its folder.
+        settings: of the training.
+        method: a name in `DETECTORS`.
+        relabel: change the labels instead of removing the faces.
     """
     manifest = Manifest.read(data)
     rows = manifest.rows("train")
-    found = DETECTORS[method](read_evidence(out.parent, manifest, settings.seed))
-    assert found.remove is not None
+    detection = DETECTORS[method](read_evidence(out.parent, manifest, settings.seed))
+    if detection.remove is None:
+        raise ValueError(f"{method} does not decide which faces to remove")
     table = manifest.table.copy()
+    changed = rows[detection.remove]
     if relabel:
-        changed = rows[found.remove]
-        table.loc[changed, "label"] = np.array(NAMES, dtype=object)[found.suggested[found.remove]]
+        table.loc[changed, "label"] = np.array(NAMES, dtype=object)[detection.suggested[detection.remove]]
     else:
-        table = table.iloc[np.setdiff1d(np.arange(len(table)), rows[found.remove])].reset_index(drop=True)
+        table = table.drop(index=changed.tolist()).reset_index(drop=True)
     with _working_folder(out) as work:
         _train(_view(manifest, table, work), work, out, settings)
 
 
 def train_fold(data: Path, out: Path, settings: TrainSettings, fold: int) -> None:
-    """Train on four fifths of the training faces and predict the last fifth, as cleanlab wants it."""
+    """Train on four fifths of the training faces and predict the others, for cleanlab."""
     manifest = Manifest.read(data)
     rows = manifest.rows("train")
     held_out = rows[fold_of(manifest.labels[rows], settings.seed) == fold]
     table = manifest.table.copy()
-    test = table.index[table["split"] == "test"]  # never looked at here
+    test = table.index[table["split"] == "test"]  # these faces are not used here
     table.loc[held_out, "split"] = "test"
     table = table.drop(index=test).reset_index(drop=True)
     with _working_folder(out) as work:
@@ -109,21 +110,22 @@ def train_fold(data: Path, out: Path, settings: TrainSettings, fold: int) -> Non
 
 
 def train_threshold(data: Path, out: Path, settings: TrainSettings) -> None:
-    """Train with a share of the faces in a class of its own, which nothing but memory can tell from the others.
+    """Train with an eighth of the faces in an additional class, to find the margin of wrong labels (AUM).
 
-    The margins that these faces come to are those of a wrong label: Pleiss et al. 2020, "Identifying mislabeled data
-    using the area under the margin ranking", section 3.2. `threshold` is their 99th percentile. They train twice, with
-    other faces in that class, to score all faces; here the other run is the plain one: the cost is the same.
+    A network can only memorise which faces are in the additional class, as with wrong labels, so their margins are those
+    of wrong labels: Pleiss et al. 2020, "Identifying mislabeled data using the area under the margin ranking", section
+    3.2. `threshold` is their 99th percentile. The authors train twice, with different faces in that class, to score all
+    faces; here the plain training scores them, at the same cost.
     """
     manifest = Manifest.read(data)
     rows = manifest.rows("train")
     chosen = np.random.default_rng((settings.seed, 1)).permutation(rows)[: len(rows) // (len(NAMES) + 1)]
-    begin = time.monotonic()
+    start = time.monotonic()
     pl.seed_everything(settings.seed, verbose=False)
     model = build_classifier(settings)
-    head = model.head
-    assert isinstance(head, nn.Sequential)
-    head[-1] = nn.Linear(settings.hidden, len(NAMES) + 1)
+    if not isinstance(model.head, nn.Sequential):
+        raise TypeError("expected a classifier whose head is a sequence of layers")
+    model.head[-1] = nn.Linear(settings.hidden, len(NAMES) + 1)
     faces = _FacesWithThreshold(manifest, settings, chosen)
     record = RecordLogits(rows, len(NAMES) + 1)
     module = EmotionModule(model, settings.lr, settings.schedule, settings.seed, augment=True)
@@ -141,11 +143,11 @@ def train_threshold(data: Path, out: Path, settings: TrainSettings) -> None:
     trainer.fit(module, datamodule=faces)
     margins = mean_margin(record.logits, np.full(len(rows), len(NAMES)))
     threshold = float(np.percentile(margins[np.isin(rows, chosen)], THRESHOLD_PERCENTILE))
-    _write(out, {"threshold": threshold, "seen": record.seen, "seconds": time.monotonic() - begin})
+    _write(out, {"threshold": threshold, "seen": record.seen, "seconds": time.monotonic() - start})
 
 
 class _FacesWithThreshold(FaceData):
-    """Faces of which some are in a class of their own."""
+    """Training data in which some faces have the label of an additional class."""
 
     def __init__(self, manifest: Manifest, settings: TrainSettings, chosen: NDArray[np.int64]) -> None:
         super().__init__(manifest, settings)
@@ -160,7 +162,7 @@ class _FacesWithThreshold(FaceData):
 
 @contextmanager
 def _working_folder(out: Path) -> Iterator[Path]:
-    """Give an empty folder for one training, which is gone afterwards: what counts is in one file."""
+    """Give an empty folder beside `out`, and remove it at the end."""
     work = out.with_suffix(".work")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
@@ -176,10 +178,10 @@ def _view(manifest: Manifest, table: pd.DataFrame, work: Path) -> Manifest:
 
 
 def _train(manifest: Manifest, work: Path, out: Path, settings: TrainSettings) -> None:
-    begin = time.monotonic()
+    start = time.monotonic()
     record = RecordLogits(manifest.rows("train"))
     train(manifest.root, work / "run", settings, callbacks=[record])
-    seconds = time.monotonic() - begin
+    seconds = time.monotonic() - start
     run = Run.open(work / "run")
     rows = manifest.rows("test")
     test = predict(load_model(run), manifest, rows, settings, torch.device("cpu"))

@@ -1,10 +1,14 @@
-"""The methods of the paper's table, and the floor under them."""
+"""The methods of the paper's table. A new method is one entry here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from bimodal.classical.net_settings import DEEP, SIMPLE
 from bimodal.errors import InputError
+from bimodal.experiments.paper_table.classical_runners import DESCRIPTORS, BaselineRunner, SmallNetRunner, SvmRunner
+from bimodal.experiments.paper_table.network_runners import EnsembleRunner, NetworkRunner
+from bimodal.experiments.paper_table.runner import Runner
 
 
 @dataclass(frozen=True)
@@ -12,81 +16,119 @@ class Method:
     """A row of the table.
 
     Attributes:
-        name: as the command line takes it.
-        summary: one line on what it is.
-        paper: the accuracy that the paper prints for it, on its own set with its own protocol; None if it prints none.
-        dear: whether it trains a deep network: by default it is run with fewer seeds.
-        without: the name of the same method without removal, if this one removes.
-        needs: what must be given for it: `larger` (a second, larger data folder), `unaligned` (the same faces as they
-            were before alignment), or nothing.
-        in_advance: whether its network has seen faces already, which may not be those of the study.
-        members: the methods whose predictions it averages, for an ensemble.
+        name: its name on the command line.
+        summary: one line that says what it is.
+        runner: runs it; holds its settings.
+        paper: the accuracy that the paper prints for it, measured on the paper's own set and protocol; None if none.
+        without: name of the same method without removal, for a method with removal.
+        quick_twin: name of the method that trains the same network at the quick sizes; the study then leaves this one out.
     """
 
     name: str
     summary: str
+    runner: Runner
     paper: float | None = None
-    dear: bool = False
     without: str | None = None
-    needs: str | None = None
-    in_advance: bool = False
-    members: tuple[str, ...] = ()
+    quick_twin: str | None = None
+
+    @property
+    def needs(self) -> str | None:
+        """The further data folder that it needs: `larger`, `unaligned` or None."""
+        return self.runner.needs
+
+    @property
+    def expensive(self) -> bool:
+        """Whether it trains deep networks: by default it then gets fewer seeds."""
+        return self.runner.expensive
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The methods whose predictions it averages, for an ensemble."""
+        return self.runner.members
 
 
-_COMMITTEE = ("resnet50-bdr", "vgg16", "inception-v3")
+_PCA = "5 principal components of LPQ and 5 of PHOG"
+_PACKAGED = "the packaged network, pretrained on FER2013, trained further"
+_MEMBERS = ("resnet50-bdr", "vgg16", "inception-v3")
+_AVERAGE = f"average of the probabilities of {', '.join(_MEMBERS)}"
 
-METHODS: dict[str, Method] = {
-    method.name: method
-    for method in (
-        Method("majority", "always the most frequent training label: the floor"),
-        Method("random", "each emotion with the same chance"),
-        Method("svm-lpq", "RBF support vector machine on local phase quantisation", paper=0.4371),
-        Method("svm-phog", "RBF support vector machine on pyramids of oriented gradients", paper=0.4628),
-        Method("svm-lpq-phog", "RBF support vector machine on both together"),
-        Method("simple-nn", "one hidden layer on 5 + 5 principal components of LPQ and PHOG", paper=0.252),
-        Method("simple-nn-bdr", "the same with removal", paper=0.273, without="simple-nn"),
-        Method("deep-nn-bn-dropout", "several layers with batch norm and dropout, on the same", paper=0.371),
-        Method("resnet50", "the paper's network, without removal", paper=0.42, dear=True),
-        Method("resnet50-bdr", "the paper's network with removal", paper=0.46, dear=True, without="resnet50"),
-        Method("resnet50-scratch", "the paper's network from random weights, without removal", dear=True),
-        Method(
-            "resnet50-unaligned",
-            "the paper's network on the pictures before alignment, without removal",
-            dear=True,
-            needs="unaligned",
-        ),
-        Method(
-            "two-stage",
-            "trained on a larger set of faces first, then on these, without removal",
-            paper=0.556,
-            dear=True,
-            needs="larger",
-        ),
-        Method("two-stage-bdr", "the same with removal", dear=True, without="two-stage", needs="larger"),
-        Method(
-            "face-s-scratch", "the network that comes with bimodal, from random weights, without removal", dear=True
-        ),
-        Method(
-            "two-stage-face-s",
-            "the network that comes with bimodal, which has learnt from FER2013, trained on; without removal",
-            dear=True,
-            in_advance=True,
-        ),
-        Method("two-stage-face-s-bdr", "the same with removal", dear=True, without="two-stage-face-s", in_advance=True),
-        Method("vgg16", "VGG16 under the same head, without removal", dear=True),
-        Method("inception-v3", "Inception v3 under the same head, without removal", dear=True),
-        Method("ensemble", f"average of the probabilities of {', '.join(_COMMITTEE)}", dear=True, members=_COMMITTEE),
-        Method("ensemble-weighted", "the same with weights fitted on validation", dear=True, members=_COMMITTEE),
-    )
-}
-"""By name, in the order of the table."""
+_ALL = (
+    Method("majority", "baseline: always the most frequent training label", BaselineRunner()),
+    Method("random", "baseline: each emotion with the same probability", BaselineRunner(uniform=True)),
+    Method("svm-lpq", "RBF support vector machine on local phase quantisation (LPQ)", SvmRunner(("lpq",)), 0.4371),
+    Method("svm-phog", "RBF support vector machine on PHOG descriptors", SvmRunner(("phog",)), 0.4628),
+    Method("svm-lpq-phog", "RBF support vector machine on LPQ and PHOG", SvmRunner(DESCRIPTORS)),
+    Method("simple-nn", f"one hidden layer on {_PCA}", SmallNetRunner(DESCRIPTORS, settings=SIMPLE), 0.252),
+    Method(
+        "simple-nn-bdr",
+        f"one hidden layer on {_PCA}, with removal",
+        SmallNetRunner(DESCRIPTORS, settings=SIMPLE, rule="wang"),
+        0.273,
+        without="simple-nn",
+    ),
+    Method(
+        "deep-nn-bn-dropout",
+        f"three hidden layers with batch norm and dropout on {_PCA}",
+        SmallNetRunner(DESCRIPTORS, settings=DEEP),
+        0.371,
+    ),
+    Method("resnet50", "the paper's network, without removal", NetworkRunner(), 0.42),
+    Method("resnet50-bdr", "the paper's network, with removal", NetworkRunner(rule="wang"), 0.46, without="resnet50"),
+    Method(
+        "resnet50-scratch",
+        "the paper's network from random weights, without removal",
+        NetworkRunner(start="random"),
+        quick_twin="resnet50",
+    ),
+    Method(
+        "resnet50-unaligned",
+        "the paper's network on the faces before alignment, without removal",
+        NetworkRunner(unaligned=True),
+    ),
+    Method(
+        "two-stage",
+        "the paper's network, trained on a larger set first, without removal",
+        NetworkRunner(start="larger"),
+        0.556,
+    ),
+    Method(
+        "two-stage-bdr",
+        "the paper's network, trained on a larger set first, with removal",
+        NetworkRunner(start="larger", rule="wang"),
+        without="two-stage",
+    ),
+    Method(
+        "face-s-scratch",
+        "the packaged network from random weights, twice the epochs, without removal",
+        NetworkRunner(network="face-s", start="random", epochs=30),
+    ),
+    Method("two-stage-face-s", f"{_PACKAGED}, without removal", NetworkRunner(network="face-s")),
+    Method(
+        "two-stage-face-s-bdr",
+        f"{_PACKAGED}, with removal",
+        NetworkRunner(network="face-s", rule="wang"),
+        without="two-stage-face-s",
+    ),
+    Method("vgg16", "VGG16 with the paper's head, without removal", NetworkRunner(network="vgg16")),
+    Method(
+        "inception-v3", "Inception v3 with the paper's head, without removal", NetworkRunner(network="inception-v3")
+    ),
+    Method("ensemble", f"{_AVERAGE}, with equal weights", EnsembleRunner(members=_MEMBERS)),
+    Method(
+        "ensemble-weighted",
+        f"{_AVERAGE}, with weights fitted on validation",
+        EnsembleRunner(members=_MEMBERS, weighted=True),
+    ),
+)
+METHODS = {method.name: method for method in _ALL}
+"""The methods by name, in the order of the table."""
 
 
 def choose(names: Sequence[str]) -> list[Method]:
-    """Return the methods of these names, in the order of the table; an ensemble brings its members.
+    """Return the methods with these names in the order of the table; the members of an ensemble are added.
 
     Raises:
-        InputError: for an unknown name; the near ones are named.
+        InputError: a name is unknown; the message lists similar ones.
 
     >>> [method.name for method in choose(["simple-nn-bdr", "majority"])]
     ['majority', 'simple-nn-bdr']
@@ -94,8 +136,8 @@ def choose(names: Sequence[str]) -> list[Method]:
     wanted = set(names)
     for name in names:
         if name not in METHODS:
-            near = get_close_matches(name, METHODS, n=3, cutoff=0.4)
-            hint = f"near it: {', '.join(near)}" if near else f"known: {', '.join(METHODS)}"
+            similar = get_close_matches(name, METHODS, n=3, cutoff=0.4)
+            hint = f"similar names: {', '.join(similar)}" if similar else f"known names: {', '.join(METHODS)}"
             raise InputError(f"--methods: unknown method {name!r}; {hint}")
         wanted.update(METHODS[name].members)
     return [method for method in METHODS.values() if method.name in wanted]

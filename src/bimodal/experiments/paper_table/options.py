@@ -1,4 +1,4 @@
-"""What a study may be told."""
+"""The options of a study."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,27 +11,28 @@ from bimodal.experiments.paper_table.methods import METHODS, Method, choose
 from bimodal.experiments.paper_table.protocol import Protocol
 from bimodal.settings import check_choice, check_range
 
-SEEDS, SEEDS_OF_DEAR = 5, 3
+SEEDS, EXPENSIVE_SEEDS = 5, 3
+_NEEDED = {"larger": "a larger set of faces, such as FER2013", "unaligned": "the faces before alignment"}
 
 
 @dataclass(frozen=True)
 class StudyOptions:
-    """Which methods, how often, on what; each field is an option of the command line.
+    """Which methods to run, with how many seeds, on which data.
 
     Attributes:
-        methods: names; None: all for which everything is given.
-        seeds: runs of each method, seeds 0, 1, ...; None: 5 of what is cheap, 3 of deep networks.
-        noise: shares of the training labels to make wrong, from 0 to 0.9; each is a table of its own.
-        protocol: how the faces are divided.
-        quick: small networks on small pictures.
-        larger: data folder of a larger set of faces, for the methods of two stages.
+        methods: names of methods; None: all whose data are given.
+        seeds: runs of each method, with the seeds 0, 1, ...; None: 3 for methods with deep networks, 5 for the others.
+        noise: shares of the training labels to make wrong, 0 to 0.9; each share gives a table.
+        protocol: how the faces are split.
+        quick: train small networks on small pictures.
+        larger: data folder of a larger set, for the methods with two stages.
         unaligned: data folder of the same faces before alignment.
-        features: ready-made descriptors in place of ours, by kind: `{"lpq": file, "phog": file}`.
-        weights: files of pretrained weights in place of the hub's, by method.
-        address: of a Ray cluster.
+        features: files of descriptors from another program, by kind: `{"lpq": file, "phog": file}`.
+        weights: files of pretrained weights by network, in place of those from the Hugging Face hub.
+        address: of a Ray cluster, `auto` or `host:port`.
 
     Raises:
-        InputError: for an unknown method, protocol or number.
+        InputError: a method or protocol is unknown, or a number is out of range.
     """
 
     methods: tuple[str, ...] | None = None
@@ -54,40 +55,37 @@ class StudyOptions:
         if len({percent_of(share) for share in self.noise}) < len(self.noise) or not self.noise:
             raise InputError(f"--noise expects different shares of wrong labels, such as 0,0.1,0.2, got {self.noise}")
         if self.quick and self.weights:
-            raise InputError(
-                "--weights are of the networks at full size, and --quick takes others; leave one of them out"
-            )
+            raise InputError("--weights are for the networks at full size; leave out --weights or --quick")
         if not self.chosen:
-            raise InputError(f"--methods expects names, separated by commas; known: {', '.join(METHODS)}")
+            raise InputError(f"--methods expects names, separated by commas; known names: {', '.join(METHODS)}")
         for method in self.chosen:
-            if method.needs and self.methods is not None and getattr(self, method.needs) is None:
-                what = {"larger": "a larger set of faces, such as FER2013", "unaligned": "the faces before alignment"}
+            if method.needs and getattr(self, method.needs) is None:
                 raise InputError(
-                    f"{method.name} needs --{method.needs} DATA: {what[method.needs]}, made by bimodal prepare"
+                    f"{method.name} needs --{method.needs} DATA: {_NEEDED[method.needs]}, made by bimodal prepare"
                 )
 
     @property
     def chosen(self) -> list[Method]:
-        """The methods, in the order of the table; without names, those for which everything is given."""
+        """The methods to run, in the order of the table."""
         if self.methods is not None:
             return choose(self.methods)
         return [method for method in METHODS.values() if self._why_not(method) is None]
 
     @property
     def left_out(self) -> list[str]:
-        """Why methods that were not named do not run, a sentence each."""
+        """One sentence for each method that is not run although no methods were named."""
         if self.methods is not None:
             return []
         reasons = {method.name: self._why_not(method) for method in METHODS.values()}
         return [f"{name} was left out: {why}." for name, why in reasons.items() if why is not None]
 
+    def seeds_of(self, method: Method) -> range:
+        """Return the seeds of a method."""
+        return range(self.seeds or (EXPENSIVE_SEEDS if method.expensive else SEEDS))
+
     def _why_not(self, method: Method) -> str | None:
         if method.needs and getattr(self, method.needs) is None:
             return f"it needs --{method.needs}"
-        if self.quick and method.name == "resnet50-scratch":
-            return "at quick sizes resnet50 starts from random weights, too"
+        if self.quick and method.quick_twin:
+            return f"at the quick sizes it is the same as {method.quick_twin}"
         return None
-
-    def seeds_of(self, method: Method) -> range:
-        """Return the seeds of a method."""
-        return range(self.seeds or (SEEDS_OF_DEAR if method.dear else SEEDS))

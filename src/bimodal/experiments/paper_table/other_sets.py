@@ -1,99 +1,104 @@
-"""Other data folders that a study draws on: a larger set to learn from first, and the same faces before alignment."""
+"""Further data folders of a study: a larger set to train on first, and the same faces before alignment."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import PurePosixPath
 
 import numpy as np
 import pandas as pd
 
-from bimodal.data.copies import pixel_hashes
-from bimodal.data.manifest import Manifest, read_table
+from bimodal.data.leakage import has_copy_in
+from bimodal.data.manifest import Manifest
 from bimodal.data.sampling import draw_sample
 from bimodal.data.splits import portion
+from bimodal.data.tables import read_table
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 
 
 def larger_table(
-    larger: Manifest, name: str, own: Sequence[Manifest], train: int | None = None, val: int | None = None
+    larger: Manifest, name: str, study: Sequence[Manifest], limits: Mapping[str, int] | None = None
 ) -> tuple[pd.DataFrame, str]:
-    """Return the larger set's training and validation faces without any picture of the study's, and say what went.
+    """Select the faces of the larger set that are not in the study; return their table and a note for the report.
 
-    Pictures are the same if their pixels are, whatever their format. All splits of the study's own set count: of a
-    test face, a copy in the first stage would be a look at the test.
+    Two pictures are the same if their pixels are, whatever their format. All splits of the study count: a test face in
+    the first stage would leak.
 
     Args:
-        larger: the set to learn from first.
-        name: what it is called.
-        own: the study's faces, also as they were before alignment, where that is known.
-        train, val: at most so many faces of each split, drawn at random, the classes keeping their proportions.
+        larger: the larger set, of which the splits `train` and `val` are used.
+        name: its name.
+        study: the study's faces, and the same faces before alignment if they are known.
+        limits: the largest number of faces of a split; they are drawn at random with the proportions of the classes.
 
     Raises:
-        InputError: without the study's pictures the larger set has no training or validation faces, or is not larger.
+        InputError: `train` or `val` has no face that is not in the study, or `train` is not larger than the study's.
     """
-    known = {digest for manifest in own for digest in pixel_hashes(manifest)}
-    free = np.array([digest not in known for digest in pixel_hashes(larger)])
+    free = ~has_copy_in(larger.pixel_digests, chain.from_iterable(manifest.pixel_digests for manifest in study))
     splits = larger.table["split"].to_numpy().astype(str)
     usable = np.isin(splits, ("train", "val"))
     keep = free & usable
-    removed = int((usable & ~free).sum())
+    n_removed = int((usable & ~free).sum())
     for split in ("train", "val"):
         if not (keep & (splits == split)).any():
             raise InputError(
                 f"--larger {name} has no faces in split {split} that are not in this study; prepare it with "
                 "--val-share, or give another set"
             )
-    left = int((keep & (splits == "train")).sum())
-    if left <= len(own[0].rows("train")):
+    n_left, n_own = int((keep & (splits == "train")).sum()), len(study[0].rows("train"))
+    if n_left <= n_own:
         raise InputError(
-            f"--larger {name} has {left} training faces that are not in this study, no more than the "
-            f"{len(own[0].rows('train'))} of the study; give a larger set, such as FER2013"
+            f"--larger {name} has {n_left} training faces that are not in this study, no more than the {n_own} of the "
+            "study; give a larger set, such as FER2013"
         )
-    limits = {"train": train, "val": val}
     counts = {}
-    for split, limit in limits.items():
-        there = np.bincount(larger.labels[keep & (splits == split)], minlength=len(NAMES))
-        counts[split] = there if limit is None or limit >= there.sum() else portion(there, limit / there.sum())
+    for split in ("train", "val"):
+        available = np.bincount(larger.labels[keep & (splits == split)], minlength=len(NAMES))
+        limit = (limits or {}).get(split, int(available.sum()))
+        counts[split] = available if limit >= available.sum() else portion(available, limit / available.sum())
     rows = np.flatnonzero(keep)
     rows = rows[draw_sample(larger.labels[rows], splits[rows], counts, seed=0)]
     table = larger.table.iloc[rows].reset_index(drop=True)
+    n_train, n_val = (int((table["split"] == split).sum()) for split in ("train", "val"))
     note = (
-        f"First stage of two: {int((table['split'] == 'train').sum())} training faces of {name}, "
-        f"{int((table['split'] == 'val').sum())} to choose the weights on; {removed} of its pictures that are "
-        "in this study, too, were left out, known by their pixels: one that was resized, cropped or compressed anew is "
-        "not known. It is trained once; the seeds vary the second stage."
+        f"The first of two stages trains on {n_train} faces of {name}; {n_val} more choose its weights. {n_removed} of "
+        "its pictures have the same pixels as pictures in this study and were left out; copies that were resized, cropped "
+        "or recompressed are not recognised. The first stage is trained once; the seeds vary the second stage."
     )
     return table, note
 
 
-def counterparts(own: Manifest, other: Manifest) -> pd.DataFrame:
-    """Return, row by row, the pictures of another data folder that show the faces of this one.
+def match_pictures(study: Manifest, other: Manifest) -> pd.DataFrame:
+    """Return the study's table with the pictures of another data folder that show the same faces.
 
-    They are known by the last folder and the name of the file that they come from (`Happy/Film_0012_0003`), which
-    alignment does not change, neither in SFEW nor with `bimodal prepare --align`.
+    Faces are matched by the last folder and the name of their source file (`Happy/Film_0012_0003`), which alignment does
+    not change, in SFEW and in `bimodal prepare --align`.
 
     Raises:
-        InputError: a face has no counterpart, or several.
+        InputError: a face has no match, or several.
     """
-    keys, others = _origins(own), _origins(other)
-    places: dict[str, list[int]] = {}
-    for row, key in enumerate(others):
-        places.setdefault(key, []).append(row)
-    missing = [key for key in keys if key not in places]
+    keys, other_keys = _source_names(study), _source_names(other)
+    rows: dict[str, list[int]] = {}
+    for row, key in enumerate(other_keys):
+        rows.setdefault(key, []).append(row)
     times = Counter(keys)
-    twice = [key for key in keys if times[key] > 1 or len(places.get(key, ())) > 1]
-    for found, trouble in ((missing, "no counterpart"), (twice, "several counterparts")):
-        if found:
+    missing = [key for key in keys if key not in rows]
+    ambiguous = [key for key in keys if times[key] > 1 or len(rows.get(key, ())) > 1]
+    for unmatched, trouble in ((missing, "no counterpart"), (ambiguous, "several counterparts")):
+        if unmatched:
             raise InputError(
-                f"{len(found)} of the {len(keys)} faces of {own.root} have {trouble} in --unaligned {other.root} "
-                f"(the first: {found[0]}); prepare both from the same pictures, one of them with --align"
+                f"{len(unmatched)} of the {len(keys)} faces of {study.root} have {trouble} in --unaligned {other.root} "
+                f"(the first: {unmatched[0]}); prepare both from the same pictures, one of them with --align"
             )
-    rows = [places[key][0] for key in keys]
-    return own.table.assign(image=other.table["image"].to_numpy()[rows], flag=other.table["flag"].to_numpy()[rows])
+    pictures = other.table.iloc[[rows[key][0] for key in keys]]
+    return study.table.assign(**{column: pictures[column].to_numpy() for column in PICTURE_COLUMNS})
 
 
-def _origins(manifest: Manifest) -> list[str]:
+PICTURE_COLUMNS = ("image", "flag", "digest")
+"""The columns of a manifest that describe the picture, not the face."""
+
+
+def _source_names(manifest: Manifest) -> list[str]:
     file = manifest.root / "origins.csv"
     origin: dict[str, str] = {}
     if file.is_file():

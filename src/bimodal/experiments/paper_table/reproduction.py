@@ -1,4 +1,4 @@
-"""The paper's table: every method on the same faces, with several seeds, in one call."""
+"""Reproduce the paper's table: every method on the same faces, with several seeds."""
 
 import time
 from collections.abc import Sequence
@@ -12,30 +12,36 @@ from bimodal.classical.features import read_features
 from bimodal.data.cache import decoded
 from bimodal.data.leakage import pretraining_overlap
 from bimodal.data.manifest import FILE, SPLITS, Manifest
-from bimodal.data.origin import origin_of
 from bimodal.data.views import write_view
 from bimodal.errors import InputError
-from bimodal.experiments.jobs.executor import run_all
+from bimodal.experiments.jobs.scheduler import run_all
 from bimodal.experiments.paper_table.comparisons import Comparisons, compare_rows
-from bimodal.experiments.paper_table.folder import PREPARED, alone, begin, read_or_prepare
 from bimodal.experiments.paper_table.load import load_rows
+from bimodal.experiments.paper_table.network_runners import QUICK_LARGER, STAGE_ONE, NetworkRunner
 from bimodal.experiments.paper_table.options import StudyOptions
-from bimodal.experiments.paper_table.other_sets import counterparts, larger_table
-from bimodal.experiments.paper_table.plan import Cell, cells, cells_on_disk, jobs, write_views
+from bimodal.experiments.paper_table.other_sets import larger_table, match_pictures
+from bimodal.experiments.paper_table.plan import Cell, cells, finished_cells, jobs, write_views
 from bimodal.experiments.paper_table.protocol import Fold, divide_by
-from bimodal.experiments.paper_table.recipes import QUICK_LARGER, QUICK_LARGER_VAL
 from bimodal.experiments.paper_table.results import Study
+from bimodal.experiments.paper_table.study_data import PREPARED, check_identity, read_or_prepare
 from bimodal.experiments.paper_table.study_page import write_page
-from bimodal.files import write_atomically
+from bimodal.experiments.study_folder import exclusive_folder
+from bimodal.files import write_text
 from bimodal.model_files.packaged import FACE
 from bimodal.progress import inform
+from bimodal.training.environment import environment_of
 from bimodal.training.evaluate import count_unreadable
-from bimodal.training.record import environment_of
 
 
 @dataclass(frozen=True, eq=False)
 class Reproduced:
-    """What a study found, what may be concluded, and where the page lies."""
+    """The results of a study.
+
+    Attributes:
+        study: the rows of the table.
+        comparisons: the statistical comparisons of its rows.
+        page: the HTML report.
+    """
 
     study: Study
     comparisons: Comparisons
@@ -43,50 +49,47 @@ class Reproduced:
 
 
 def reproduce(
-    data: Path | str,
-    out: Path | str,
+    data: str | Path,
+    out: str | Path,
     options: StudyOptions | None = None,
     command: str = "",
 ) -> Reproduced:
-    """Run methods on a data folder, each with several seeds, and write the table, the figure and the page.
+    """Run methods on a data folder, each with several seeds, and write the table, the figure and the report.
 
-    What has ended well stays, and is in the table: an interrupted study goes on where it stopped, deep runs from their
-    last epoch, and more methods, seeds or shares of wrong labels may be asked for. What failed is tried again.
+    Finished runs stay: a second call resumes an interrupted study, deep runs from their last epoch, and may add methods,
+    seeds or shares of wrong labels. Failed runs are repeated. The table holds all finished runs.
 
     Args:
-        data: a folder written by `bimodal prepare`, or what `prepare` takes (SFEW as it is distributed, folders of
-            emotions, FER2013): then it is prepared with the usual options, inside the study's folder.
+        data: a data folder, or a source that `bimodal prepare` takes; a source is prepared with the default options, in
+            the study's folder.
         out: the study's folder, new or of the same study.
-        options: which methods, how often, on what.
-        command: how the page says that it can be repeated.
+        options: which methods, with how many seeds, on which data.
+        command: the command line that repeats the study, for the report.
 
     Raises:
         InputError: the data or an option cannot be used, or `out` holds something else.
     """
     options = options or StudyOptions()
     data, out = Path(data), Path(out).absolute()
-    with alone(out):
+    with exclusive_folder(out, PREPARED.values()):
         manifest = read_or_prepare(data, out / PREPARED["data"])
-        division = divide_by(options.protocol, manifest, str(origin_of(manifest.root).get("kind", "")))
+        division = divide_by(options.protocol, manifest)
         for file in options.features.values():
-            read_features(file, manifest)  # what does not fit is said now, not after the other runs
-        larger = unaligned = before = None
-        if options.larger:
-            larger = read_or_prepare(options.larger, out / PREPARED["larger"])
-        if options.unaligned:
-            unaligned = read_or_prepare(options.unaligned, out / PREPARED["unaligned"])
-            before = (unaligned, counterparts(manifest, unaligned))
-        left_out = options.left_out
-        options, known = _without_known(options, [manifest, *([unaligned] if unaligned else [])])
-        begin(out, manifest, options, larger, unaligned)
+            read_features(file, manifest)  # report a file that does not fit before any run starts
+        larger = read_or_prepare(options.larger, out / PREPARED["larger"]) if options.larger else None
+        unaligned = read_or_prepare(options.unaligned, out / PREPARED["unaligned"]) if options.unaligned else None
+        pictures = (unaligned, match_pictures(manifest, unaligned)) if unaligned else None
+        sets = [manifest, unaligned] if unaligned else [manifest]
+        notes = [*division.notes, *options.left_out]
+        options, overlap_notes = _leave_out_pretrained(options, sets)
+        notes += overlap_notes
+        check_identity(out, manifest, options, larger, unaligned)
         plan = cells(options, division)
-        notes = [*division.notes, *left_out, *known]
-        write_views(out, manifest, division, plan, before)
+        write_views(out, manifest, division, plan, pictures)
         if larger is not None and options.larger is not None:
-            own = [manifest, unaligned] if unaligned else [manifest]
-            notes.append(_write_larger(out, larger, options.larger.absolute().name, own, options.quick))
-        blank = np.concatenate([_tested(fold, "flag") == "blank" for fold in division.folds])
-        notes += _doubtful(manifest, division.folds, blank)
+            notes.append(_write_larger(out, larger, options.larger.absolute().name, sets, options.quick))
+        blank = np.concatenate([_test_flags(fold) == "blank" for fold in division.folds])
+        notes += _picture_notes(manifest, division.folds, blank)
         failures = _run(out, plan, options)
         study = Study(
             folder=out,
@@ -95,7 +98,7 @@ def reproduce(
             quick=options.quick,
             counts=tuple(_counts(fold) for fold in division.folds),
             notes=tuple(notes),
-            rows=load_rows(out, sorted({*plan, *cells_on_disk(out, division)}, key=str), failures),
+            rows=load_rows(out, sorted({*plan, *finished_cells(out, division)}, key=str), failures),
             environment=_environment(manifest, command),
             blank=blank if blank.any() else None,
         )
@@ -103,69 +106,71 @@ def reproduce(
         return Reproduced(study, comparisons, write_page(study, comparisons, out))
 
 
-def _without_known(options: StudyOptions, own: Sequence[Manifest]) -> tuple[StudyOptions, list[str]]:
-    """Leave out the methods whose network has seen these faces in advance; say which, and why.
+def _leave_out_pretrained(options: StudyOptions, sets: Sequence[Manifest]) -> tuple[StudyOptions, list[str]]:
+    """Leave out the methods whose network was pretrained on these faces; return a note for each.
 
     Raises:
-        InputError: one of them was asked for by name.
+        InputError: one of them was named in the options.
     """
-    barred = [method.name for method in options.chosen if method.in_advance]
+    barred = [method.name for method in options.chosen if method.runner.uses_pretrained_faces]
     if not barred:
         return options, []
-    inform(f"looking for pictures that {FACE} has learnt from")
-    why = next(filter(None, map(pretraining_overlap, own)), "")
-    if not why:
+    inform(f"looking for pictures that {FACE} was pretrained on")
+    overlap = next(filter(None, map(pretraining_overlap, sets)), "")
+    if not overlap:
         return options, []
     if options.methods is not None:
-        raise InputError(f"{why}, so it says nothing of new faces; leave out of --methods: {', '.join(barred)}")
-    rest = tuple(method.name for method in options.chosen if not method.in_advance)
-    return replace(options, methods=rest), [f"{name} was left out: {why}." for name in barred]
+        raise InputError(f"{overlap}, so its accuracy here is too high; leave out of --methods: {', '.join(barred)}")
+    rest = tuple(method.name for method in options.chosen if method.name not in barred)
+    return replace(options, methods=rest), [f"{name} was left out: {overlap}." for name in barred]
 
 
 def _run(out: Path, plan: Sequence[Cell], options: StudyOptions) -> dict[str, str]:
-    """Run what has not ended well yet; return why runs failed, by their names."""
-    todo = jobs(out, plan, options)
+    """Run the unfinished jobs; return the error of each failed job by its name."""
+    todo = [cell for cell in plan if not cell.is_finished(out)]
+    deep = [(cell.method.runner, out / "data" / cell.view) for cell in todo]
+    if any(cell.method.needs == "larger" for cell in todo):
+        deep.append((STAGE_ONE, out / "data" / "larger"))
     views = {
-        (job.arguments["settings"].image_size, (job.arguments["data"] / ".cache").resolve()): job.arguments["data"]
-        for job in todo
-        if job.deep
+        (runner.settings(0, options.quick).image_size, (view / ".cache").resolve()): view
+        for runner, view in deep
+        if isinstance(runner, NetworkRunner)
     }
     for (size, _), view in views.items():
-        decoded(Manifest.read(view), size)  # here, rather than at the same time in several runs
-    return run_all(todo, options.address, len(plan))
+        decoded(Manifest.read(view), size)  # once here, instead of at the same time in several runs
+    return run_all(jobs(out, plan, options), options.address, len(plan))
 
 
-def _write_larger(out: Path, larger: Manifest, name: str, own: Sequence[Manifest], quick: bool) -> str:
-    """Write the view of the larger set without this study's faces; return what is to be said of it."""
+def _write_larger(out: Path, larger: Manifest, name: str, sets: Sequence[Manifest], quick: bool) -> str:
+    """Write the view of the larger set without the study's faces; return its note for the report."""
     view, file = out / "data" / "larger", out / "data" / "larger.txt"
     table = larger.table
     if not (view / FILE).is_file() or not file.is_file():
         inform(f"looking for this study's pictures in {name}")
-        limits = (QUICK_LARGER, QUICK_LARGER_VAL) if quick else (None, None)
-        table, note = larger_table(larger, name, own, *limits)
-        write_atomically(file, lambda part: part.write_text(note, encoding="utf-8"))
+        table, note = larger_table(larger, name, sets, QUICK_LARGER if quick else None)
+        write_text(file, note)
     write_view(larger, table, view)
     return file.read_text(encoding="utf-8")
 
 
-def _tested(fold: Fold, column: str) -> NDArray[np.object_]:
-    return np.asarray(fold.table.loc[fold.table["split"] == "test", column], dtype=object)
+def _test_flags(fold: Fold) -> NDArray[np.object_]:
+    return np.asarray(fold.table.loc[fold.table["split"] == "test", "flag"], dtype=object)
 
 
-def _doubtful(manifest: Manifest, folds: Sequence[Fold], blank: NDArray[np.bool_]) -> list[str]:
-    """Say which test faces may be none, and how many pictures could not be read at all."""
-    missed = sum(int((_tested(fold, "flag") == "no-face").sum()) for fold in folds)
+def _picture_notes(manifest: Manifest, folds: Sequence[Fold], blank: NDArray[np.bool_]) -> list[str]:
+    """Say how many test pictures may show no face, and how many pictures could not be read."""
+    n_no_face = sum(int((_test_flags(fold) == "no-face").sum()) for fold in folds)
     notes = []
     if blank.any():
         notes.append(
-            f"{int(blank.sum())} of the {blank.size} test faces are of a single colour. They count; a column of its own says "
-            "how accurate the methods are without them."
+            f"{int(blank.sum())} of the {blank.size} test faces are of a single colour. They count; the column without "
+            "blank gives the accuracy without them."
         )
-    if missed:
-        notes.append(f"On {missed} of the {blank.size} test pictures no face was found. They count like the others.")
+    if n_no_face:
+        notes.append(f"On {n_no_face} of the {blank.size} test pictures no face was found. They count like the others.")
     unreadable = sum(count_unreadable(manifest.root, split) for split in SPLITS)
     if unreadable:
-        notes.append(f"Pictures of the source that could not be read, and are in no split: {unreadable}.")
+        notes.append(f"Pictures of the source that could not be read and are in no split: {unreadable}.")
     return notes
 
 
@@ -175,14 +180,13 @@ def _counts(fold: Fold) -> tuple[int, int, int]:
 
 
 def _environment(manifest: Manifest, command: str) -> dict[str, str]:
-    known = environment_of(manifest, 0)
-    packages = ", ".join(f"{name} {version}" for name, version in known["packages"].items())
+    environment = environment_of(manifest, 0)
     return {
-        "bimodal": str(known["bimodal"]),
-        "commit": str(known["commit"] or "unknown"),
-        "packages": packages,
-        "processor": str(known["processor"]),
-        "gpu": str(known["gpu"] or "none"),
+        "bimodal": str(environment["bimodal"]),
+        "commit": str(environment["commit"] or "unknown"),
+        "packages": ", ".join(f"{name} {version}" for name, version in environment["packages"].items()),
+        "processor": str(environment["processor"]),
+        "gpu": str(environment["gpu"] or "none"),
         "data fingerprint": manifest.fingerprint,
         "written": time.strftime("%Y-%m-%d %H:%M:%S"),
         "command": command,
