@@ -1,4 +1,4 @@
-"""One small audit that all tests look at."""
+"""One small audit, shared by all tests."""
 
 from pathlib import Path
 

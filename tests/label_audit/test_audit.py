@@ -1,4 +1,4 @@
-"""An audit finds planted wrong labels, touches nothing else, and goes on where it stopped."""
+"""An audit finds wrong labels that were made on purpose, deletes nothing of the user, and resumes."""
 
 import json
 import shutil
@@ -13,17 +13,13 @@ import pytest
 from bimodal.errors import InputError
 from bimodal.files import locked
 from bimodal.label_audit.audit import Audit, audit
+from bimodal.label_audit.ranking import COLUMNS
 from bimodal.label_audit.settings import audit_settings
-from bimodal.label_audit.suspects import COLUMNS
 from tests.conftest import Outcome, fails_with_one_line, write_data
 from tests.label_audit.conftest import SETTINGS
 
 
-def quiet(line: str) -> None:
-    pass
-
-
-def test_the_planted_wrong_labels_lead_the_list(audited: Audit) -> None:
+def test_wrong_labels_have_the_highest_ranks(audited: Audit) -> None:
     table = pd.read_csv(audited.out / "suspects.csv", keep_default_na=False)
     assert tuple(table.columns) == COLUMNS
     assert sorted(table["image"]) == [f"images/train-{i:04}.png" for i in range(210)]
@@ -31,21 +27,21 @@ def test_the_planted_wrong_labels_lead_the_list(audited: Audit) -> None:
     assert (table["probability"].diff().dropna() <= 0).all()
     assert table["probability"].between(0, 1).all()
     assert (table["suggested"] != table["label"]).all()
-    planted = {f"images/train-{i:04}.png" for i in range(42)}
-    assert len(planted & set(table["image"][:42])) >= 38
-    called = table[table["flags"].str.contains("suspect")]
-    assert len(planted & set(called["image"])) / len(called) > 0.8
-    assert audited.suspects.modes.found
+    wrong = {f"images/train-{i:04}.png" for i in range(42)}
+    assert len(wrong & set(table["image"][:42])) >= 38
+    suspects = table[table["flags"].str.contains("suspect")]
+    assert len(wrong & set(suspects["image"])) / len(suspects) > 0.8
+    assert audited.ranking.modes.has_label_issues
 
 
-def test_proposals_handed_in_as_they_are_remove_only_what_is_sure(audited: Audit) -> None:
+def test_proposals_remove_only_what_needs_no_review(audited: Audit) -> None:
     proposals = pd.read_csv(audited.out / "proposals.csv")
-    assert proposals["image"].tolist() == audited.suspects.called["image"].tolist()
+    assert proposals["image"].tolist() == audited.ranking.suspects["image"].tolist()
     removed = proposals[proposals["decision"] == "remove"]
-    assert removed["image"].tolist() == audited.suspects.sure["image"].tolist()
+    assert removed["image"].tolist() == audited.ranking.removable["image"].tolist()
     assert set(proposals["decision"]) <= {"keep", "remove"}
-    assert (audited.suspects.sure["probability"] >= 0.5).all()
-    assert len(audited.suspects.sure)
+    assert (audited.ranking.removable["probability"] >= 0.5).all()
+    assert len(audited.ranking.removable)
 
 
 def test_a_copy_of_a_test_picture_is_flagged(audited: Audit) -> None:
@@ -55,15 +51,15 @@ def test_a_copy_of_a_test_picture_is_flagged(audited: Audit) -> None:
     assert "duplicate" not in table.loc["images/train-0050.png", "flags"]
 
 
-def test_the_verdict_is_in_plain_numbers(audited: Audit) -> None:
+def test_the_verdict_is_valid_json(audited: Audit) -> None:
     def refuse(name: str) -> None:
-        raise AssertionError(f"{name} is no JSON")
+        raise AssertionError(f"{name} is not JSON")
 
     verdict = json.loads((audited.out / "verdict.json").read_text(), parse_constant=refuse)
     assert verdict["faces"] == 210
-    assert verdict["found"] is True
-    assert verdict["called_wrong"] == len(audited.suspects.called)
-    assert 0.1 < verdict["share"] < 0.35
+    assert verdict["has_label_issues"] is True
+    assert verdict["suspects"] == len(audited.ranking.suspects)
+    assert 0.1 < verdict["noise_rate"] < 0.35
 
 
 def test_the_same_call_trains_nothing_again(audited: Audit, data: Path) -> None:
@@ -82,7 +78,7 @@ def test_validation_and_test_are_reported_only_when_asked(audited: Audit, data: 
     assert sorted(table["split"].unique()) == ["test", "val"]
     assert len(table) == 28
     odds = np.log(table["confidence"]) + table["loss"]
-    assert (odds.diff().dropna() <= 1e-3).all()  # most doubtful first
+    assert (odds.diff().dropna() <= 1e-3).all()  # highest log-odds first
     done.other_splits.unlink()
 
 
@@ -97,18 +93,16 @@ def test_other_faces_settings_or_seeds_are_refused(audited: Audit, data: Path, t
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_nothing_of_the_users_is_touched(data: Path, tmp_path: Path, overwrite: bool) -> None:
+def test_no_file_of_the_user_is_deleted(data: Path, tmp_path: Path, overwrite: bool) -> None:
     (tmp_path / "mine/run").mkdir(parents=True)
-    (tmp_path / "mine/run/thesis.txt").write_text("dear")
+    (tmp_path / "mine/run/thesis.txt").write_text("my thesis")
     with pytest.raises(InputError):
         audit(data, tmp_path / "mine", SETTINGS, overwrite=overwrite)
-    assert (tmp_path / "mine/run/thesis.txt").read_text() == "dear"
+    assert (tmp_path / "mine/run/thesis.txt").read_text() == "my thesis"
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["run"]
 
 
-def test_edited_proposals_stay_and_what_was_cleaned_is_not_overwritten(
-    audited: Audit, data: Path, tmp_path: Path
-) -> None:
+def test_edited_proposals_and_cleaned_data_are_not_overwritten(audited: Audit, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "audit"
     shutil.copytree(audited.out, out)
     (out / "proposals.csv").write_text("image,decision,by\nimages/train-0001.png,keep,Ada\n")
@@ -132,15 +126,15 @@ def test_an_interrupted_audit_may_be_replaced(data: Path, tmp_path: Path) -> Non
     assert (done.out / "suspects.csv").is_file()
 
 
-def test_a_second_audit_at_the_same_time_is_told_so(audited: Audit, data: Path) -> None:
+def test_a_second_audit_of_the_same_folder_is_refused(audited: Audit, data: Path) -> None:
     with locked(audited.out), pytest.raises(InputError, match="another call"):
         audit(data, audited.out, SETTINGS)
 
 
-def test_clean_labels_are_not_called_wrong(tmp_path: Path, cli: Callable[..., Outcome]) -> None:
+def test_clean_labels_give_no_suspects(tmp_path: Path, cli: Callable[..., Outcome]) -> None:
     data = write_data(tmp_path / "data", {"train": 140, "val": 14, "test": 14})
     config = tmp_path / "short.yaml"
-    config.write_text("epochs: 6\nimage-size: 32\n")  # the rest is as in every audit
+    config.write_text("epochs: 6\nimage-size: 32\n")  # the other settings are those of every audit
     result = cli("audit", data, "--out", tmp_path / "out", "--config", config)
     assert result.returncode == 0, result.stderr
     assert "No sign of wrong labels" in result.stdout
@@ -156,13 +150,13 @@ def test_the_command_finds_and_then_cleans(
     shutil.copytree(audited.out, out)
     found = cli("audit", data, "--out", out)
     assert found.returncode == 0, found.stderr
-    assert "labels are called wrong" in found.stdout
+    assert "training labels are probably wrong" in found.stdout
     assert "--decisions decisions.csv" in found.stdout
     done = cli("audit", data, "--out", out, "--decisions", out / "proposals.csv")
     assert done.returncode == 0, done.stderr
     assert "removed" in done.stdout
     table = pd.read_csv(out / "cleaned/manifest.csv", keep_default_na=False)
-    assert (table["split"] == "train").sum() == 210 - len(audited.suspects.sure)
+    assert (table["split"] == "train").sum() == 210 - len(audited.ranking.removable)
     assert (
         cli("train", out / "cleaned", "--out", tmp_path / "run", "--preset", "small", "--epochs", "1").returncode == 0
     )

@@ -1,4 +1,4 @@
-"""Decisions are checked line by line, carried out, and can be traced."""
+"""Decisions are checked line by line and applied, and every change is recorded."""
 
 from pathlib import Path
 
@@ -16,19 +16,19 @@ def manifest(tmp_path: Path) -> Manifest:
     return Manifest.read(write_data(tmp_path / "data", {"train": 21, "val": 7, "test": 7}))
 
 
-def decide(folder: Path, *lines: str, head: str = "image,decision,label,by,why") -> Path:
+def write_decisions(folder: Path, *lines: str, head: str = "image,decision,label,by,why") -> Path:
     file = folder / "decisions.csv"
     file.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
     return file
 
 
-def test_each_change_can_be_traced(tmp_path: Path, manifest: Manifest) -> None:
-    file = decide(
+def test_each_change_is_recorded(tmp_path: Path, manifest: Manifest) -> None:
+    file = write_decisions(
         tmp_path,
         "images/train-0000.png,relabel,happiness,Ada,smiles",
         "images/train-0001.png,Remove,,Ada,no face",
         "images/train-0002.png,keep,,Ada,",
-        "images/train-0003.png,relabel,happy,Ada,is happy already",
+        "images/train-0003.png,relabel,happy,Ada,already happy",
     )
     decisions = read_decisions(file, manifest)
     assert decisions["decision"].tolist() == ["relabel", "remove", "keep", "keep"]
@@ -46,7 +46,7 @@ def test_each_change_can_be_traced(tmp_path: Path, manifest: Manifest) -> None:
         ["images/train-0000.png", "relabel", "angry", "happy", "Ada", "smiles"],
         ["images/train-0001.png", "remove", "disgust", "", "Ada", "no face"],
     ]
-    cleaned = Manifest.read(done.folder)  # what every other command takes
+    cleaned = Manifest.read(done.folder)  # the input of every other command
     assert len(cleaned) == 34
     others = manifest.table["split"] != "train"
     assert cleaned.table[cleaned.table["split"] != "train"].to_numpy().tolist() == (
@@ -54,16 +54,16 @@ def test_each_change_can_be_traced(tmp_path: Path, manifest: Manifest) -> None:
     )
 
 
-def test_a_label_changed_twice_keeps_its_first(tmp_path: Path, manifest: Manifest) -> None:
-    first = read_decisions(decide(tmp_path, "images/train-0000.png,relabel,happy,Ada,one"), manifest)
+def test_a_label_changed_twice_keeps_its_original(tmp_path: Path, manifest: Manifest) -> None:
+    first = read_decisions(write_decisions(tmp_path, "images/train-0000.png,relabel,happy,Ada,one"), manifest)
     once = Manifest.read(write_cleaned(manifest, first, tmp_path / "once").folder)
-    second = read_decisions(decide(tmp_path, "images/train-0000.png,relabel,sad,Bo,two"), once)
+    second = read_decisions(write_decisions(tmp_path, "images/train-0000.png,relabel,sad,Bo,two"), once)
     twice = Manifest.read(write_cleaned(once, second, tmp_path / "twice").folder)
     assert twice.table["label"].iat[0] == "sad"
     assert twice.table["original_label"].iat[0] == "angry"
     changes = pd.read_csv(tmp_path / "twice/changes.csv", keep_default_na=False)
     assert changes[["from", "to", "by"]].to_numpy().tolist() == [["angry", "happy", "Ada"], ["happy", "sad", "Bo"]]
-    third = read_decisions(decide(tmp_path, "images/train-0001.png,remove,,Cy,"), twice)
+    third = read_decisions(write_decisions(tmp_path, "images/train-0001.png,remove,,Cy,"), twice)
     table = pd.read_csv(write_cleaned(twice, third, tmp_path / "thrice").folder / "manifest.csv", keep_default_na=False)
     assert table[["changed_by", "why"]].iloc[0].tolist() == ["Bo", "two"]
     with pytest.raises(InputError, match="exists"):
@@ -73,31 +73,33 @@ def test_a_label_changed_twice_keeps_its_first(tmp_path: Path, manifest: Manifes
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("images/nobody.png,remove,,,", "line 2.*no such picture"),
+        ("images/unknown.png,remove,,,", "line 2.*no such picture"),
         ("images/test-0000.png,remove,,,", "split test, and only training labels"),
         ("images/val-0000.png,relabel,happy,,", "split val"),
         ("images/train-0000.png,delete,,,", "keep, remove or relabel"),
-        ("images/train-0000.png,relabel,,,", "a label to give"),
+        ("images/train-0000.png,relabel,,,", "expected a new label"),
         ("images/train-0000.png,relabel,hungry,,", "hungry"),
-        ("images/train-0000.png,remove,,,\nimages/train-0000.png,keep,,,", "line 3.*decided twice"),
+        ("images/train-0000.png,remove,,,\nimages/train-0000.png,keep,,,", "line 3.*two decisions"),
         ("../data/images/train-0000.png,remove,,,", "no such picture"),
     ],
 )
-def test_bad_decisions_name_the_line(tmp_path: Path, manifest: Manifest, line: str, words: str) -> None:
+def test_errors_in_decisions_name_the_line(tmp_path: Path, manifest: Manifest, line: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        read_decisions(decide(tmp_path, line), manifest)
+        read_decisions(write_decisions(tmp_path, line), manifest)
 
 
-def test_two_columns_are_enough_and_the_same_twice_is_no_quarrel(tmp_path: Path, manifest: Manifest) -> None:
+def test_two_columns_are_enough_and_a_repeated_line_is_allowed(tmp_path: Path, manifest: Manifest) -> None:
     line = "images/train-0000.png,remove"
-    decisions = read_decisions(decide(tmp_path, line, line, head="image,decision"), manifest)
+    decisions = read_decisions(write_decisions(tmp_path, line, line, head="image,decision"), manifest)
     assert decisions[["decision", "by", "why"]].to_numpy().tolist() == [["remove", "unnamed", ""]]
 
 
 def test_a_file_without_decisions_or_one_that_removes_all_is_refused(tmp_path: Path, manifest: Manifest) -> None:
     with pytest.raises(InputError, match="no column decision"):
-        read_decisions(decide(tmp_path, "images/train-0000.png", head="image"), manifest)
-    everyone = read_decisions(decide(tmp_path, *(f"images/train-{i:04}.png,remove,,," for i in range(21))), manifest)
-    with pytest.raises(InputError, match="two are needed"):
-        write_cleaned(manifest, everyone, tmp_path / "cleaned")
+        read_decisions(write_decisions(tmp_path, "images/train-0000.png", head="image"), manifest)
+    all_removed = read_decisions(
+        write_decisions(tmp_path, *(f"images/train-{i:04}.png,remove,,," for i in range(21))), manifest
+    )
+    with pytest.raises(InputError, match="training needs two"):
+        write_cleaned(manifest, all_removed, tmp_path / "cleaned")
     assert not (tmp_path / "cleaned").exists()

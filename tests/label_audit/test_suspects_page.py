@@ -1,4 +1,4 @@
-"""The page shows what is called wrong beside faces like it, takes no name for markup, and asks for nothing."""
+"""The page shows the suspects beside similar faces, escapes file names, and loads nothing from elsewhere."""
 
 import base64
 import hashlib
@@ -16,9 +16,10 @@ from safetensors.torch import save_file
 
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
-from bimodal.label_audit import suspects_page
-from bimodal.label_audit.suspects import Suspects, list_suspects
-from bimodal.label_audit.suspects_page import _well_labelled, write_page
+from bimodal.label_audit import cards
+from bimodal.label_audit.neighbours import nearest, trusted_labels
+from bimodal.label_audit.ranking import LabelRanking, rank_labels
+from bimodal.label_audit.suspects_page import write_page
 from bimodal.runs.run import Run
 from bimodal.training.predict import build_classifier
 from bimodal.training.settings import TrainSettings
@@ -80,60 +81,61 @@ def _write_run(folder: Path, data: Path) -> Run:
     save_file(build_classifier(settings).state_dict(), folder / "model.safetensors")
     logits = 4 * np.eye(len(NAMES))[np.arange(FACES) % len(NAMES)]
     pred_probs = np.exp(logits + np.random.default_rng(0).normal(size=logits.shape))
-    np.savez(folder / "losses.npz", rows=np.arange(FACES), mean=np.ones(FACES), pred_probs=pred_probs)
+    losses = np.ones(FACES, dtype=np.float32)
+    arrays = {"rows": np.arange(FACES), "count": np.ones(FACES, dtype=np.int64), "kept": np.ones(FACES, dtype=bool)}
+    arrays |= dict.fromkeys(("last", "mean", "before", "after"), losses)
+    np.savez(folder / "losses.npz", pred_probs=pred_probs, **arrays)
     return Run.open(folder)
 
 
 @pytest.fixture(scope="module")
-def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Manifest, Suspects]:
+def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Manifest, LabelRanking]:
     folder = tmp_path_factory.mktemp("audit")
     data = write_data(folder / "data", {"train": FACES, "val": 7, "test": 7}, wrong=WRONG)
     _rename(data)
     run, manifest = _write_run(folder / "run", data), Manifest.read(data)
-    return run, manifest, list_suspects(run, manifest)
+    return run, manifest, rank_labels(run, manifest)
 
 
-def _write(file: Path, run: Run, manifest: Manifest, suspects: Suspects) -> _Page:
-    write_page(run, manifest, suspects, file)
+def _write(file: Path, run: Run, manifest: Manifest, ranking: LabelRanking) -> _Page:
+    write_page(run, manifest, ranking, file)
     return _Page(file.read_bytes().decode())
 
 
-def _by_label(suspects: Suspects, limit: int) -> list[str]:
-    called = suspects.called
-    return [image for name in NAMES for image in called[called["label"] == name]["image"][:limit]]
+def _by_label(ranking: LabelRanking, limit: int) -> list[str]:
+    suspects = ranking.suspects
+    return [image for name in NAMES for image in suspects[suspects["label"] == name]["image"][:limit]]
 
 
-def test_every_called_face_stands_beside_three_of_each_label(
-    audited: tuple[Run, Manifest, Suspects], tmp_path: Path
+def test_each_suspect_is_beside_three_faces_of_each_label(
+    audited: tuple[Run, Manifest, LabelRanking], tmp_path: Path
 ) -> None:
-    suspects = audited[2]
+    ranking = audited[2]
     made = _write(tmp_path / "suspects.html", *audited)
-    assert len(suspects.called) > WRONG / 2
-    assert made.cards == _by_label(suspects, suspects_page.SHOWN)
-    for image, label, suggested in suspects.called[["image", "label", "suggested"]].itertuples(index=False):
+    assert len(ranking.suspects) > WRONG / 2
+    assert made.cards == _by_label(ranking, cards.SHOWN)
+    for image, label, suggested in ranking.suspects[["image", "label", "suggested"]].itertuples(index=False):
         own, *others = made.pictures[image]
         assert own == image
-        assert others == [f"well labelled {label}"] * 3 + [f"well labelled {suggested}"] * 3
-    assert f"{len(suspects.called)} of {FACES} training labels are called wrong" in made.text
+        assert others == [f"similar face labelled {label}"] * 3 + [f"similar face labelled {suggested}"] * 3
+    assert f"{len(ranking.suspects)} of {FACES} training labels are probably wrong" in made.text
     assert [file.name for file in tmp_path.iterdir()] == ["suspects.html"]
 
 
-def test_what_is_beyond_the_limit_is_said(
-    audited: tuple[Run, Manifest, Suspects], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_page_counts_suspects_beyond_the_limit(
+    audited: tuple[Run, Manifest, LabelRanking], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(suspects_page, "SHOWN", 2)
+    monkeypatch.setattr(cards, "SHOWN", 2)
     made = _write(tmp_path / "suspects.html", *audited)
     assert made.cards == _by_label(audited[2], 2)
-    more = (audited[2].called["label"].value_counts() - 2).max()
-    assert f"{more} more of them stand in suspects.csv alone" in made.text
+    more = (audited[2].suspects["label"].value_counts() - 2).max()
+    assert f"{more} of them are listed in suspects.csv only" in made.text
 
 
-def test_names_are_no_markup_and_come_back_as_they_were(
-    audited: tuple[Run, Manifest, Suspects], tmp_path: Path
-) -> None:
+def test_file_names_are_escaped(audited: tuple[Run, Manifest, LabelRanking], tmp_path: Path) -> None:
     made = _write(tmp_path / "suspects.html", *audited)
-    called = set(audited[2].called["image"])
-    hostile = {image for image in audited[1].table["image"][: len(HOSTILE)] if image in called}
+    suspects = set(audited[2].suspects["image"])
+    hostile = {image for image in audited[1].table["image"][: len(HOSTILE)] if image in suspects}
     assert len(hostile) == len(HOSTILE)
     assert hostile <= set(made.cards)
     assert not [tag for tag, values in made.tags if any(name.startswith("on") for name in values)]
@@ -141,7 +143,7 @@ def test_names_are_no_markup_and_come_back_as_they_were(
     assert "; 49.png" not in made.html
 
 
-def test_it_is_self_contained(audited: tuple[Run, Manifest, Suspects], tmp_path: Path) -> None:
+def test_it_is_self_contained(audited: tuple[Run, Manifest, LabelRanking], tmp_path: Path) -> None:
     made = _write(tmp_path / "suspects.html", *audited)
     policy = next(values["content"] for _, values in made.tags if "http-equiv" in values) or ""
     scripts = re.findall(r"<script>(.*?)</script>", made.html, re.DOTALL)
@@ -157,53 +159,67 @@ def test_it_is_self_contained(audited: tuple[Run, Manifest, Suspects], tmp_path:
     assert len(ids) == len(set(ids))
 
 
-def test_a_full_page_stays_below_eight_megabytes(audited: tuple[Run, Manifest, Suspects], tmp_path: Path) -> None:
+def test_a_full_page_stays_below_eight_megabytes(audited: tuple[Run, Manifest, LabelRanking], tmp_path: Path) -> None:
     made = _write(tmp_path / "suspects.html", *audited)
-    assert len(made.html) / len(made.cards) * suspects_page.SHOWN * len(NAMES) < 8e6
+    assert len(made.html) / len(made.cards) * cards.SHOWN * len(NAMES) < 8e6
 
 
-def test_lost_pictures_leave_a_gap(audited: tuple[Run, Manifest, Suspects], tmp_path: Path) -> None:
-    run, manifest, suspects = audited
-    lost = manifest.path(int(suspects.called.index[-1]))
+def test_lost_pictures_leave_a_gap(audited: tuple[Run, Manifest, LabelRanking], tmp_path: Path) -> None:
+    run, manifest, ranking = audited
+    lost = manifest.path(int(ranking.suspects.index[-1]))
     content = lost.read_bytes()
     try:
         lost.write_bytes(b"no picture")
-        unreadable = _write(tmp_path / "a.html", run, manifest, suspects)
-        damaged = _write(tmp_path / "b.html", run, Manifest.read(manifest.root), suspects)
+        unreadable = _write(tmp_path / "a.html", run, manifest, ranking)
+        damaged = _write(tmp_path / "b.html", run, Manifest.read(manifest.root), ranking)
         lost.unlink()
-        gone = _write(tmp_path / "c.html", run, replace(manifest), suspects)
+        missing = _write(tmp_path / "c.html", run, replace(manifest), ranking)
     finally:
         lost.write_bytes(content)
-    for made in (unreadable, damaged, gone):
-        assert made.cards == _by_label(suspects, suspects_page.SHOWN)
+    for made in (unreadable, damaged, missing):
+        assert made.cards == _by_label(ranking, cards.SHOWN)
         assert made.text.count("no picture") == 1
-    assert "could not be found" not in unreadable.text
-    assert "compare with could not be found" in damaged.text
-    assert "compare with could not be found" in gone.text
+    assert "Similar faces are not shown" not in unreadable.text
+    assert "Similar faces are not shown" in damaged.text
+    assert "Similar faces are not shown" in missing.text
 
 
-def test_where_nothing_is_called_wrong_the_most_doubtful_are_shown(
-    audited: tuple[Run, Manifest, Suspects], tmp_path: Path
+def test_without_label_issues_the_highest_ranks_are_shown(
+    audited: tuple[Run, Manifest, LabelRanking], tmp_path: Path
 ) -> None:
-    run, manifest, suspects = audited
+    run, manifest, ranking = audited
     nothing = np.zeros(FACES, dtype=bool)
-    modes = replace(suspects.modes, found=False, share=0.0, threshold=np.inf, called=nothing)
-    table = suspects.table.assign(flags="")
-    made = _write(tmp_path / "suspects.html", run, manifest, Suspects(table, modes, suspects.rows))
+    modes = replace(ranking.modes, has_label_issues=False, noise_rate=0.0, threshold=np.inf, is_label_issue=nothing)
+    table = ranking.table.assign(flags="")
+    made = _write(tmp_path / "suspects.html", run, manifest, LabelRanking(table, modes, ranking.rows))
     assert "no sign of wrong labels" in made.text
-    assert "Most doubtful, though nothing is called wrong" in made.text
-    expected = [image for name in NAMES for image in table[table["label"] == name]["image"][: suspects_page.DOUBTFUL]]
+    assert "Highest ranks (no label issues were found)" in made.text
+    expected = [
+        image for name in NAMES for image in table[table["label"] == name]["image"][: cards.SHOWN_WITHOUT_ISSUES]
+    ]
     assert made.cards == expected
 
 
-def test_the_less_doubtful_half_stands_in_where_no_label_can_be_trusted(
-    audited: tuple[Run, Manifest, Suspects],
+def test_without_trusted_labels_the_better_half_is_used(
+    audited: tuple[Run, Manifest, LabelRanking],
 ) -> None:
     modes = replace(
         audited[2].modes,
-        called=np.array([True, False, False, False, False]),
+        is_label_issue=np.array([True, False, False, False, False]),
         probability=np.array([0.9, 0.5, 0.3, 0.1, 0.1]),
         score=np.array([3.0, 2.0, 1.0, -1.0, -2.0]),
     )
-    assert _well_labelled(modes, np.array([0, 0, 0, 0, 0])).tolist() == [False, False, False, True, True]
-    assert _well_labelled(modes, np.array([0, 0, 0, 1, 1])).tolist() == [False, False, True, True, True]
+    assert trusted_labels(modes, np.array([0, 0, 0, 0, 0])).tolist() == [False, False, False, True, True]
+    assert trusted_labels(modes, np.array([0, 0, 0, 1, 1])).tolist() == [False, False, True, True, True]
+
+
+def test_neighbours_are_those_of_a_literal_search() -> None:
+    random = np.random.default_rng(0)
+    features = random.normal(size=(60, 8)).astype(np.float32)
+    among = random.random(60) < 0.5
+    queries = np.arange(0, 60, 7)
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    for query, near in zip(queries, nearest(features, queries, among, 3), strict=True):
+        candidates = [row for row in np.flatnonzero(among) if row != query]
+        assert near.tolist() == sorted(candidates, key=lambda row: -float(unit[query] @ unit[row]))[:3]
+    assert [near.tolist() for near in nearest(features, queries, np.zeros(60, dtype=bool), 3)] == [[]] * len(queries)

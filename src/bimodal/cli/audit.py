@@ -70,8 +70,8 @@ def audit(
     from rich.console import Console
 
     from bimodal.label_audit.audit import audit as run
+    from bimodal.training.hardware import Hardware
     from bimodal.training.settings import load_yaml
-    from bimodal.training.train import Hardware
 
     settings = load_yaml(config) if config else {}
     if preset is not None:

@@ -17,8 +17,10 @@ from bimodal.label_audit.settings import audit_settings
 from bimodal.label_audit.suspects_page import write_page
 from bimodal.removal import RemovalSettings
 from bimodal.runs.run import Run
+from bimodal.training.datamodule import check_faces
+from bimodal.training.hardware import Hardware
 from bimodal.training.settings import TrainSettings
-from bimodal.training.train import Hardware, check_faces, train
+from bimodal.training.train import train
 from bimodal.version import __version__
 
 MARK, RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, OTHER_SPLITS, CLEANED = (

@@ -15,7 +15,7 @@ from bimodal.label_audit.neighbours import Neighbours, similar_faces
 from bimodal.label_audit.ranking import REMOVABLE, SUSPECT, LabelRanking
 from bimodal.rendering.html import inline_picture
 from bimodal.runs.run import Run
-from bimodal.vision.pictures import THREADS, quiet_about_size
+from bimodal.vision.pictures import THREADS, no_size_warnings
 
 SHOWN, SHOWN_WITHOUT_ISSUES = 40, 10
 """Cards for each label: of suspects, or of the highest ranks where the audit finds no label issues."""
@@ -137,6 +137,6 @@ def _most_frequent(labels: Iterable[str]) -> str:
 def _pictures(manifest: Manifest, rows: Iterable[int], side: int) -> dict[int, str]:
     """Return square JPEG pictures as data URIs, by row, without those that cannot be read."""
     images = {row: str(manifest.table["image"].iat[row]) for row in rows}
-    with quiet_about_size(), ThreadPoolExecutor(THREADS) as pool:
+    with no_size_warnings(), ThreadPoolExecutor(THREADS) as pool:
         pictures = pool.map(lambda image: inline_picture(manifest.root, image, side), images.values())
         return {row: picture for row, picture in zip(images, pictures, strict=True) if picture is not None}

@@ -7,7 +7,8 @@ import torch
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
-from bimodal.runs.run import PROBABILITIES, Run
+from bimodal.runs.run import Run
+from bimodal.runs.tables import PROBABILITIES
 from bimodal.training.predict import load_model, predict
 from bimodal.training.settings import TrainSettings
 
