@@ -1,11 +1,13 @@
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from bimodal.errors import InputError
-from bimodal.files import may_replace, staged_folder, write_atomically
+from bimodal.files import check_replaceable, locked, staged_folder, write_atomically
 
 
 def write(out: Path, text: str, overwrite: bool = False, fail: BaseException | None = None) -> None:
@@ -36,7 +38,7 @@ def test_all_or_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == ["out"]
 
 
-def test_the_old_folder_comes_back_after_ctrl_c_between_its_renaming_and_that_of_the_new_one(
+def test_the_old_folder_is_restored_after_ctrl_c_between_the_two_renames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path / "out", "old")
@@ -55,7 +57,7 @@ def test_the_old_folder_comes_back_after_ctrl_c_between_its_renaming_and_that_of
     assert (tmp_path / "out/mark").read_text() == "old"
 
 
-def test_the_old_folder_comes_back_if_the_new_one_cannot_be_named(
+def test_the_old_folder_is_restored_if_the_new_one_cannot_be_renamed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path / "out", "old")
@@ -73,7 +75,7 @@ def test_the_old_folder_comes_back_if_the_new_one_cannot_be_named(
     assert names(tmp_path) == ["out"]
 
 
-def test_nothing_of_the_users_is_replaced(tmp_path: Path) -> None:
+def test_no_file_of_the_user_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "letter").write_text("dear")
     (tmp_path / "file").write_text("x")
@@ -92,7 +94,7 @@ def test_nothing_of_the_users_is_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["run1", "notes.txt", ".git"])
-def test_a_folder_of_ours_with_something_of_the_users_is_kept(tmp_path: Path, name: str) -> None:
+def test_a_folder_that_also_holds_files_of_the_user_is_kept(tmp_path: Path, name: str) -> None:
     write(tmp_path / "out", "old")
     (tmp_path / "out" / "more.csv").touch()
     (tmp_path / "out" / name).mkdir()
@@ -104,18 +106,18 @@ def test_a_folder_of_ours_with_something_of_the_users_is_kept(tmp_path: Path, na
     assert names(tmp_path / "out") == ["mark"]
 
 
-def test_may_replace_only_what_has_all_marks(tmp_path: Path) -> None:
-    may_replace(tmp_path / "none", (), ("a",))
-    may_replace(tmp_path, (), ("a",))
+def test_only_a_folder_with_all_marks_is_replaceable(tmp_path: Path) -> None:
+    check_replaceable(tmp_path / "none", (), ("a",))
+    check_replaceable(tmp_path, (), ("a",))
     (tmp_path / "a").touch()
-    (tmp_path / ".bimodal-0123.npy").touch()  # what a killed process of ours left
-    may_replace(tmp_path, ("a",), ("a",))
+    (tmp_path / ".bimodal-0123.npy").touch()  # left by a process that was killed
+    check_replaceable(tmp_path, ("a",), ("a",))
     with pytest.raises(InputError, match="only a folder with a and b"):
-        may_replace(tmp_path, ("a", "b"), ("a", "b"))
+        check_replaceable(tmp_path, ("a", "b"), ("a", "b"))
 
 
 @pytest.mark.parametrize("named", [None, "source.png"])
-def test_the_file_is_named_that_could_not_be_written(tmp_path: Path, named: str | None) -> None:
+def test_an_error_names_the_file_that_cannot_be_written(tmp_path: Path, named: str | None) -> None:
     def full(_: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", named)
 
@@ -147,3 +149,19 @@ def test_a_crash_leaves_the_old_file_and_a_new_one_can_be_read_by_others(tmp_pat
     plain = tmp_path / "plain"
     plain.touch()
     assert file.stat().st_mode == plain.stat().st_mode
+
+
+def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
+    code = "import sys, time, pathlib\nfrom bimodal.files import locked\n"
+    code += "with locked(pathlib.Path(sys.argv[1])): print('locked', flush=True); time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        with pytest.raises(InputError, match="another call of bimodal works in"), locked(tmp_path):
+            pass
+        process.kill()
+        process.wait()
+    with locked(tmp_path), pytest.raises(InputError, match="another call"), locked(tmp_path):
+        pass
+    with locked(tmp_path):
+        pass

@@ -1,4 +1,4 @@
-"""The seven emotions: their names and codes in the paper's order, and what other data sets call them."""
+"""The seven emotions: their names and codes in the paper's order, and their names in other data sets."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -24,25 +24,25 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "surprize": "surprise",
     }
 )
-"""Names used by FERPlus, AffectNet, RAF-DB, CK+, KDEF and others, for ours."""
+"""Names in FERPlus, AffectNet, RAF-DB, CK+, KDEF and other data sets, with their name here."""
 
 
-def code_of(label: str, own: Mapping[str, str] | None = None) -> int:
-    """Return the code (0 to 6) of a label: a name, an alias, or the code itself, whatever its case.
+def code_of(label: str, meanings: Mapping[str, str] | None = None) -> int:
+    """Return the code (0 to 6) of a label: a name, an alias, or the code as text, in upper or lower case.
 
     Args:
-        label: `"Happy"`, `"happiness"` or `"3"`.
-        own: the user's own names, `{"freude": "happy"}`; they win over ours.
+        label: such as `"Happy"`, `"happiness"` or `"3"`.
+        meanings: the user's labels, such as `{"freude": "happy"}`; they take precedence.
 
     Raises:
-        InputError: for a label that is neither; the message lists the seven names.
+        InputError: the label is unknown; the message lists the seven names.
 
     >>> code_of("Happiness"), code_of("3"), code_of("Freude", {"freude": "happy"})
     (3, 3, 3)
     """
     key = label.strip().casefold()
-    if own:
-        key = {name.strip().casefold(): emotion for name, emotion in own.items()}.get(key, key)
+    if meanings:
+        key = {name.strip().casefold(): emotion for name, emotion in meanings.items()}.get(key, key)
         key = key.strip().casefold()
     key = ALIASES.get(key, key)
     if key in CODES:
@@ -50,5 +50,5 @@ def code_of(label: str, own: Mapping[str, str] | None = None) -> int:
     if key.isdecimal() and int(key) < len(NAMES):
         return int(key)
     raise InputError(
-        f"unknown label {label!r}: expected one of {', '.join(NAMES)}; name your own with --labels {label}=<emotion>"
+        f"unknown label {label!r}: expected one of {', '.join(NAMES)}; give its meaning with --labels {label}=<emotion>"
     )

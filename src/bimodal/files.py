@@ -1,7 +1,6 @@
-"""Writing a file or a folder so that it is there wholly or not at all, and never over what is not ours."""
+"""Writing files and folders atomically, without ever replacing files that bimodal did not write."""
 
 import errno
-import fcntl
 import hashlib
 import os
 import secrets
@@ -11,6 +10,8 @@ from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
 
 from bimodal.errors import InputError
 
@@ -23,12 +24,12 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in its place.
+    """Let `write` fill a temporary file in the same folder, then rename it to `path`.
 
-    A crash, a full disk or Ctrl-C leaves the old file, or none; never half of one.
+    After a crash, a full disk or Ctrl-C the old file is unchanged, or there is none; never a part of the new one.
 
     Raises:
-        OSError: it cannot be written; the error names `path`.
+        OSError: the file cannot be written; the error names `path`.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -46,19 +47,24 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file (UTF-8), wholly or not at all.
+    """Write a text file (UTF-8) atomically, see `write_atomically`.
 
     Raises:
-        OSError: it cannot be written; the error names `path`.
+        OSError: the file cannot be written; the error names `path`.
     """
     write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
 
 
 def write_csv(path: Path, table: "pd.DataFrame", float_format: str | None = None) -> None:
-    """Write a table as CSV without its index, wholly or not at all.
+    """Write a table as CSV without its index, atomically, see `write_atomically`.
+
+    Args:
+        path: the file to write.
+        table: its content.
+        float_format: a format for numbers, such as `%.4f`; default: all digits.
 
     Raises:
-        OSError: it cannot be written; the error names `path`.
+        OSError: the file cannot be written; the error names `path`.
     """
     write_atomically(path, lambda file: table.to_csv(file, index=False, float_format=float_format))
 
@@ -67,7 +73,7 @@ def sha256_of(file: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -75,16 +81,16 @@ def sha256_of(file: Path) -> str:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep every other call away from a folder that is there; the lock goes with the process, however it ends.
+    """Lock an existing folder for the block; the lock is released even if the process is killed.
 
     Raises:
-        InputError: another call works on it.
+        InputError: another process of bimodal, or another call in this one, has locked the folder.
     """
-    with (folder / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"another call of bimodal works on {folder}; wait for it, or end it") from None
+    try:
+        lock = FileLock(folder / LOCK).acquire(blocking=False)
+    except Timeout:
+        raise InputError(f"another call of bimodal works in {folder}; wait until it ends, or stop it") from None
+    with lock:
         yield
 
 
@@ -92,18 +98,18 @@ def locked(folder: Path) -> Iterator[None]:
 def staged_folder(
     out: Path, overwrite: bool = False, ours: Collection[str] = (), marks: Collection[str] = ()
 ) -> Iterator[Path]:
-    """Give an empty folder beside `out` to write into, and rename it to `out` at the end.
+    """Yield a temporary folder in the same place, and rename it to `out` when the block ends.
 
-    If anything goes wrong meanwhile, Ctrl-C and a full disk included, it is removed, and `out` stays as it was.
+    After an error in the block, including Ctrl-C and a full disk, the temporary folder is deleted and `out` is unchanged.
 
     Args:
-        out: the folder to make, and the folders above it; it may be there if it is empty.
-        overwrite: whether it may replace a folder of ours.
-        ours, marks: how to know a folder of ours, see `may_replace`.
+        out: the folder to make, with its parents; an empty folder may exist there.
+        overwrite: replace a folder that bimodal wrote.
+        ours, marks: how to recognise such a folder, see `check_replaceable`.
 
     Raises:
-        InputError: `out` exists, and may not be replaced.
-        OSError: it cannot be written.
+        InputError: `out` exists and may not be replaced.
+        OSError: the folder cannot be written.
 
     >>> import tempfile
     >>> out = Path(tempfile.mkdtemp()) / "new"
@@ -113,42 +119,42 @@ def staged_folder(
     ['new']
     """
     out = Path(os.path.abspath(out))
-    filled = os.path.lexists(out) and not _is_empty_folder(out)
-    if filled and not overwrite:
+    exists = os.path.lexists(out) and not _is_empty_folder(out)
+    if exists and not overwrite:
         raise InputError(f"{out} exists; choose another folder, or replace it with --overwrite")
-    may_replace(out, ours, marks)
+    check_replaceable(out, ours, marks)
     with _errors_name(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         staging = _beside(out)
         staging.mkdir()
         try:
             yield staging
-            if filled:
+            if exists:
                 _replace(out, staging)
             else:
-                os.rename(staging, out)  # an empty folder gives way to it
+                os.rename(staging, out)  # replaces an empty folder
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def may_replace(out: Path, ours: Collection[str], marks: Collection[str]) -> None:
-    """Refuse to replace a folder that is not ours, or that holds anything which is not.
+def check_replaceable(out: Path, ours: Collection[str], marks: Collection[str]) -> None:
+    """Raise unless a folder holds only files that bimodal wrote.
 
-    A folder that is not there, or is empty, may always be replaced; a link or a file never.
+    A missing or empty folder may always be replaced; a link or a file never.
 
     Args:
         out: the folder.
-        ours: the names, or patterns of names (`*.csv`), of all that we write into such a folder.
-        marks: the files by which a folder of ours is known.
+        ours: the names, or patterns of names (`*.csv`), of the files that bimodal writes to such a folder.
+        marks: the files by which such a folder is recognised.
 
     Raises:
-        InputError: it may not be replaced; the message names what would be lost.
+        InputError: the folder may not be replaced; the message names the file that would be lost.
 
     >>> import tempfile
     >>> home = Path(tempfile.mkdtemp())
-    >>> may_replace(home, ours=("a.txt",), marks=("a.txt",))
+    >>> check_replaceable(home, ours=("a.txt",), marks=("a.txt",))
     >>> (home / "a.txt").touch(); (home / "letter").touch()
-    >>> may_replace(home, ours=("a.txt",), marks=("a.txt",))  # doctest: +ELLIPSIS
+    >>> check_replaceable(home, ours=("a.txt",), marks=("a.txt",))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
     bimodal.errors.InputError: ... holds 'letter', which --overwrite would delete; move it away, or ...
@@ -156,9 +162,11 @@ def may_replace(out: Path, ours: Collection[str], marks: Collection[str]) -> Non
     if not os.path.lexists(out) or _is_empty_folder(out):
         return
     if out.is_symlink() or not out.is_dir() or not all((out / mark).is_file() for mark in marks):
-        raise InputError(f"--overwrite replaces only a folder with {' and '.join(marks)}, and {out} is none")
+        raise InputError(
+            f"--overwrite replaces only a folder with {' and '.join(marks)}, which {out} is not; choose another folder"
+        )
     for name in sorted(os.listdir(out)):
-        if not any(fnmatchcase(name, own) for own in (*ours, f"{_PREFIX}*")):
+        if not any(fnmatchcase(name, pattern) for pattern in (*ours, f"{_PREFIX}*")):
             raise InputError(
                 f"{out} holds {name!r}, which --overwrite would delete; move it away, or choose another folder"
             )
@@ -174,14 +182,14 @@ def _beside(path: Path, suffix: str = "") -> Path:
 
 @contextmanager
 def _errors_name(path: Path) -> Iterator[None]:
-    """Let the system's errors name `path` where they name nothing, or a file of ours that is gone by then."""
+    """Make the system's errors name `path` instead of no file or a temporary one."""
     try:
         yield
     except OSError as error:
         if error.errno is None:
             raise
         named = error.filename is not None and _PREFIX not in str(error.filename)
-        if named and error.errno not in _FULL:  # on a full disk, copying names the file that it read
+        if named and error.errno not in _FULL:  # on a full disk, a copy names the file that it reads
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
 
@@ -191,7 +199,7 @@ def _replace(out: Path, staging: Path) -> None:
     try:
         os.rename(out, old)
         os.rename(staging, out)
-    except BaseException:  # Ctrl-C comes between any two lines
+    except BaseException:  # Ctrl-C can come between any two lines
         if not out.exists():
             with suppress(OSError):
                 os.rename(old, out)
