@@ -44,7 +44,7 @@ def test_a_folder_gives_a_table(crops: Path, onnx_file: Path, cli: Callable[...,
     table = pd.read_csv(out)
     assert len(table) == 6
     assert table["file"].str.endswith("broken.png").tolist() == [False] * 5 + [True]
-    assert table["note"].iloc[5] == "unreadable: not a picture that we can read"
+    assert table["note"].iloc[5] == "unreadable: not a picture in a known format"
     assert np.allclose(table.iloc[:5][[f"p_{name}" for name in EMOTIONS]].sum(axis=1), 1, atol=1e-5)
     fails_with_one_line(
         cli("predict", crops, "--model", onnx_file, "--no-detect", "--out", out), "exists", "--overwrite"
@@ -147,7 +147,7 @@ def test_a_call_that_fails_leaves_no_files(
         (["{crops}", "--resume"], ["name it with --out"]),
         (["{crops}", "--out", "a.csv", "--resume", "--overwrite"], ["exclude each other"]),
         (["{crops}", "--batch-size", "0"], ["--batch-size must be a whole number from 1"]),
-        (["{crops}", "--every", "0"], ["--every must be at least 1"]),
+        (["{crops}", "--every", "0"], ["--every must be a whole number of at least 1"]),
         (["{crops}/broken.png"], ["no input could be read"]),
         (["--camera", "97"], ["no camera 97"]),
     ],

@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from bimodal.inference.results import ImageResult, Summary
+    from bimodal.rendering.table import Table
 
 _MAX_ROWS = 40
 """The number of rows that the terminal shows."""
@@ -79,11 +80,11 @@ def predict(
 ) -> None:
     """Predict the emotion of each face in images and videos, with calibrated probabilities.
 
-    bimodal predict photo.jpg                                 print a table
+    bimodal predict photo.jpg                            prints a table
 
-    bimodal predict faces/ --model RUN --out faces.csv        a folder of images, with a network trained by bimodal train
+    bimodal predict faces/ --model RUN --out faces.csv   a folder, your network
 
-    bimodal predict talk.mp4 --draw annotated                 an annotated copy of a video, and its timeline
+    bimodal predict talk.mp4 --draw annotated            a copy with boxes, a timeline
     """
     from bimodal.inference.pipeline import InferenceConfig
     from bimodal.inference.predict_files import Output, predict_files
@@ -113,12 +114,18 @@ def predict(
             print(f"\ninterrupted; continue with: bimodal {shlex.join([*words, '--resume'])}", file=sys.stderr)
         raise
     if rows:
-        _print_table(rows)
+        from rich.console import Console
+
+        from bimodal.rendering.table import to_terminal
+
+        Console(highlight=False).print(to_terminal(_table(rows)))
     if count > len(rows):
         print(f"... and {count - len(rows):,} more rows; write all of them with --out FILE.csv")
     for line in [*_summary_lines(summary), *([f"annotated copies: {draw}"] if draw else [])]:
         print(line, file=sys.stderr if out is None else None)
     if out is not None:
+        if summary.emotions:
+            print("predicted:", ", ".join(f"{name} {number:,}" for name, number in summary.emotions.most_common()))
         print(f"table: {out}")
 
 
@@ -135,43 +142,22 @@ def _summary_lines(summary: "Summary") -> list[str]:
     lines = ["; ".join(parts), *(f"  {problem}" for problem in summary.problems)]
     if summary.unreadable > len(summary.problems):
         lines.append("  ...")
-    if summary.emotions:
-        lines.append(", ".join(f"{name} {number:,}" for name, number in summary.emotions.most_common()))
     return lines
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _table(rows: list[dict[str, Any]]) -> "Table":
+    from bimodal.rendering.table import Table
 
     has_time = any(row["time"] is not None for row in rows)
-    table = Table()
-    table.add_column("file", overflow="fold", min_width=16)
-    if has_time:
-        table.add_column("time (s)", justify="right", no_wrap=True)
-    table.add_column("face at (px)", justify="right", no_wrap=True)
-    table.add_column("size (px)", justify="right", no_wrap=True)
-    table.add_column("emotion")
-    table.add_column("probability", justify="right", no_wrap=True)
-    table.add_column("second", no_wrap=True)
+    cells = []
     for row in rows:
-        start = [Text(row["file"])]
-        if has_time:
-            start.append(Text("" if row["time"] is None else f"{row['time']:.2f}"))
-        if row["emotion"] is None:
-            table.add_row(*start, "", "", Text(row["note"].partition(":")[0], style="dim"))
-            continue
-        ranked = sorted(((row[key], key[2:]) for key in row if key.startswith("p_")), key=lambda pair: -pair[0])
-        (first, emotion), (second, runner_up) = ranked[:2]
-        place = ("whole image", "")
+        shares = {key[2:]: row[key] for key in row if key.startswith("p_") and row[key] is not None}
+        ranked = sorted(shares, key=lambda name: shares[name], reverse=True)
+        emotions = [f"{name} {100 * shares[name]:.0f} %" for name in ranked[:2]] or [row["note"].partition(":")[0], ""]
+        face = "whole image" if shares else ""
         if row["x"] is not None:
-            place = (f"{row['x']:.0f}, {row['y']:.0f}", f"{row['width']:.0f}×{row['height']:.0f}")
-        table.add_row(
-            *start,
-            *place,
-            Text(emotion, style="bold"),
-            f"{100 * first:.0f} %",
-            Text(f"{runner_up} {100 * second:.0f} %"),
-        )
-    Console(highlight=False).print(table)
+            face = f"{row['width']:.0f}×{row['height']:.0f} at {row['x']:.0f}, {row['y']:.0f}"
+        time = ["" if row["time"] is None else f"{row['time']:.2f}"] if has_time else []
+        cells.append([row["file"], *time, face, *emotions])
+    head = ["file", *(["time (s)"] if has_time else []), "face (px)", "emotion", "second"]
+    return Table.of(head, cells, text=["file", "face (px)", "emotion", "second"])

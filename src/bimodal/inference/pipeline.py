@@ -19,6 +19,7 @@ from bimodal.inference.inputs import Frame
 from bimodal.inference.network import Network
 from bimodal.inference.results import NO_FACE, FaceResult, ImageResult
 from bimodal.progress import warn
+from bimodal.settings import check_range
 from bimodal.vision.faces import Detector, Face, Finder, align, detector_file
 from bimodal.vision.pictures import THREADS, UnreadableError, decode, resize
 
@@ -55,8 +56,7 @@ class InferenceConfig:
     make_detector: Callable[[], Finder] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if not 1 <= self.batch_size <= 4096:
-            raise InputError(f"--batch-size must be a whole number from 1 to 4096, got {self.batch_size}")
+        check_range("batch_size", self.batch_size, 1, 4096, whole=True)
         if self.detector is not None and not self.detect:
             raise InputError("--detector and --no-detect exclude each other; give one of them")
 
@@ -117,7 +117,7 @@ def _cropper(network: Network, config: InferenceConfig, threads: int) -> Callabl
     if config.detect:
         make = config.make_detector
         if make is None:
-            make = partial(Detector, detector_file(config.detector), glance=True)
+            make = partial(Detector, detector_file(config.detector), coarse=True)
         detectors = SimpleQueue()
         for _ in range(threads):
             detectors.put(make())

@@ -17,6 +17,7 @@ from bimodal.inference.results import ImageResult, Summary, table_columns, table
 from bimodal.inference.table_file import TableFile, table_format
 from bimodal.inference.video import camera_frames, file_frames, frame_count
 from bimodal.progress import track
+from bimodal.settings import check_range
 from bimodal.vision.faces import detector_file
 from bimodal.vision.pictures import no_size_warnings
 
@@ -92,8 +93,7 @@ def predict_files(
         raise InputError(
             "no inputs; expected images, videos, folders or patterns, or a camera: bimodal predict photo.jpg"
         )
-    if every < 1:
-        raise InputError(f"--every must be at least 1, got {every}")
+    check_range("every", every, 1, float("inf"), whole=True)
     check_inputs(inputs)
     network = model if isinstance(model, Network) else load(model)
     if config.detect and config.make_detector is None:
