@@ -1,6 +1,6 @@
-"""Bimodal distribution removal in a Lightning training of your own: one callback, one more value to return.
+"""Bimodal distribution removal in your own Lightning training: one callback, and one more value that the step returns.
 
-Digits with a tenth of the training labels wrong. Run it: python examples/with_lightning.py
+A tenth of the labels of scikit-learn's digits is made wrong. Run it: python examples/with_lightning.py
 """
 
 import lightning.pytorch as pl
@@ -10,12 +10,11 @@ from sklearn.datasets import load_digits
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 
-from bimodal.removal import RemovalSettings
-from bimodal.training.callback import BimodalDistributionRemoval
+from bimodal import BimodalDistributionRemoval
 
 
 class Digits(Dataset):
-    """Each item says which one it is: that is how the callback knows whom a loss belongs to."""
+    """Each item has its `index`, with which the callback assigns losses to examples."""
 
     def __init__(self, labels: np.ndarray) -> None:
         self.images = torch.tensor(load_digits().data / 16, dtype=torch.float32)
@@ -35,7 +34,7 @@ class Classifier(pl.LightningModule):
 
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> dict[str, torch.Tensor]:
         losses = cross_entropy(self.net(batch["image"]), batch["label"], reduction="none")
-        return {"loss": losses.mean(), "sample_loss": losses}  # sample_loss is all that the callback asks for
+        return {"loss": losses.mean(), "sample_loss": losses}  # the callback reads sample_loss
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.parameters(), lr=1e-3)
@@ -48,15 +47,15 @@ def main() -> None:
     wrong = rng.random(len(true)) < 0.1
     labels = np.where(wrong, (true + rng.integers(1, 10, len(true))) % 10, true)
 
-    removal = BimodalDistributionRemoval(RemovalSettings(epoch=6))
+    removal = BimodalDistributionRemoval(rule="wang", epoch=6)
     trainer = pl.Trainer(
         max_epochs=10, callbacks=[removal], accelerator="cpu", logger=False, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
     trainer.fit(Classifier(), DataLoader(Digits(labels), batch_size=64, shuffle=True))
 
-    gone = removal.remover.steps[0].rows
-    print(f"removed {len(gone)} of {len(labels)} digits; {wrong[gone].sum()} of them were truly wrong")
+    removed = removal.remover.steps[0].rows
+    print(f"removed {len(removed)} of {len(labels)} digits; {wrong[removed].sum()} of them had wrong labels")
 
 
 if __name__ == "__main__":

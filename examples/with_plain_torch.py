@@ -1,6 +1,6 @@
-"""Bimodal distribution removal in a plain PyTorch loop: tell it each batch's losses, ask after each epoch who stays.
+"""Bimodal distribution removal in a plain PyTorch loop: record the losses of each batch, and close each epoch.
 
-Digits with a tenth of the training labels wrong. Run it: python examples/with_plain_torch.py
+A tenth of the labels of scikit-learn's digits is made wrong. Run it: python examples/with_plain_torch.py
 """
 
 import numpy as np
@@ -8,7 +8,8 @@ import torch
 from sklearn.datasets import load_digits
 from torch.nn.functional import cross_entropy
 
-from bimodal.removal import RemovalSettings, Remover
+from bimodal import Remover
+from bimodal.removal import RemovalSettings
 
 
 def main() -> None:
@@ -34,7 +35,7 @@ def main() -> None:
         if step is not None:
             print(
                 f"after epoch {step.epoch}: removed {len(step.rows)} digits with a loss above {step.threshold:.2f}; "
-                f"{wrong[step.rows].sum()} of them were truly wrong"
+                f"{wrong[step.rows].sum()} of them had wrong labels"
             )
 
 

@@ -1,6 +1,6 @@
-"""The paper's rule around a scikit-learn estimator: fit, measure the losses, remove, fit again.
+"""The paper's rule with a scikit-learn estimator: predict by cross-validation, remove by the losses, and fit.
 
-Digits with a tenth of the training labels wrong. Run it: python examples/with_sklearn.py
+A tenth of the labels of scikit-learn's digits is made wrong. Run it: python examples/with_sklearn.py
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ def main() -> None:
     labels = np.where(wrong, (digits.target + rng.integers(1, 10, len(wrong))) % 10, digits.target)
 
     model = LogisticRegression(C=0.01, max_iter=1000)
-    # An estimator that is fitted to its end has learnt its wrong labels too, so each loss comes from a fit without it.
+    # A fitted estimator has memorised the wrong labels of its training set, so the losses are out of sample.
     probabilities = cross_val_predict(model, digits.data / 16, labels, cv=5, method="predict_proba")
     losses = -np.log(probabilities[np.arange(len(labels)), labels])
 
@@ -26,7 +26,7 @@ def main() -> None:
     model.fit(digits.data[~cut.remove] / 16, labels[~cut.remove])
     print(
         f"removed {cut.remove.sum()} digits with a loss above {cut.threshold:.2f}; "
-        f"{wrong[cut.remove].sum()} of them were truly wrong"
+        f"{wrong[cut.remove].sum()} of them had wrong labels"
     )
 
 

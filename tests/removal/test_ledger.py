@@ -1,4 +1,4 @@
-"""The ledger against a plain list of all losses."""
+"""The ledger against a table of all losses."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from bimodal.removal import LossLedger
 def test_ledger_agrees_with_a_table_of_all_losses() -> None:
     rng = np.random.default_rng(0)
     table = rng.gamma(1.0, 1.0, (5, 40)).astype(np.float32)
-    table[1, 7] = table[4, 30] = np.nan  # two examples missed an epoch
+    table[1, 7] = table[4, 30] = np.nan  # two examples are missing from an epoch
     ledger = LossLedger(40, trace=True)
     for losses in table:
         seen = np.flatnonzero(~np.isnan(losses))
@@ -28,16 +28,16 @@ def test_ledger_agrees_with_a_table_of_all_losses() -> None:
     np.testing.assert_array_equal(np.stack(ledger.trace or []), table)
 
 
-def test_an_example_counts_once_an_epoch() -> None:
+def test_an_example_counts_once_in_an_epoch() -> None:
     ledger = LossLedger(3)
-    ledger.update([0, 1, 0], [1.0, 2.0, 1.0])  # repeats as samplers of several processes make them
+    ledger.update([0, 1, 0], [1.0, 2.0, 1.0])  # samplers of several processes repeat examples
     ledger.update([1], [9.0])
     summary = ledger.end_epoch()
     assert (summary.examples, summary.mean) == (2, 1.5)
     assert ledger.count.tolist() == [1, 1, 0]
 
 
-def test_a_large_update_equals_many_small_ones() -> None:
+def test_one_large_update_equals_many_small_ones() -> None:
     size = (1 << 20) + 5
     losses = np.random.default_rng(1).random(size, dtype=np.float32)
     large, small = LossLedger(size), LossLedger(size)
@@ -48,7 +48,7 @@ def test_a_large_update_equals_many_small_ones() -> None:
     np.testing.assert_array_equal(large.mean, small.mean)
 
 
-def test_state_goes_on_exactly() -> None:
+def test_a_saved_ledger_continues_exactly() -> None:
     rng = np.random.default_rng(2)
     whole, first = LossLedger(10), LossLedger(10)
     losses = rng.random((4, 10))
@@ -73,10 +73,10 @@ def test_state_goes_on_exactly() -> None:
         ([3], [1.0], "integers from 0 to 2"),
         ([-1], [1.0], "integers from 0 to 2"),
         ([0.5], [1.0], "integers from 0 to 2"),
-        ([0, 1], [1.0, float("nan")], "that of example 1 is not"),
+        ([0, 1], [1.0, float("nan")], "but that of example 1 is not"),
     ],
 )
-def test_bad_batches_are_refused_and_change_nothing(index: list, losses: list, message: str) -> None:
+def test_an_invalid_batch_is_an_error_and_changes_nothing(index: list, losses: list, message: str) -> None:
     ledger = LossLedger(3)
     with pytest.raises(InputError, match=message):
         ledger.update(index, losses)
@@ -85,7 +85,7 @@ def test_bad_batches_are_refused_and_change_nothing(index: list, losses: list, m
         ledger.end_epoch()
 
 
-def test_states_and_sizes_that_do_not_fit_are_refused() -> None:
+def test_states_and_sizes_that_do_not_fit_are_errors() -> None:
     with pytest.raises(InputError, match="at least one example"):
         LossLedger(0)
     with pytest.raises(InputError, match="has 4 examples, this one 3"):

@@ -1,4 +1,4 @@
-"""What the network said of each example: how the ledger keeps it, and what the remover makes of it."""
+"""Predicted probabilities: how the ledger averages them, and how the remover uses them."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,8 @@ import pytest
 from scipy.special import softmax
 
 from bimodal.errors import InputError
-from bimodal.removal import LossLedger, RemovalSettings, Remover, preset, two_modes
-from tests.removal.test_two_modes import UNEVEN, simulate, tipping_error
+from bimodal.removal import LossLedger, RemovalSettings, Remover, two_modes
+from tests.removal.test_two_modes import UNEVEN, critical_alpha, simulate
 
 
 def some_logits(*shape: int, seed: int = 0) -> np.ndarray:
@@ -16,24 +16,24 @@ def some_logits(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def course(pred_probs: np.ndarray, epochs: int, seed: int = 0) -> list[np.ndarray]:
-    """Return logits of a network that knows more in each epoch."""
+    """Return logits of a network that predicts better in each epoch."""
     rng = np.random.default_rng(seed)
     return [np.log(pred_probs) * (e + 1) / epochs + rng.normal(0, 0.3, pred_probs.shape) for e in range(epochs)]
 
 
 def hidden(logits: list[np.ndarray], labels: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
-    """Return the same, but for two epochs the network believes the labels of some rows."""
-    believed = np.where(rows[:, None], 6 * np.eye(7)[labels], 0)
-    return [np.where(rows[:, None], believed, said) if e < 2 else said for e, said in enumerate(logits)]
+    """Return the same logits, but for two epochs the labels of some rows are predicted."""
+    agreeing = 6 * np.eye(7)[labels]
+    return [np.where(rows[:, None], agreeing, epoch) if e < 2 else epoch for e, epoch in enumerate(logits)]
 
 
 def run(
     remover: Remover, logits: list[np.ndarray], each: Callable[[Remover], Remover] = lambda remover: remover
 ) -> Remover:
-    for said in logits:
+    for epoch in logits:
         rows = np.flatnonzero(remover.kept)
-        losses = -np.log(softmax(said, axis=1)[rows, remover.labels[rows]])
-        remover.update(rows, losses, said[rows])
+        losses = -np.log(softmax(epoch, axis=1)[rows, remover.labels[rows]])
+        remover.update(rows, losses, epoch[rows])
         remover.end_epoch()
         remover = each(remover)
     return remover
@@ -47,10 +47,10 @@ def same(left: Remover, right: Remover) -> None:
     np.testing.assert_array_equal(left.kept, right.kept)
     np.testing.assert_array_equal(left.before, right.before)
     np.testing.assert_array_equal(left.ledger.pred_probs, right.ledger.pred_probs)
-    assert left.looked == right.looked
+    assert left.checked_epochs == right.checked_epochs
 
 
-def test_beliefs_are_the_mean_over_the_epochs_by_their_number() -> None:
+def test_pred_probs_are_the_mean_over_epochs_weighted_by_their_number() -> None:
     rng = np.random.default_rng(0)
     logits = some_logits(5, 40, 7)
     seen = rng.random((5, 40)) < 0.7
@@ -65,12 +65,12 @@ def test_beliefs_are_the_mean_over_the_epochs_by_their_number() -> None:
     expected = (weights * softmax(logits[:, 1:].astype(np.float64), axis=2)).sum(axis=0) / weights.sum(axis=0)
     assert ledger.pred_probs is not None
     assert ledger.pred_probs.dtype == np.float32
-    assert np.isnan(ledger.pred_probs[0]).all(), "never seen"
+    assert np.isnan(ledger.pred_probs[0]).all(), "never in training"
     np.testing.assert_allclose(ledger.pred_probs[1:], expected, rtol=1e-4, atol=1e-7)
     np.testing.assert_allclose(ledger.pred_probs[1], softmax(logits[1, 1]), rtol=1e-5)
 
 
-def test_there_are_no_beliefs_before_the_first_logits() -> None:
+def test_there_are_no_pred_probs_before_the_first_logits() -> None:
     ledger = LossLedger(3)
     ledger.update([0, 1], [1.0, 2.0])
     assert ledger.pred_probs is None
@@ -78,7 +78,7 @@ def test_there_are_no_beliefs_before_the_first_logits() -> None:
     assert ledger.pred_probs is None
 
 
-def test_the_first_thing_said_in_an_epoch_counts() -> None:
+def test_the_first_logits_of_an_epoch_count() -> None:
     ledger = LossLedger(2)
     ledger.update([0, 1], [1.0, 1.0], [[0.0, 9.0], [9.0, 0.0]])
     ledger.update([1, 0], [1.0, 1.0], [[0.0, 9.0], [9.0, 0.0]])
@@ -87,17 +87,17 @@ def test_the_first_thing_said_in_an_epoch_counts() -> None:
     np.testing.assert_allclose(ledger.pred_probs.max(axis=1), softmax([9.0, 0.0])[0], rtol=1e-6)
 
 
-def test_a_repeat_in_a_batch_weighs_once() -> None:
+def test_a_repeat_in_a_batch_counts_once() -> None:
     once, twice = LossLedger(2), LossLedger(2)
-    for said in ([[0.0, 1.0], [2.0, 0.0]], [[3.0, 0.0], [0.0, 1.0]]):
-        once.update([0, 1], [1.0, 1.0], said)
-        twice.update([0, 1, 0], [1.0, 1.0, 1.0], [*said, said[0]])
+    for logits in ([[0.0, 1.0], [2.0, 0.0]], [[3.0, 0.0], [0.0, 1.0]]):
+        once.update([0, 1], [1.0, 1.0], logits)
+        twice.update([0, 1, 0], [1.0, 1.0, 1.0], [*logits, logits[0]])
         once.end_epoch()
         twice.end_epoch()
     np.testing.assert_array_equal(once.pred_probs, twice.pred_probs)
 
 
-def test_in_a_batch_too_what_comes_again_is_ignored() -> None:
+def test_the_first_of_several_repeats_in_a_batch_counts() -> None:
     ledger = LossLedger(1)
     ledger.update([0, 0], [1.0, 5.0], [[9.0, 0.0], [0.0, 9.0]])
     assert ledger.pred_probs is not None
@@ -105,7 +105,7 @@ def test_in_a_batch_too_what_comes_again_is_ignored() -> None:
     assert ledger.last.tolist() == [1.0]
 
 
-def test_logits_change_nothing_about_the_losses() -> None:
+def test_logits_do_not_change_the_losses() -> None:
     losses = np.random.default_rng(0).random((3, 20))
     with_logits, without = LossLedger(20), LossLedger(20)
     for epoch, row in enumerate(losses):
@@ -123,7 +123,7 @@ def test_large_logits_do_not_overflow() -> None:
     assert ledger.pred_probs.tolist() == [[1.0, 0.0], [0.5, 0.5]]
 
 
-def test_a_large_update_equals_many_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_large_update_equals_many_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     logits, order = some_logits(100, 7), np.random.default_rng(1).permutation(100)
     small, large = LossLedger(100), LossLedger(100)
     for batch in np.array_split(order, 9):
@@ -133,7 +133,7 @@ def test_a_large_update_equals_many_small_ones(monkeypatch: pytest.MonkeyPatch) 
     np.testing.assert_array_equal(small.pred_probs, large.pred_probs)
 
 
-def test_state_goes_on_exactly() -> None:
+def test_a_saved_ledger_continues_exactly() -> None:
     logits = some_logits(4, 10, 3)
     whole, first, second = LossLedger(10), LossLedger(10), LossLedger(10)
     for epoch in logits[:2]:
@@ -141,26 +141,13 @@ def test_state_goes_on_exactly() -> None:
             ledger.update(np.arange(9), np.ones(9), epoch[:9])
             ledger.end_epoch()
     state = first.state_dict()
-    first.update(np.arange(10), np.ones(10), -logits[2])  # a state is not touched by what comes after
+    first.update(np.arange(10), np.ones(10), -logits[2])  # later updates do not change a saved state
     second.load_state_dict(state)
     for epoch in logits[2:]:
         for ledger in (whole, second):
             ledger.update(np.arange(10), np.ones(10), epoch)
             ledger.end_epoch()
     np.testing.assert_array_equal(whole.pred_probs, second.pred_probs)
-
-
-def test_a_state_of_version_0_1_has_no_beliefs() -> None:
-    first, second = LossLedger(4), LossLedger(4)
-    first.update(np.arange(4), np.ones(4))
-    first.end_epoch()
-    state = first.state_dict()
-    del state["pred_probs"], state["weights"]
-    second.update(np.arange(4), np.ones(4), some_logits(4, 2))  # what it had is gone
-    second.load_state_dict(state)
-    assert second.pred_probs is None
-    second.update(np.arange(4), np.ones(4), some_logits(4, 3, seed=1))
-    np.testing.assert_allclose(second.pred_probs, softmax(some_logits(4, 3, seed=1), axis=1), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +160,7 @@ def test_a_state_of_version_0_1_has_no_beliefs() -> None:
         ([[1.0, 2.0, 3.0], [1.0, float("inf"), 3.0]], "logits must be finite"),
     ],
 )
-def test_bad_logits_are_refused_and_change_nothing(logits: list, message: str) -> None:
+def test_invalid_logits_are_an_error_and_change_nothing(logits: list, message: str) -> None:
     ledger = LossLedger(3)
     ledger.update([0], [1.0], [[1.0, 2.0, 3.0]])
     before = ledger.state_dict()
@@ -186,7 +173,7 @@ def test_bad_logits_are_refused_and_change_nothing(logits: list, message: str) -
     assert ledger.end_epoch().examples == 3
 
 
-def test_the_first_logits_are_of_two_classes_at_least() -> None:
+def test_logits_have_at_least_two_classes() -> None:
     ledger = LossLedger(2)
     with pytest.raises(InputError, match="for at least 2 classes, got \\(2, 1\\)"):
         ledger.update([0, 1], [1.0, 1.0], [[1.0], [1.0]])
@@ -201,17 +188,17 @@ def test_all_batches_have_logits_or_none() -> None:
         ledger.update([2, 3], [1.0, 1.0])
 
 
-def test_the_rule_removes_what_two_modes_would() -> None:
+def test_the_remover_removes_the_same_examples_as_two_modes() -> None:
     pred_probs, labels, is_wrong = simulate(900, 0.2, 0)
     labels[700:] = -1  # validation and test
-    remover = run(Remover(labels, preset("two-modes", epoch=3)), course(pred_probs, 3))
+    remover = run(Remover(labels, RemovalSettings.preset("two-modes", epoch=3)), course(pred_probs, 3))
     (step,) = remover.steps
     assert remover.ledger.pred_probs is not None
     result = two_modes(remover.ledger.pred_probs[:700], labels[:700])
     assert sorted(step.rows.tolist()) == result.remove.nonzero()[0].tolist()
-    assert (step.rule, step.epoch, step.spared) == ("two-modes", 3, 0)
-    assert step.threshold == result.score[result.called & (result.probability >= 0.5)].min()
-    assert (np.diff(result.score[step.rows]) <= 0).all(), "the most doubtful first"
+    assert (step.rule, step.epoch, step.kept_by_limits) == ("two-modes", 3, 0)
+    assert step.threshold == result.score[result.is_label_issue & (result.probability >= 0.5)].min()
+    assert (np.diff(result.score[step.rows]) <= 0).all(), "highest score first"
     np.testing.assert_allclose(step.probabilities, result.probability[step.rows], rtol=1e-6)
     np.testing.assert_array_equal(step.losses, remover.ledger.last[step.rows])
     assert remover.before is not None
@@ -221,59 +208,61 @@ def test_the_rule_removes_what_two_modes_would() -> None:
     assert is_wrong[step.rows].mean() > 0.6
 
 
-def test_clean_labels_all_stay_and_the_rule_says_that_it_looked() -> None:
+def test_nothing_is_removed_from_clean_labels_and_the_checks_are_recorded() -> None:
     pred_probs, labels, _ = simulate(900, 0, 0)
-    remover = run(Remover(labels, preset("two-modes", epoch=2, every=2)), course(pred_probs, 6))
+    remover = run(Remover(labels, RemovalSettings.preset("two-modes", epoch=2, every=2)), course(pred_probs, 6))
     assert remover.steps == []
-    assert remover.looked == [2, 4, 6]
+    assert remover.checked_epochs == [2, 4, 6]
     assert remover.before is None
     assert remover.kept.all()
 
 
-def test_repetition_judges_those_who_are_left() -> None:
+def test_a_repeated_removal_applies_to_the_examples_still_in_training() -> None:
     pred_probs, labels, is_wrong = simulate(900, 0.5, 1)
     logits = hidden(course(pred_probs, 6), labels, is_wrong & (np.arange(900) % 2 == 0))
-    remover = run(Remover(labels, preset("two-modes", epoch=2, every=2)), logits)
-    assert remover.looked == [2, 4, 6]
+    remover = run(Remover(labels, RemovalSettings.preset("two-modes", epoch=2, every=2)), logits)
+    assert remover.checked_epochs == [2, 4, 6]
     assert len(remover.steps) > 1
     rows = np.concatenate([step.rows for step in remover.steps])
     assert len(set(rows.tolist())) == len(rows) == 900 - remover.kept.sum()
     assert remover.before is not None
-    assert np.isfinite(remover.before).all(), "as the first step saw them"
+    assert np.isfinite(remover.before).all(), "the scores of the first removal"
 
 
-def test_the_guards_spare_the_least_doubtful() -> None:
+def test_the_limits_keep_the_lowest_scores() -> None:
     pred_probs, labels, _ = simulate(900, 0.4, 0)
     logits = course(pred_probs, 1)
-    (free,) = run(Remover(labels, preset("two-modes", epoch=1)), logits).steps
-    (capped,) = run(Remover(labels, preset("two-modes", epoch=1, max_share=0.05)), logits).steps
+    (free,) = run(Remover(labels, RemovalSettings.preset("two-modes", epoch=1)), logits).steps
+    (capped,) = run(Remover(labels, RemovalSettings.preset("two-modes", epoch=1, max_share=0.05)), logits).steps
     assert capped.rows.tolist() == free.rows[:45].tolist()
-    assert capped.spared == len(free.rows) - 45
-    least = preset("two-modes", epoch=1, min_per_class=100)
-    assert np.bincount(labels[run(Remover(labels, least), logits).kept]).min() == 100
+    assert capped.kept_by_limits == len(free.rows) - 45
+    settings = RemovalSettings.preset("two-modes", epoch=1, min_per_class=100)
+    assert np.bincount(labels[run(Remover(labels, settings), logits).kept]).min() == 100
 
 
 def test_settings_reach_the_rule() -> None:
     pred_probs, labels, _ = simulate(1500, 0.3, 0, frequency=UNEVEN)
     logits = course(pred_probs, 1)
-    (usual,) = run(Remover(labels, preset("two-modes", epoch=1)), logits).steps
-    (bold,) = run(Remover(labels, preset("two-modes", epoch=1, rare_share=0.5)), logits).steps
-    assert (labels[bold.rows] == 6).sum() > 0
-    assert usual.rows.tolist() == bold.rows[labels[bold.rows] != 6].tolist()
+    (usual,) = run(Remover(labels, RemovalSettings.preset("two-modes", epoch=1)), logits).steps
+    (with_rare,) = run(Remover(labels, RemovalSettings.preset("two-modes", epoch=1, rare_share=0.5)), logits).steps
+    assert (labels[with_rare.rows] == 6).sum() > 0
+    assert usual.rows.tolist() == with_rare.rows[labels[with_rare.rows] != 6].tolist()
     pred_probs, labels, _ = simulate(900, 0.05, 3)
     logits = course(pred_probs, 1)
-    ledger = run(Remover(labels, preset("none")), logits).ledger
+    ledger = run(Remover(labels, RemovalSettings.preset("none")), logits).ledger
     assert ledger.pred_probs is not None
-    p = tipping_error(two_modes(ledger.pred_probs, labels))
+    p = critical_alpha(two_modes(ledger.pred_probs, labels))
     assert 1e-5 < p < 0.4
-    for error, steps in ((1.01 * p, 1), (0.99 * p, 0)):
-        assert len(run(Remover(labels, preset("two-modes", epoch=1, error=error)), logits).steps) == steps
+    for alpha, steps in ((1.01 * p, 1), (0.99 * p, 0)):
+        assert (
+            len(run(Remover(labels, RemovalSettings.preset("two-modes", epoch=1, alpha=alpha)), logits).steps) == steps
+        )
 
 
-def test_state_of_a_remover_goes_on_exactly() -> None:
+def test_a_saved_remover_continues_exactly() -> None:
     pred_probs, labels, is_wrong = simulate(600, 0.5, 2)
     logits = hidden(course(pred_probs, 7), labels, is_wrong & (np.arange(600) % 2 == 0))
-    settings = preset("two-modes", epoch=2, every=2)
+    settings = RemovalSettings.preset("two-modes", epoch=2, every=2)
 
     def reload(remover: Remover) -> Remover:
         fresh = Remover(labels, settings)
@@ -285,17 +274,7 @@ def test_state_of_a_remover_goes_on_exactly() -> None:
     same(whole, run(Remover(labels, settings), logits, each=reload))
 
 
-def test_a_remover_goes_on_from_a_state_of_version_0_1() -> None:
-    first, second = (Remover(np.zeros(100, dtype=int), RemovalSettings(epoch=1)) for _ in range(2))
-    first.update(np.arange(100), np.r_[np.full(90, 0.1), np.full(9, 2.0), 9.0])
-    first.end_epoch()
-    state = first.state_dict()
-    del state["ledger"]["pred_probs"], state["ledger"]["weights"], state["steps"][0]["probabilities"]
-    second.load_state_dict(state)
-    assert second.steps[0].rows.tolist() == [99]
-
-
-def test_other_rules_need_no_logits_and_say_no_probabilities() -> None:
+def test_rules_on_losses_need_no_logits_and_give_no_probabilities() -> None:
     remover = Remover(np.zeros(100, dtype=int), RemovalSettings(epoch=1))
     remover.update(np.arange(100), np.r_[np.full(90, 0.1), np.full(9, 2.0), 9.0])
     step = remover.end_epoch()
@@ -303,18 +282,7 @@ def test_other_rules_need_no_logits_and_say_no_probabilities() -> None:
     assert np.isnan(step.probabilities).tolist() == [True]
 
 
-def test_without_logits_the_rule_says_at_once_what_it_needs() -> None:
-    remover = Remover(np.zeros(10, dtype=int), preset("two-modes", epoch=5))
-    with pytest.raises(InputError, match="logits"):
+def test_missing_logits_are_an_error_in_the_first_batch() -> None:
+    remover = Remover(np.zeros(10, dtype=int), RemovalSettings.preset("two-modes", epoch=5))
+    with pytest.raises(InputError, match="the rule two-modes needs logits"):
         remover.update(np.arange(10), np.ones(10))
-
-
-def test_bad_settings_name_the_number() -> None:
-    for numbers, message in [
-        ({"error": 0}, "--removal-error must be a number from 1e-06 to 0.5, got 0"),
-        ({"error": 0.6}, "--removal-error"),
-        ({"rare_share": 1.5}, "--removal-rare-share must be a number from 0 to 1, got 1.5"),
-        ({"rare_share": -0.1}, "--removal-rare-share"),
-    ]:
-        with pytest.raises(InputError, match=message):
-            preset("two-modes", **numbers)

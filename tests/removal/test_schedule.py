@@ -1,9 +1,10 @@
-"""When the steps come."""
+"""When a removal is due."""
 
 import numpy as np
 import pytest
 
-from bimodal.removal import EpochSummary, RemovalSettings, has_settled, is_due, preset, should_stop_training
+from bimodal.removal import EpochSummary, RemovalSettings
+from bimodal.removal.schedule import has_settled, is_due, should_stop_training
 
 
 def epochs(*variances: float, normalised: float = 0.05) -> list[EpochSummary]:
@@ -11,23 +12,23 @@ def epochs(*variances: float, normalised: float = 0.05) -> list[EpochSummary]:
 
 
 def due_epochs(settings: RemovalSettings, course: list[EpochSummary], std2: float = 1.0) -> list[int]:
-    """Run the whole course, taking a step whenever one is due."""
-    steps: list[tuple[int, float]] = []
+    """Return the epochs after which a removal is due, if each has this std2."""
+    checks: list[tuple[int, float]] = []
     for epoch in range(1, len(course) + 1):
-        if is_due(settings, course[:epoch], steps):
-            steps.append((epoch, std2))
-    return [epoch for epoch, _ in steps]
+        if is_due(settings, course[:epoch], checks):
+            checks.append((epoch, std2))
+    return [epoch for epoch, _ in checks]
 
 
-def test_the_paper_takes_one_step_after_epoch_6() -> None:
+def test_the_paper_removes_once_after_epoch_6() -> None:
     assert due_epochs(RemovalSettings(), epochs(*np.ones(31))) == [6]
 
 
 def test_none_never_removes() -> None:
-    assert due_epochs(preset("none"), epochs(*np.ones(31))) == []
+    assert due_epochs(RemovalSettings.preset("none"), epochs(*np.ones(31))) == []
 
 
-def test_repetition_comes_every_so_many_epochs_until_the_upper_mode_is_narrow() -> None:
+def test_removal_repeats_every_few_epochs_until_std2_is_small() -> None:
     settings = RemovalSettings(epoch=2, every=3, stop_std2=0.01)
     assert due_epochs(settings, epochs(*np.ones(10))) == [2, 5, 8]
     assert due_epochs(settings, epochs(*np.ones(10)), std2=0.009) == [2]
@@ -43,7 +44,7 @@ def test_repetition_comes_every_so_many_epochs_until_the_upper_mode_is_narrow() 
         ([1.0, 1.06, 1.06], False),
         ([5.0, 1.0, 1.0, 1.0], True),
         ([1.0, 1.0, 1.0, 0.9], False),
-        ([0.0, 0.0, 0.0], False),  # no variance at all is nothing to cut
+        ([0.0, 0.0, 0.0], False),  # without variance there is nothing to remove
     ],
 )
 def test_the_variance_has_settled_when_it_changes_by_less_than_5_percent_twice(
@@ -57,8 +58,8 @@ def test_settled_start_waits_for_the_variance() -> None:
     assert due_epochs(RemovalSettings(start="settled", epoch=1), course) == [6]
 
 
-def test_slade_gedeon_starts_below_the_bound_repeats_after_50_and_halts() -> None:
-    settings = preset("slade-gedeon")
+def test_slade_gedeon_starts_below_its_variance_repeats_every_50_epochs_and_halts() -> None:
+    settings = RemovalSettings.preset("slade-gedeon")
     wide, narrow = epochs(*np.ones(9), normalised=0.2), epochs(*np.ones(120), normalised=0.05)
     assert due_epochs(settings, wide + narrow) == [10, 60, 110]
     done = epochs(1.0, normalised=0.01)

@@ -1,4 +1,4 @@
-"""Run by test_callback: train a model whose losses are known on one or two processes; print who was removed."""
+"""Train a model with known losses; run by test_callback as a script to train on two processes."""
 
 import json
 import sys
@@ -7,7 +7,6 @@ import lightning.pytorch as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from bimodal.removal import preset
 from bimodal.training.callback import BimodalDistributionRemoval
 
 SIZE = 101  # odd, so that two processes pad the epoch with a repeat
@@ -36,17 +35,17 @@ class KnownLosses(pl.LightningModule):
         index = batch["index"]
         self.seen[-1] += index.tolist()
         losses = ((index * 37) % SIZE / 20.0) ** 2 / (self.current_epoch + 1)
-        said = torch.where(index % 4 == 0, index + 3, index) % 7  # of every fourth the network thinks otherwise
-        logits = 2 * torch.nn.functional.one_hot(said, 7) + torch.sin(index[:, None] * torch.arange(7))
+        predicted = torch.where(index % 4 == 0, index + 3, index) % 7  # differs from every fourth label
+        logits = 2 * torch.nn.functional.one_hot(predicted, 7) + torch.sin(index[:, None] * torch.arange(7))
         return {"loss": (self.weight * losses).mean(), "sample_loss": losses, "logits": logits}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-if __name__ == "__main__":
-    devices, workers, rule = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    removal = BimodalDistributionRemoval(preset(rule, epoch=2, every=2, min_per_class=2))
+def train(devices: int, workers: int, rule: str) -> dict[str, list] | None:
+    """Return the removals (epoch, threshold, rows) and the examples of each epoch; None in all processes but the first."""
+    removal = BimodalDistributionRemoval(rule, epoch=2, every=2, min_per_class=2)
     module = KnownLosses()
     trainer = pl.Trainer(
         accelerator="cpu", devices=devices, strategy="ddp" if devices > 1 else "auto", max_epochs=7,
@@ -58,7 +57,13 @@ if __name__ == "__main__":
     if devices > 1:
         seen = [None] * devices
         torch.distributed.all_gather_object(seen, module.seen)
-    if trainer.is_global_zero:
-        epochs = [[i for part in parts for i in part] for parts in zip(*seen, strict=True)]
-        steps = [[step.epoch, step.threshold, step.rows.tolist()] for step in removal.remover.steps]
-        print("RESULT " + json.dumps({"steps": steps, "epochs": epochs}))
+    if not trainer.is_global_zero:
+        return None
+    epochs = [[i for part in parts for i in part] for parts in zip(*seen, strict=True)]
+    return {"steps": [[s.epoch, s.threshold, s.rows.tolist()] for s in removal.remover.steps], "epochs": epochs}
+
+
+if __name__ == "__main__":
+    result = train(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    if result is not None:
+        print("RESULT " + json.dumps(result))

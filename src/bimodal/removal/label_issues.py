@@ -138,7 +138,7 @@ class _Found:
 
     def quality_by(self, method: Method) -> NDArray[np.float64]:
         if method not in get_args(Method):
-            raise InputError(f"expected a score of probability, {', '.join(get_args(Method))}, got {method!r}")
+            raise InputError(f"the score must be one of probability, {', '.join(get_args(Method))}, got {method!r}")
         if self.pred_probs is None and method != "self_confidence":
             raise InputError(f"the score {method} needs predicted probabilities, got losses alone; use self_confidence")
         if self.pred_probs is None:
