@@ -18,7 +18,7 @@ EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
 
 def look(network: FER, folder: Path) -> dict[str, object]:
-    """InferenceConfig at each picture of a folder as fer's README does."""
+    """Detect and classify the faces of each picture in a folder, as fer's README does."""
     start, found = time.perf_counter(), {}
     for file in sorted(folder.iterdir()):
         faces = network.detect_emotions(cv2.imread(str(file)))
