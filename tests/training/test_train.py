@@ -1,4 +1,4 @@
-"""A training run from end to end: its files, the removed examples, its evaluation, and its errors."""
+"""A training run from end to end: its files, the removed examples, and its errors."""
 
 import shutil
 from collections.abc import Callable
@@ -20,24 +20,11 @@ from bimodal.runs.run import Run
 from bimodal.runs.tables import PROBABILITIES
 from bimodal.training.evaluate import evaluate
 from bimodal.training.module import EmotionModule, learning_rate_factor
+from bimodal.training.predict import load_model, predict
 from bimodal.training.settings import TrainSettings
 from bimodal.training.train import train
 from tests.conftest import SMALL, Outcome, bimodal, fails_with_one_line, write_data
-
-TINY = {
-    "backbone": "test_resnet", "pretrained": False, "image_size": 32, "hidden": 16, "batch_size": 16,
-    "dropout_features": 0.2, "dropout_hidden": 0.2, "lr": 0.003, "epochs": 4, "precision": "32",
-}  # fmt: skip
-
-
-def settings(**changes: object) -> TrainSettings:
-    return TrainSettings.preset("paper", TINY | changes)
-
-
-@pytest.fixture(scope="module")
-def run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    out = tmp_path_factory.mktemp("fit") / "run"
-    return train(tiny_data, out, settings(removal={"epoch": 2, "k": 0.5, "min_per_class": 1}))
+from tests.training.conftest import settings
 
 
 def test_the_run_folder_is_complete_and_agrees_with_itself(run: Run, tiny_data: Path) -> None:
@@ -58,7 +45,7 @@ def test_the_run_folder_is_complete_and_agrees_with_itself(run: Run, tiny_data: 
     assert "validation accuracy" in (run.path / "README.md").read_text()
 
 
-def test_what_was_removed_is_what_the_rule_says_of_the_losses(run: Run) -> None:
+def test_the_removed_examples_are_those_that_the_rule_selects_by_their_losses(run: Run) -> None:
     losses = run.losses
     cut = wang(losses["before"], k=0.5)
     rows = losses["rows"][cut.remove]
@@ -73,24 +60,7 @@ def test_what_was_removed_is_what_the_rule_says_of_the_losses(run: Run) -> None:
     assert run.removed["confidence"].between(1 / 7, 1).all()
 
 
-def test_validation_predictions_are_those_of_the_kept_weights(run: Run) -> None:
-    evaluation = evaluate(run.path, "val", out=run.path.parent / "again.csv")
-    best = run.metrics["val_accuracy"].max()
-    assert evaluation.measures.accuracy.value == pytest.approx(best)
-    written, again = run.predictions("val"), pd.read_csv(evaluation.predictions)
-    np.testing.assert_allclose(written[PROBABILITIES], again[PROBABILITIES], atol=1e-6)
-    assert written[PROBABILITIES].sum(axis=1).to_numpy() == pytest.approx(1)
-
-
-def test_the_test_split_is_touched_by_evaluate_alone(run: Run) -> None:
-    assert not (run.path / "predictions_test.csv").exists()
-    first, second = (evaluate(run) for _ in range(2))
-    assert not any("evaluated on its test faces before" in remark for remark in first.remarks)
-    assert any("evaluated on its test faces before" in remark for remark in second.remarks)
-    (run.path / "predictions_test.csv").unlink()
-
-
-def test_losses_come_without_dropout_and_cost_no_pass_over_the_backbone() -> None:
+def test_losses_are_computed_without_dropout_and_without_another_pass_over_the_backbone() -> None:
     model = EmotionClassifier("test_resnet", 16, 0.6, 0.8, 32)
     module = EmotionModule(model)
     module.train()
@@ -105,7 +75,7 @@ def test_losses_come_without_dropout_and_cost_no_pass_over_the_backbone() -> Non
     assert all(part.training for part in model.modules())
 
 
-def test_a_last_batch_of_one_face_can_be_learnt_from(tmp_path: Path) -> None:
+def test_a_last_batch_of_one_face_is_trained_on(tmp_path: Path) -> None:
     data = write_data(tmp_path / "d", {"train": 33, "val": 14})
     run = train(data, tmp_path / "run", settings(epochs=1))
     assert run.metrics["examples"].tolist() == [33]
@@ -121,8 +91,6 @@ def test_clean_losses_come_from_a_pass_of_their_own(tiny_data: Path, tmp_path: P
     }
     run = train(tiny_data, tmp_path / "run", settings(**changes))
     faces = Manifest.read(tiny_data)
-    from bimodal.training.predict import load_model, predict
-
     table = predict(load_model(run), faces, faces.rows("train"), settings(), torch.device("cpu"))
     labels = faces.labels[faces.rows("train")]
     expected = -np.log(table[PROBABILITIES].to_numpy()[np.arange(len(labels)), labels])
@@ -136,10 +104,10 @@ def test_last_keeps_the_last_weights(tiny_data: Path, tmp_path: Path) -> None:
     assert len(run.removed) == 0
 
 
-def test_slade_gedeon_repeats_and_halts(tiny_data: Path, tmp_path: Path) -> None:
+def test_slade_gedeon_repeats_the_removal_and_ends_training(tiny_data: Path, tmp_path: Path) -> None:
     removal = {"rule": "slade-gedeon", "every": 1, "min_per_class": 1, "stop_variance": 0.25}
     run = train(tiny_data, tmp_path / "run", settings(removal=removal, epochs=6))
-    assert len(run.metrics) == 1, "it halts after the first step, since any normalised variance is at most 0.25"
+    assert len(run.metrics) == 1, "any normalised variance is at most 0.25, so training ends after the first step"
     assert set(run.removal_steps["rule"]) == {"slade-gedeon"}
 
 
@@ -260,91 +228,6 @@ def test_a_loss_that_explodes_stops_and_keeps_the_last_good_state(
     again = bimodal("train", "--out", tmp_path / "run", "--resume")
     assert again.returncode == 0, again.stderr
     assert len(Run.open(tmp_path / "run").metrics) == 3
-
-
-def test_evaluate_prints_and_writes(run: Run, tmp_path: Path, cli: Callable[..., Outcome]) -> None:
-    out = tmp_path / "p.csv"
-    result = cli("evaluate", run.path, "--split", "val", "--out", out)
-    assert result.returncode == 0
-    for word in (
-        "accuracy",
-        "balanced accuracy",
-        "macro F1",
-        "calibration error",
-        "95 % interval",
-        "surprise",
-        str(out),
-    ):
-        assert word in result.stdout
-    assert len(pd.read_csv(out)) == 21
-    other = write_data(tmp_path / "other", {"test": 14}, seed=5)
-    assert cli("evaluate", run.path, "--data", other).returncode == 0
-    assert (run.path / "predictions_test_other.csv").exists()
-    (run.path / "predictions_test_other.csv").unlink()
-    fails_with_one_line(cli("evaluate", run.path, "--data", other, "--split", "val"), "no faces in split val")
-    fails_with_one_line(cli("evaluate", run.path, "--split", "train"), "--split must be one of val, test")
-    fails_with_one_line(cli("evaluate", tmp_path), "no config.yaml")
-
-
-def test_evaluate_counts_unreadable_and_blank_pictures_both_ways(run: Run, tmp_path: Path) -> None:
-    other = write_data(tmp_path / "other", {"test": 20}, seed=6)
-    table = pd.read_csv(other / "manifest.csv", dtype=str, keep_default_na=False)
-    table.loc[:4, "flag"] = "blank"
-    table.to_csv(other / "manifest.csv", index=False)
-    problems = [("x.png", "test", "unreadable", "", "left out"), ("y.png", "val", "unreadable", "", "left out")]
-    pd.DataFrame(problems, columns=["image", "split", "problem", "detail", "action"]).to_csv(
-        other / "problems.csv", index=False
-    )
-    evaluation = evaluate(run, data=other, out=tmp_path / "p.csv")
-    assert (evaluation.both_ways.n_blank, evaluation.both_ways.n_unreadable) == (5, 1)
-    right = evaluation.measures.confusion.trace()
-    assert evaluation.both_ways.unreadable_wrong.value == pytest.approx(right / 21)
-    assert len(evaluation.remarks) == 2
-
-
-def test_damaged_weights_are_one_line(run: Run, tmp_path: Path, cli: Callable[..., Outcome]) -> None:
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    for file in run.path.iterdir():
-        if file.is_file():
-            (copy / file.name).write_bytes(file.read_bytes())
-    (copy / "model.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0not safetensors")
-    fails_with_one_line(cli("evaluate", copy), "model.safetensors", "damaged")
-    (copy / "config.yaml").write_text((run.path / "config.yaml").read_text().replace("hidden: 16", "hidden: 8"))
-    (copy / "model.safetensors").write_bytes((run.path / "model.safetensors").read_bytes())
-    fails_with_one_line(cli("evaluate", copy), "another network")
-
-
-def test_changed_data_are_not_taken_for_the_runs_own(
-    run: Run, tiny_data: Path, tmp_path: Path, cli: Callable[..., Outcome]
-) -> None:
-    copy, data = tmp_path / "copy", tmp_path / "data"
-    shutil.copytree(run.path, copy)
-    shutil.copytree(tiny_data, data)
-    (copy / "config.yaml").write_text((copy / "config.yaml").read_text().replace(str(tiny_data), str(data)))
-    assert cli("evaluate", copy, "--split", "val").returncode == 0
-    table = pd.read_csv(data / "manifest.csv", dtype=str, keep_default_na=False)
-    table.loc[:6, "split"], table.loc[70:90, "split"] = "test", "train"  # prepared again, with another seed
-    table.to_csv(data / "manifest.csv", index=False)
-    fails_with_one_line(cli("evaluate", copy), "have changed since", "--data")
-    result = cli("evaluate", copy, "--data", data)
-    assert result.returncode == 0
-    assert "trained on 7 of these 28 pictures" in result.stdout
-    assert not (copy / "predictions_test.csv").exists()
-    fails_with_one_line(cli("evaluate", copy, "--data", data, "--out", copy / "removed.csv"), "exists", "--overwrite")
-
-
-@pytest.mark.parametrize(
-    ("file", "content"),
-    [("losses.npz", b"PK\x03\x04"), ("environment.json", b"[1, 2]"), ("metrics.csv", b"\xff")],
-)
-def test_damaged_files_of_a_run_are_one_line(
-    run: Run, tmp_path: Path, cli: Callable[..., Outcome], file: str, content: bytes
-) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(run.path, copy)
-    (copy / file).write_bytes(content)
-    fails_with_one_line(cli("report", copy), file)
 
 
 def test_overwrite_deletes_nothing_of_the_users(
