@@ -1,4 +1,4 @@
-"""`bimodal compare` from the command line, and its files."""
+"""`bimodal compare` on the command line, and its files."""
 
 import csv
 import json
@@ -9,9 +9,10 @@ from typer.testing import CliRunner
 
 from bimodal.cli.main import app
 from bimodal.errors import InputError
+from bimodal.rendering.table import markdown
 from bimodal.report.comparison import evaluate
+from bimodal.report.comparison_file import render
 from bimodal.report.conditions import group, open_runs
-from bimodal.report.export import render
 from tests.conftest import bimodal, fails_with_one_line
 from tests.runs import write_run
 
@@ -26,10 +27,19 @@ def _compare(*arguments: object) -> str:
 def test_two_runs_by_mcnemar_alone(tmp_path: Path) -> None:
     a, b = write_run(tmp_path, "a", accuracy=0.4), write_run(tmp_path, "b", rule="wang", accuracy=0.8)
     shown = _compare(a, b)
-    assert "accuracy on 35 test examples" in shown
+    assert "Accuracy on 35 test examples" in shown
     assert "exact McNemar p =" in shown
-    assert "With removal (wang) is 40.0 points more accurate than without removal" in " ".join(shown.split())
+    assert "Significant difference: with removal (wang) is 40.0 points more accurate than without removal" in " ".join(
+        shown.split()
+    )
     assert "t test" not in shown
+
+
+def test_two_seeds_give_no_interval(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, f"n{seed}", seed=seed, accuracy=0.5 + 0.2 * seed) for seed in range(2)]
+    shown = _compare(*runs, write_run(tmp_path, "w", rule="wang"))
+    assert "60.0 % (no interval)" in shown
+    assert "Two seeds give no useful interval" in shown
 
 
 def test_seeds_and_splits_and_files(tmp_path: Path) -> None:
@@ -51,7 +61,7 @@ def test_files_hold_what_was_measured(tmp_path: Path) -> None:
     assert [row["removed"] for row in rows] == ["0", "6"]
     text = render(evaluation, ".MD")
     assert "+40.0 (" in text
-    assert evaluation.pairs[0].conclusion in text
+    assert markdown(evaluation.comparisons[0].conclusion) in text
     assert json.loads(render(evaluation, ".json"))["comparisons"][0]["difference"]["value"] == pytest.approx(0.4)
     with pytest.raises(InputError, match=r"\.csv, \.md, \.json"):
         render(evaluation, ".xlsx")

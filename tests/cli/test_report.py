@@ -1,4 +1,4 @@
-"""`bimodal report` from the command line."""
+"""`bimodal report` on the command line."""
 
 from pathlib import Path
 

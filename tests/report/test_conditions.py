@@ -1,4 +1,4 @@
-"""Which runs belong together, and what their condition is called."""
+"""Which runs form a condition, and the names of conditions."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def test_seeds_of_one_setting_are_one_condition_and_the_baseline_comes_first(tmp
     assert conditions[1].removes
 
 
-def test_names_tell_what_differs(tmp_path: Path) -> None:
+def test_names_are_the_settings_that_differ(tmp_path: Path) -> None:
     a = write_run(tmp_path, "a", rule="wang")
     b = write_run(tmp_path, "b", rule="wang", backbone="vgg16")
     c = write_run(tmp_path, "c", rule="none", backbone="vgg16")
@@ -37,7 +37,7 @@ def test_names_tell_what_differs(tmp_path: Path) -> None:
     ]
 
 
-def test_paths_and_versions_are_no_settings(tmp_path: Path) -> None:
+def test_paths_and_versions_do_not_make_a_condition(tmp_path: Path) -> None:
     a = write_run(tmp_path, "a", seed=0, weights="/one/w.pth")
     b = write_run(tmp_path, "b", seed=1, weights="/two/w.pth", data="/elsewhere", bimodal="9")
     assert len(group(open_runs([a, b]))) == 1
@@ -45,12 +45,12 @@ def test_paths_and_versions_are_no_settings(tmp_path: Path) -> None:
     assert len(group(open_runs([a, b, c]))) == 2
 
 
-def test_grouping_by_one_setting_says_what_else_differs(tmp_path: Path) -> None:
+def test_grouping_by_one_setting_names_the_others_that_differ(tmp_path: Path) -> None:
     a = write_run(tmp_path, "a", seed=0)
     b = write_run(tmp_path, "b", seed=1, backbone="vgg16")
     (condition,) = group(open_runs([a, b]), by="removal")
     assert condition.varying == ("backbone",)
-    with pytest.raises(InputError, match=r"--by colour: not a setting.*backbone"):
+    with pytest.raises(InputError, match=r"--by must be a setting.*got \'colour\'.*backbone"):
         group(open_runs([a, b]), by="colour")
 
 

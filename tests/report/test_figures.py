@@ -1,4 +1,4 @@
-"""Figures show the numbers that they were given."""
+"""Figures show the given numbers."""
 
 from pathlib import Path
 
@@ -7,13 +7,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from bimodal.evaluation.metrics import measure
-from bimodal.rendering.plot import COLOURS, GONE, inline, png, svg
+from bimodal.removal.rule import RULES
+from bimodal.rendering.plot import COLOURS, REMOVED, inline, png, svg
 from bimodal.report.accuracies import accuracies
 from bimodal.report.classes import class_counts, confusion, pooled, reliability
 from bimodal.report.comparison import evaluate
 from bimodal.report.conditions import group, open_runs
 from bimodal.report.curves import loss_by_step, removal_epochs, variance_by_epoch
-from bimodal.report.losses import before_and_after, first_cut, histogram
+from bimodal.report.losses import first_removal, histogram
 from bimodal.report.network import network
 from bimodal.runs.run import Run
 from tests.runs import TRAIN, write_run
@@ -31,35 +32,47 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_histogram_draws_all_losses_and_the_rules_numbers(run: Run) -> None:
-    cut, losses = first_cut(run), before_and_after(run)
-    assert cut is not None
-    assert losses is not None
-    before, after = losses
-    assert (before.size, after.size, cut.removed) == (TRAIN, TRAIN - 6, 6)
-    figure = histogram(before, cut, (0.0, 6.0), "before")
+    first = first_removal(run)
+    assert first is not None
+    assert (first.before.size, first.after.size, first.removed) == (TRAIN, TRAIN - 6, 6)
+    figure = histogram(first.before, first.rule, first.threshold, (0.0, 6.0), "before", first.moments)
     axes = figure.axes[0]
     heights = {bars[0].get_facecolor(): sum(bar.get_height() for bar in bars) for bars in axes.containers}
     assert sorted(heights.values()) == [6, TRAIN - 6]
     assert axes.get_yscale() == "log"
-    assert {line.get_xdata()[0] for line in axes.get_lines()} == {cut.m1, cut.m2, cut.threshold}
-    assert f"threshold {cut.threshold:.2f}" in _texts(figure)
+    assert {line.get_xdata()[0] for line in axes.get_lines()} == {*first.moments.values(), first.threshold}
+    assert len(first.moments) == 2
+    assert f"threshold {first.threshold:.2f}" in _texts(figure)
 
 
-def test_a_run_without_removal_has_no_cut(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "beyond"), [("wang", 1), ("two-modes", 2)])
+def test_a_score_at_the_threshold_is_beyond_it_only_for_some_rules(name: str, beyond: int) -> None:
+    figure = histogram(np.array([0.0, 1.0, 2.0]), RULES[name], 1.0, (0.0, 3.0), "scores")
+    _, bars = figure.axes[0].containers
+    assert sum(bar.get_height() for bar in bars) == beyond
+
+
+def test_without_a_threshold_all_bars_have_one_colour() -> None:
+    figure = histogram(np.array([0.0, 1.0]), RULES["two-modes"], float("inf"), (0.0, 2.0), "scores")
+    assert not figure.legends
+    assert not figure.axes[0].get_lines()
+
+
+def test_a_run_without_removal_has_no_first_removal(tmp_path: Path) -> None:
     run = Run.open(write_run(tmp_path, "n"))
-    assert first_cut(run) is None
+    assert first_removal(run) is None
     assert removal_epochs(run) == []
 
 
 def test_counts_are_those_of_the_manifest(run: Run) -> None:
     figure = class_counts(run.manifest, {"train": "training"}, run.removed)
-    train, gone = figure.axes[0].containers
+    train, removed = figure.axes[0].containers
     assert sum(bar.get_height() for bar in train) == TRAIN
-    assert sum(bar.get_height() for bar in gone) == 6
+    assert sum(bar.get_height() for bar in removed) == 6
     assert "removed (6)" in _texts(figure)
 
 
-def test_removal_is_marked_where_it_came(run: Run) -> None:
+def test_removal_is_marked_at_its_epoch_and_step(run: Run) -> None:
     (condition,) = group([run])
     variance = variance_by_epoch([condition]).axes[0].get_lines()
     assert list(variance[-1].get_xdata()) == [6, 6]
@@ -83,7 +96,7 @@ def test_accuracies_are_dots(tmp_path: Path) -> None:
     assert list(dots) == pytest.approx([100 * value for value in evaluation.results[0].accuracies])
 
 
-def test_matrices_and_bins_are_added_up_over_runs() -> None:
+def test_matrices_and_bins_are_summed_over_runs() -> None:
     rng = np.random.default_rng(0)
     labels, shares = rng.integers(0, 7, 200), rng.dirichlet(np.ones(7), 200)
     halves = (measure(labels[:80], shares[:80]), measure(labels[80:], shares[80:]))
@@ -106,17 +119,19 @@ def test_network_names_the_head_as_the_paper_does(run: Run) -> None:
 
 
 def test_files_are_repeatable_and_inline_pictures_follow_the_page(run: Run) -> None:
-    cut = first_cut(run)
-    assert cut is not None
-    losses = np.array([0.1, 5.0])
-    one, two = (svg(histogram(losses, cut, (0.0, 6.0), "a $title$ <b>")) for _ in range(2))
+    first = first_removal(run)
+    assert first is not None
+    one, two = (
+        svg(histogram(first.before, first.rule, first.threshold, (0.0, 6.0), "a $title$ <b>")) for _ in range(2)
+    )
     assert one == two
     assert "a $title$ &lt;b&gt;" in one
-    assert png(histogram(losses, cut, (0.0, 6.0), "a")).startswith(b"\x89PNG")
+    drawn = histogram(first.before, first.rule, first.threshold, (0.0, 6.0), "a")
+    assert png(drawn).startswith(b"\x89PNG")
     body = inline(one, "losses-before", "a &quot;title&quot;")
     assert body.startswith('<svg role="img" aria-label="a &quot;title&quot;"')
-    assert GONE in one
-    assert GONE not in body
+    assert REMOVED in one
+    assert REMOVED not in body
     assert "var(--c1)" in body
     assert "http" not in body
     assert 'id="losses-before-figure_1"' in body

@@ -1,4 +1,4 @@
-"""What was removed, over the seeds, against the truth; and pictures that are not to be trusted."""
+"""Removed examples over the seeds, compared with the true labels; and untrusted pictures."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bimodal.report.conditions import Condition, group, open_runs
-from bimodal.report.gallery import against_truth, removed_examples, thumbnails, true_labels
+from bimodal.report.gallery import compare_with_truth, removed_examples, thumbnails, true_labels
 from bimodal.runs.run import Run
 from tests.runs import WRONG, write_run
 
@@ -33,20 +33,20 @@ def test_examples_are_counted_over_the_seeds(tmp_path: Path) -> None:
 
 def test_truth_is_counted_by_run(tmp_path: Path) -> None:
     paths = [write_run(tmp_path, f"w{seed}", seed=seed, rule="wang", removed=count) for seed, count in ((0, 3), (1, 9))]
-    truth = against_truth(_condition(paths))
+    truth = compare_with_truth(_condition(paths))
     assert truth is not None
     assert (truth.wrong, truth.removed, truth.removed_wrong) == (len(WRONG), (3, 9), (3, 6))
     assert truth.precision == pytest.approx(9 / 12)
     assert truth.recall == pytest.approx(9 / 12)
 
 
-def test_without_truth_nothing_is_claimed(tmp_path: Path) -> None:
+def test_without_true_labels_no_label_is_known_wrong(tmp_path: Path) -> None:
     condition = _condition([write_run(tmp_path, "w", rule="wang", truth=False)])
-    assert against_truth(condition) is None
+    assert compare_with_truth(condition) is None
     assert not any(example.known_wrong for example in removed_examples(condition))
 
 
-def test_true_labels_are_read_by_their_aliases_and_own_names_are_no_truth(tmp_path: Path) -> None:
+def test_true_labels_may_be_aliases_and_other_names_are_ignored(tmp_path: Path) -> None:
     path = write_run(tmp_path, "w", rule="wang", truth=False)
     table = pd.read_csv(path / "manifest.csv", dtype=str)
     table.loc[[0, 1, 2, 3], "true_label"] = ["Happiness", "contempt", "3", "no face"]

@@ -1,4 +1,4 @@
-"""The page holds everything, asks for nothing from elsewhere, and takes no name for markup."""
+"""The page is complete and self-contained, and shows names as text."""
 
 import re
 from html.parser import HTMLParser
@@ -74,30 +74,30 @@ def test_one_run_has_every_section_and_figure(tmp_path: Path) -> None:
     report = _build(write_run(tmp_path, "w", rule="wang"))
     page = _check(report)
     assert [name for name in page.ids if name in SECTIONS] == SECTIONS
-    assert [plate.label for plate in report.plates if plate.label] == [
-        f"Figure {n}" for n in (2, 3, 4, 10, 11, 7, 8, 9)
-    ]
-    assert {"confusion", "reliability"} <= {plate.stem for plate in report.plates}
+    assert [figure.paper for figure in report.figures] == [None, None, 8, 9, 10, 11, 7, 2, 3, 4]
+    assert {"confusion", "reliability"} <= {figure.stem for figure in report.figures}
+    assert re.findall(r"Figure (\d+)\.", page.text) == [str(n) for n in range(1, 11)]
+    assert "(Figure 8 of the paper.)" in page.text
     assert f"6 of {TRAIN} training faces (10.0 %) after epoch 6" in page.text
-    assert "100 % of the removed faces had a label known to be wrong" in page.text
-    assert "One condition alone cannot show that" in page.text
-    assert page.text.count("truly ") == 6
+    assert "100 % of the removed faces have a wrong label" in page.text
+    assert "Unknown: this needs a second condition" in page.text
+    assert page.text.count("true label: ") == 6
     assert page.tags.count("img") == 6
 
 
 def test_a_run_without_removal(tmp_path: Path) -> None:
     report = _build(write_run(tmp_path, "n"))
     page = _check(report)
-    labels = [plate.label for plate in report.plates if plate.label]
-    assert labels == ["Figure 2", "Figure 3", "Figure 4", "Figure 5", "Figure 6", "Figure 7"]
+    assert [figure.paper for figure in report.figures] == [None, None, 5, 6, 7, 2, 3, 4]
+    assert page.text.index("Figure 1. ") < page.text.index("Figure 2. ")
     assert "this run was trained without removal" in page.text
     assert "img" not in page.tags
 
 
 def test_a_removal_that_removed_nothing(tmp_path: Path) -> None:
     page = _check(_build(write_run(tmp_path, "w", rule="wang", removed=0)))
-    assert "found nobody to remove" in page.text
-    assert "every training face stayed to the end" in page.text
+    assert "was not applied during training; all 60 training faces were kept" in page.text
+    assert "with removal (wang), all training faces were kept" in page.text
 
 
 def test_several_runs_and_seeds_are_compared(tmp_path: Path) -> None:
@@ -105,18 +105,18 @@ def test_several_runs_and_seeds_are_compared(tmp_path: Path) -> None:
     removing = [write_run(tmp_path, f"w{seed}", seed=seed, rule="wang", removed=4 + seed) for seed in range(3)]
     report = _build(*without, *removing)
     page = _check(report)
-    stems = {plate.stem for plate in report.plates}
-    assert {"accuracies", "05_loss_1", "10_loss_2", "08_losses_before_2", "confusion_1", "confusion_2"} <= stems
+    stems = {figure.stem for figure in report.figures}
+    assert {"accuracies", "loss_1", "loss_2", "losses_before_2", "confusion_1", "confusion_2"} <= stems
     assert "4 to 6 (mean 5.0) of 60 training faces with each of 3 seeds" in page.text
-    assert "4 faces went with every seed, 6 with at least one" in page.text
-    assert "Pair by pair, exact McNemar test" in page.text
+    assert "4 faces were removed with every seed, 6 with at least one" in page.text
+    assert "Each pair of runs, exact McNemar test" in page.text
     assert "in 3 of 3 seeds" in page.text
     assert "with removal (wang) is" in page.text
     for name in ("n0", "n2", "w0", "w2"):
         assert name in page.text
 
 
-def test_without_test_predictions_it_shows_validation_and_says_so(tmp_path: Path) -> None:
+def test_without_test_predictions_it_measures_on_validation(tmp_path: Path) -> None:
     page = _check(_build(write_run(tmp_path, "w", rule="wang", test=False)))
     assert f"Measured on {VAL} validation faces" in page.text
     assert "These are validation faces" in page.text
@@ -144,7 +144,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     assert "i" not in alone.tags
 
 
-def test_pictures_that_are_gone_are_said(tmp_path: Path) -> None:
+def test_missing_pictures_are_counted(tmp_path: Path) -> None:
     path = write_run(tmp_path, "w", rule="wang")
     (tmp_path / "data/images/face000.png").unlink()
     page = _check(_build(path))
@@ -165,16 +165,16 @@ def test_the_gallery_is_bounded(tmp_path: Path) -> None:
 def test_blank_pictures_are_counted_both_ways(tmp_path: Path) -> None:
     path = write_run(tmp_path, "n", flags={TRAIN + VAL: "blank", TRAIN + VAL + 1: "no-face"})
     page = _check(_build(path))
-    assert "1 of the 35 pictures are of a single colour" in page.text
+    assert "1 of the 35 pictures have a single colour" in page.text
 
 
-def test_writing_refuses_what_it_would_lose_and_replaces_only_its_own(tmp_path: Path) -> None:
+def test_only_an_earlier_report_is_replaced(tmp_path: Path) -> None:
     path = write_run(tmp_path, "w", rule="wang")
     page = write_report([path])
     assert page == path / "report.html"
     svgs, pngs = (sorted(file.stem for file in (path / "figures").glob(f"*.{e}")) for e in ("svg", "png"))
     assert svgs == pngs
-    assert "07_variance" in svgs
+    assert "variance" in svgs
     own = path / "figures" / "mine.txt"
     own.write_text("mine")
     with pytest.raises(InputError, match="--overwrite"):
@@ -196,7 +196,7 @@ def test_other_folders_are_refused(tmp_path: Path) -> None:
     (home / "letter.txt").write_text("mine")
     file.write_text("mine")
     (home / "figures").mkdir()
-    with pytest.raises(InputError, match="figures exists and is of no earlier report"):
+    with pytest.raises(InputError, match="figures exists, but does not belong to a report"):
         write_report([path], home, overwrite=True)
     (home / "figures").rename(home / "pictures")
     write_report([path], home)
@@ -213,7 +213,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     def full(*_: object) -> bytes:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bimodal.report.report_page.style.png", full)
+    monkeypatch.setattr("bimodal.report.report_page.plot.png", full)
     with pytest.raises(OSError, match="No space"):
         write_report([path], tmp_path / "out" / "report")
     assert list((tmp_path / "out").iterdir()) == []
@@ -221,14 +221,14 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_run(tmp_path, "w", rule="wang")
-    write_bytes = Path.write_bytes
+    write_text = Path.write_text
 
-    def full(file: Path, content: bytes) -> int:
+    def full(file: Path, content: str, encoding: str) -> int:
         if file.suffix == ".html":
             raise OSError(28, "No space left on device")
-        return write_bytes(file, content)
+        return write_text(file, content, encoding)
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(OSError, match="No space") as caught:
         write_report([path])
     assert caught.value.filename == str(path / "report.html")
