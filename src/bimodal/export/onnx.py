@@ -67,7 +67,7 @@ def write_onnx(model: nn.Module, info: ModelInfo, out: Path, faces: NDArray[np.u
         result.append(measure_parity(model, load_onnx(part), faces))
         if not result[0].logits <= MAX_LOGIT_DIFFERENCE:
             raise InputError(
-                f"the logits of the exported network differ from the original by up to {result[0].logits:.2g}, more than "
+                f"the logits of the exported network differ from the original by up to {result[0].logits:.2g}, over "
                 f"{MAX_LOGIT_DIFFERENCE:g}; nothing was written"
             )
 

@@ -24,7 +24,7 @@ from bimodal.vision.faces import Detector, Face, Finder, align, detector_file
 from bimodal.vision.pictures import THREADS, UnreadableError, decode, resize
 
 JPEG_SIDE = 1280
-"""A JPEG is decoded to no less than so many pixels a side: twice the detector's side, so that small faces stay sharp."""
+"""A JPEG is decoded to at least this side, in pixels: twice the detector's, so that small faces stay sharp."""
 _QUEUED = 3  # frames for each thread; with one thread none: a camera's frames are shown without delay
 
 
@@ -86,7 +86,7 @@ def run_inference(frames: Iterable[Frame], network: Network, config: InferenceCo
     """
     if config.detect and not network.info.aligned:
         warn(
-            f"{network.info.name} was trained on images without face alignment, so its predictions on detected faces may be "
+            f"{network.info.name} was trained on images without face alignment: its predictions on detected faces may be "
             "wrong; train on data prepared with --align, or give cropped faces and --no-detect"
         )
     threads = config.threads or min(THREADS, len(os.sched_getaffinity(0)))

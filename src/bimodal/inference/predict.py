@@ -32,8 +32,8 @@ def predict(
     """Predict the emotion of each face.
 
     Args:
-        images: files, folders, patterns such as `faces/*.jpg`, videos, or arrays, uint8 (H,W,3) RGB or (H,W) grey; one or
-            several.
+        images: one or several files, folders, patterns such as `faces/*.jpg`, videos, or arrays, uint8 (H,W,3) RGB or
+            (H,W) grey.
         model: a network from `bimodal.load`, or what `bimodal.load` takes; None: the packaged network.
         detect: find and align the faces; False: each image is one cropped face.
         detector: the ONNX file of YuNet, the face detector; None: downloaded once.
@@ -44,11 +44,11 @@ def predict(
     Returns:
         A row for each face, the largest of an image first, and a row for each image without faces. Columns: `file` (for
         an array its position), `frame` and `time` in seconds (of videos), `x`, `y`, `width` and `height` of the face in
-        pixels, `detection_score`, `emotion` (the most probable), `p_angry` and so on (the calibrated probabilities), and
+        pixels, `detection_score`, `emotion` (the most probable), `p_angry`, ... (the calibrated probabilities), and
         `note`, the reason if there is no face or the file cannot be read.
 
     Raises:
-        InputError: a file does not exist, an array has another type or shape, or the model or the detector cannot be used.
+        InputError: a file does not exist, an array has another type or shape, or the model or detector cannot be used.
 
     >>> import bimodal
     >>> table = bimodal.predict(np.zeros((48, 48), np.uint8), detect=False)

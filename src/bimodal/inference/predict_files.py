@@ -77,7 +77,7 @@ def predict_files(
         on_result: is called with each result and its rows of the table.
 
     Raises:
-        InputError: an input does not exist, nothing can be read, or the model, the detector or an output cannot be used.
+        InputError: an input does not exist, nothing can be read, or the model, detector or output cannot be used.
         OSError: an output cannot be written.
     """
     config, output = config or InferenceConfig(), output or Output()

@@ -17,8 +17,8 @@ _MAX_LINE = 2**20
 class TableFile:
     """Writes rows to a temporary file (`faces.csv.part`), which gets its final name when the table is complete.
 
-    The rows of one input file (an image or a video) stand together. Resuming drops the rows of the last input file, which
-    may be incomplete, so that it is predicted again.
+    The rows of one input file (an image or a video) stand together. Resuming drops the rows of the last input file,
+    because they may be incomplete, and predicts that file again.
 
     Args:
         out: the table, `.csv` or `.jsonl`.
@@ -31,8 +31,8 @@ class TableFile:
         done: names of the input files whose rows are complete.
 
     Raises:
-        InputError: `out` has another suffix, exists, or was interrupted and neither `resume` nor `overwrite` is given; or
-            the interrupted table is damaged or has another identity.
+        InputError: `out` has another suffix, exists, or was interrupted and neither `resume` nor `overwrite` is given;
+            or the interrupted table is damaged or has another identity.
         OSError: it cannot be written.
     """
 
