@@ -83,6 +83,6 @@ def fetch_published(repository: str) -> Path:
     except Exception as error:  # the client's error types differ from release to release
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"no model at {repository}, and no download from Hugging Face ({reason}); expected a run folder, an .onnx file, "
+            f"no model at {repository} or on Hugging Face ({reason}); expected a run folder, an .onnx file, "
             "or a Hugging Face repository owner/name"
         ) from error
