@@ -1,4 +1,4 @@
-"""`bimodal draw` as a user calls it."""
+"""The command `bimodal draw`."""
 
 import inspect
 from pathlib import Path
@@ -24,7 +24,7 @@ def call(*arguments: object) -> str:
     return result.output
 
 
-def test_draws_what_was_asked_for(tmp_path: Path) -> None:
+def test_draws_the_requested_set(tmp_path: Path) -> None:
     out = tmp_path / "faces [1] é"
     output = call(out, "--count", 12, "--wrong", 0.25, "--seed", 3, "--size", 32, "--no-face", 0, "--val", 7)
     truth = pd.read_csv(out / "truth.csv")

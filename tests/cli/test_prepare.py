@@ -2,7 +2,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,7 +85,7 @@ def test_out_is_kept(source: Path, tmp_path: Path, run: Run) -> None:
     assert [path.name for path in out.iterdir()] == ["mine.txt"]
 
 
-def test_says_that_val_was_halved(source: Path, tmp_path: Path, run: Run) -> None:
+def test_reports_the_share_of_val_that_became_test(source: Path, tmp_path: Path, run: Run) -> None:
     (tmp_path / "splits").mkdir()
     for split in ("train", "val"):
         shutil.copytree(source, tmp_path / "splits" / split)
@@ -104,7 +103,7 @@ def test_says_that_val_was_halved(source: Path, tmp_path: Path, run: Run) -> Non
 def test_ctrl_c_leaves_nothing(source: Path, tmp_path: Path) -> None:
     code = (
         "import sys, time, bimodal.data.inspection as p\n"
-        "def slow(source): print('started', flush=True); time.sleep(2); return read(source)\n"
+        "def slow(source): print('started', flush=True); time.sleep(1); return read(source)\n"
         "read, p.decode = p.decode, slow\n"
         "sys.argv = ['bimodal', 'prepare', *sys.argv[1:]]\n"
         "from bimodal.cli.main import run; run()\n"
@@ -113,10 +112,9 @@ def test_ctrl_c_leaves_nothing(source: Path, tmp_path: Path) -> None:
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
-        start = time.monotonic()
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        more, errors = process.communicate()
     assert process.returncode == 130, errors
-    assert time.monotonic() - start < 15  # of the 20 or more that all pictures take
+    assert more.count("started") < 20  # of 40: only those that the threads had begun
     assert "Traceback" not in errors
     assert [path.name for path in tmp_path.iterdir()] == ["faces"]

@@ -1,4 +1,4 @@
-"""A drawn set: its counts, its wrong labels, the truth about them, and how hard it is."""
+"""A drawn set: its counts, its wrong and true labels, and its difficulty."""
 
 import hashlib
 import subprocess
@@ -18,11 +18,11 @@ from bimodal.data.sampling import SFEW
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.synthetic.dataset import NO_FACE, DrawnSet, class_counts, draw_set, write_set
-from bimodal.synthetic.photograph import Circumstances, draw_face
+from bimodal.synthetic.photograph import Difficulty, draw_face
 
 
 def largest_remainder(count: int) -> list[int]:
-    """Share out in exact fractions; a class whose share is under one gets one first."""
+    """Apportion in exact fractions; a class whose share is less than one gets one first."""
     exact = [Fraction(share * count, sum(SFEW["train"])) for share in SFEW["train"]]
     seats = [int(share) for share in exact]
     order = sorted(range(len(exact)), key=lambda i: (seats[i] - exact[i], i))
@@ -73,7 +73,7 @@ def test_streams_and_places_share_no_picture() -> None:
 
 
 @pytest.mark.parametrize("wrong", [0.0, 0.1, 0.9])
-def test_exactly_the_share_of_faces_that_was_asked_for_is_labelled_wrongly(wrong: float) -> None:
+def test_the_requested_share_of_faces_has_wrong_labels(wrong: float) -> None:
     drawn = draw_set(130, wrong=wrong, no_face=0.04, seed=1, size=32)
     faces = drawn.is_face
     assert (~faces).sum() == 5
@@ -111,7 +111,7 @@ def test_values_out_of_range_are_named_and_nothing_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_splits_class_folders_lie_in_the_folder_itself(tmp_path: Path) -> None:
+def test_without_splits_the_class_folders_are_in_the_folder_itself(tmp_path: Path) -> None:
     write_set(tmp_path / "set", 30, wrong=0.2, no_face=0.1, seed=4, size=32)
     drawn = draw_set(30, wrong=0.2, no_face=0.1, seed=4, size=32)
     truth = pd.read_csv(tmp_path / "set" / "truth.csv", keep_default_na=False)
@@ -127,7 +127,7 @@ def test_without_splits_class_folders_lie_in_the_folder_itself(tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
-def test_only_training_has_wrong_labels_and_pictures_that_are_no_face(tmp_path: Path) -> None:
+def test_only_training_has_wrong_labels_and_pictures_without_a_face(tmp_path: Path) -> None:
     write_set(tmp_path / "set", 20, wrong=0.5, no_face=0.1, size=32, val=8, test=9)
     truth = pd.read_csv(tmp_path / "set" / "truth.csv", keep_default_na=False)
     split = truth["image"].str.split("/").str[0]
@@ -164,22 +164,28 @@ def test_an_existing_folder_is_kept_and_only_a_drawn_set_is_replaced(tmp_path: P
     write_set(tmp_path / "empty", 7, size=32)
 
 
-def test_an_interrupted_drawing_leaves_what_was_there(tmp_path: Path) -> None:
+def test_an_interrupted_drawing_leaves_the_old_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "set"
     write_set(out, 7, size=32)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
-    def interrupt() -> None:
-        raise KeyboardInterrupt
+    drawn = []
 
+    def interrupt(*arguments: object) -> np.ndarray:
+        if len(drawn) == 3:
+            raise KeyboardInterrupt
+        drawn.append(arguments)
+        return np.zeros((32, 32, 3), np.uint8)
+
+    monkeypatch.setattr("bimodal.synthetic.dataset.draw_face", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        write_set(out, 9, size=32, overwrite=True, on_picture=interrupt)
+        write_set(out, 9, size=32, overwrite=True)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
 def accuracy(train: np.ndarray, labels: np.ndarray, test: np.ndarray, truth: np.ndarray) -> float:
-    """Accuracy of logistic regression, the better of two strengths of its penalty: the test set may choose."""
+    """Return the accuracy of logistic regression: the better one of two penalties, chosen on the test set."""
     scores = []
     for penalty in (0.1, 0.01):
         model = make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=500, tol=1e-3))
@@ -192,20 +198,22 @@ def small(images: np.ndarray) -> np.ndarray:
     return np.stack([cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA) for image in images])
 
 
-def test_colours_and_coarse_pixels_do_not_give_the_emotion_away() -> None:
+@pytest.mark.slow
+def test_colours_and_coarse_pixels_do_not_reveal_the_emotion() -> None:
     train, test = draw_set(900, seed=7, size=64), draw_set(400, wrong=0, no_face=0, seed=7, size=64, stream=2)
     coarse = small(train.images), small(test.images)
-    looks = {
+    features = {
         "mean colour": [images.mean((1, 2)) for images in coarse],
         "16x16 grey": [images.mean(3) for images in coarse],
         "16x16 colour": [images.astype(float) for images in coarse],
     }
-    for name, (known, new) in looks.items():
+    for name, (known, new) in features.items():
         assert accuracy(known, train.given, new, test.true) < 0.40, name
 
 
-def test_the_emotion_can_be_read_where_nothing_gets_in_its_way() -> None:
-    plain = Circumstances(weakest=1, variety=0, yaw=0, pitch=0, roll=0, zoom=0, shift=0, occlusion=0)
+@pytest.mark.slow
+def test_the_emotion_of_an_easy_picture_can_be_recognised() -> None:
+    plain = Difficulty(weakest=1, variety=0, yaw=0, pitch=0, roll=0, zoom=0, shift=0, occlusion=0)
     labels = np.arange(350) % 7
     images = small(
         np.stack([draw_face(int(e), np.random.default_rng(i), 64, plain) for i, e in enumerate(labels)])

@@ -1,4 +1,4 @@
-"""How one face is drawn: curves, layers, the view, and what each action unit moves."""
+"""Drawing one face: curves, layers, the view, and what each action unit moves."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from bimodal.vision.pictures import is_blank
 
 
 def cut_corners(points: list[tuple[float, float]], closed: bool) -> list[tuple[float, float]]:
-    """One round of Chaikin's rule, as one would do it by hand."""
+    """Apply one round of Chaikin's rule, point by point."""
     pairs = list(zip(points, points[1:] + points[:1] if closed else points[1:], strict=False))
     new = []
     for (ax, ay), (bx, by) in pairs:
@@ -59,7 +59,7 @@ def test_canvas_mixes_by_alpha_and_paints_nothing_outside_the_clip() -> None:
     assert canvas.planes[:3, 20, 30].tolist() == [50, 50, 50]
 
 
-def test_canvas_takes_what_lies_outside_it() -> None:
+def test_canvas_ignores_polygons_outside_it() -> None:
     canvas = Canvas(np.zeros((40, 40, 3), np.float32))
     for shift in (-500, -41, 41, 500):
         canvas.paint([Layer([ellipse((20 + shift, 20 + shift), (9, 9))], np.full(3, 255.0), soft=2.0)])
@@ -134,7 +134,7 @@ def test_lids_and_lips_never_cross() -> None:
             assert (lower[:, 1] - upper[:, 1]).min() > -1e-9
 
 
-def test_the_same_generator_gives_the_same_person_whatever_is_expressed() -> None:
+def test_the_same_generator_gives_the_same_person_with_any_expression() -> None:
     for seed in range(6):
         rest, smile = (draw_action_units(units, np.random.default_rng(seed)) for units in ({}, {12: 1.0}))
         change = np.abs(rest.astype(int) - smile).mean((1, 2))
@@ -150,7 +150,7 @@ def test_any_size_is_drawn_and_no_picture_is_blank(size: int) -> None:
         assert not is_blank(image)
 
 
-def test_every_scenery_and_many_faces_have_something_to_see() -> None:
+def test_sceneries_and_faces_have_contrast() -> None:
     for seed in range(30):
         assert draw_scenery(np.random.default_rng(seed), 32).std() > 4
         assert draw_face(seed % 7, np.random.default_rng(seed), 32).std() > 4

@@ -1,6 +1,5 @@
 import os
 import socket
-import time
 from pathlib import Path
 
 import cv2
@@ -29,7 +28,7 @@ def test_similarity_against_least_squares() -> None:
         np.testing.assert_allclose(similarity(points, onto), [[a, -b, tx], [b, a, ty]], atol=1e-8)
 
 
-def test_similarity_finds_a_similarity_again() -> None:
+def test_similarity_recovers_a_transform() -> None:
     angle, scale = 0.7, 2.5
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     points = np.random.default_rng(1).normal(size=(5, 2))
@@ -39,7 +38,7 @@ def test_similarity_finds_a_similarity_again() -> None:
 
 
 @pytest.mark.parametrize("scale", [0.3, 1.0, 6.0])
-def test_align_brings_marks_to_the_template(scale: float) -> None:
+def test_align_maps_the_landmarks_to_the_template(scale: float) -> None:
     angle = 0.5
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     landmarks = (TEMPLATE * 224) @ turn.T + [150 * scale, 60 * scale]
@@ -61,7 +60,7 @@ def test_centre_square() -> None:
     assert centre_square(image.transpose(1, 0, 2), 5).shape == (5, 5, 3)
 
 
-def test_a_wrong_detector_is_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_no_detector_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no face detector"):
         Detector(tmp_path / "none.onnx")
     (tmp_path / "text.onnx").write_text("no model")
@@ -74,14 +73,12 @@ def test_without_a_network_the_error_names_the_option(tmp_path: Path, monkeypatc
         taken.bind(("127.0.0.1", 0))  # bound, not listening: refused at once
         monkeypatch.setattr(faces, "DETECTOR_URL", f"http://127.0.0.1:{taken.getsockname()[1]}/yunet.onnx")
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-        start = time.monotonic()
         with pytest.raises(InputError, match="--detector FILE"):
             detector_file()
-        assert time.monotonic() - start < 30
     assert detector_file(tmp_path / "own.onnx") == tmp_path / "own.onnx"
 
 
-def test_what_was_not_published_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_with_another_checksum_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import functools
     import http.server
     import threading
@@ -139,22 +136,22 @@ def test_real_faces_come_out_upright() -> None:
 
 
 @needs_model
-def test_a_glance_is_enough_for_a_face_that_fills_the_picture() -> None:
+def test_the_coarse_pass_suffices_for_a_face_that_fills_the_picture() -> None:
     folder = SHARED / "data" / "faces"
     if not folder.is_dir():
         pytest.skip(f"no photographs at {folder}")
-    thorough, glancing = Detector(MODEL), Detector(MODEL, glance=True)
+    full, coarse = Detector(MODEL), Detector(MODEL, coarse=True)
     distances, lost = [], 0
     for path in sorted(folder.glob("*/*.jpg"))[::40]:
         image = decode(path)
-        long, short = thorough.detect(image), glancing.detect(image)
+        long, short = full.detect(image), coarse.detect(image)
         assert bool(short) == bool(long)
         lost += len(long) - len(short)
         distances += [
             abs(a.landmarks - b.landmarks).mean() / a.box[2] for a, b in zip(long[:1], short[:1], strict=True)
         ]
     assert abs(lost) <= 1, "one photograph has a second face at its edge"
-    assert 0 < np.median(distances) < 0.05, "or nothing was glanced at"
+    assert 0 < np.median(distances) < 0.05, "the coarse pass was not used"
     small = np.full((480, 640, 3), 90, np.uint8)  # no face fills this picture
     small[300:460, 30:190] = small[20:180, 450:610] = cv2.resize(image, (160, 160), interpolation=cv2.INTER_AREA)
-    assert len(glancing.detect(small)) == len(thorough.detect(small)) == 2
+    assert len(coarse.detect(small)) == len(full.detect(small)) == 2

@@ -20,7 +20,7 @@ def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG of which only the size is there, and a few bytes of data."""
+    """Return a PNG with this size in its header and only a few bytes of data."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -38,7 +38,7 @@ def test_lossless_copies_have_the_same_pixels(kind: str) -> None:
     assert pixel_digest(pixels) == pixel_digest(PIXELS)
 
 
-def test_hash_tells_shape_and_pixels() -> None:
+def test_the_digest_depends_on_shape_and_pixels() -> None:
     assert pixel_digest(PIXELS) != pixel_digest(PIXELS.reshape(5, 7, 3))
     other = PIXELS.copy()
     other[3, 2, 1] ^= 1
@@ -48,7 +48,7 @@ def test_hash_tells_shape_and_pixels() -> None:
 
 def test_exif_turns_the_picture_upright() -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: the picture is to be turned clockwise
+    exif[0x0112] = 6  # the picture must be rotated clockwise
     pixels = decode(encode(Image.fromarray(PIXELS), exif=exif))
     np.testing.assert_array_equal(pixels, np.rot90(PIXELS, -1))
 
@@ -61,7 +61,7 @@ def test_sixteen_bits_keep_their_greys() -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA", "CMYK"])
-def test_every_usual_mode_becomes_rgb(mode: str) -> None:
+def test_common_modes_become_rgb(mode: str) -> None:
     kind = "TIFF" if mode == "CMYK" else "PNG"
     pixels = decode(encode(Image.fromarray(PIXELS).convert(mode), kind))
     assert pixels.shape == (7, 5, 3)
@@ -98,9 +98,8 @@ def test_refuses_with_the_reason(content: bytes, says: str, tmp_path: Path) -> N
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-@pytest.mark.parametrize(
-    "side", [6_400, 9_000, 12_000, 50_000]
-)  # in silence, with a warning, with an error of Pillow's
+# Pillow opens the first silently, the second with a warning, and raises an error for the others
+@pytest.mark.parametrize("side", [6_400, 9_000, 12_000, 50_000])
 def test_a_bomb_is_refused_by_its_header(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(self: Image.Image) -> None:
         raise AssertionError("decoded")
@@ -123,6 +122,7 @@ def test_refuses_what_is_no_file(tmp_path: Path) -> None:
 def test_blank_is_a_single_colour() -> None:
     black = np.zeros((40, 40, 3), np.uint8)
     assert is_blank(black)
+    assert pixel_digest(black) is None
     assert is_blank(black + np.array([200, 10, 0], np.uint8))
     for place in ((0, 0), (39, 39), (17, 5)):  # in the coarse grid, and beside it
         spot = black.copy()

@@ -1,45 +1,38 @@
-"""`bimodal draw`: faces that we draw ourselves, with known wrong labels, as folders of classes."""
+"""`bimodal draw`: drawn faces with known wrong labels."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bimodal.text import plural
+
 
 def draw(
-    out: Annotated[Path, typer.Argument(help="The folder to write.", show_default=False)],
-    count: Annotated[int, typer.Option(help="Training pictures; at least 7.")] = 891,
+    out: Annotated[Path, typer.Argument(help="Folder to write.", show_default=False)],
+    count: Annotated[int, typer.Option(help="Number of training pictures, at least 7.")] = 891,
     wrong: Annotated[float, typer.Option(help="Share of training faces with a wrong label, 0 to 0.9.")] = 0.1,
-    no_face: Annotated[float, typer.Option(help="Share of training pictures that are no face, 0 to 0.5.")] = 0.01,
-    seed: Annotated[int, typer.Option(help="The same seed draws the same files.")] = 0,
+    no_face: Annotated[float, typer.Option(help="Share of training pictures without a face, 0 to 0.5.")] = 0.01,
+    seed: Annotated[int, typer.Option(help="Random seed, at least 0; the same seed draws the same files.")] = 0,
     size: Annotated[int, typer.Option(help="Side of a picture in pixels, 32 to 512.")] = 96,
-    val: Annotated[int, typer.Option(help="Validation faces, all labelled rightly; 0 or at least 7.")] = 0,
-    test: Annotated[int, typer.Option(help="Test faces, all labelled rightly; 0 or at least 7.")] = 0,
+    val: Annotated[int, typer.Option(help="Number of validation faces, with right labels; 0 or at least 7.")] = 0,
+    test: Annotated[int, typer.Option(help="Number of test faces, with right labels; 0 or at least 7.")] = 0,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier drawn set in OUT, if nothing else is there.")
+        bool, typer.Option("--overwrite", help="Replace OUT if it is a drawn set and holds nothing else.")
     ] = False,
 ) -> None:
-    """Draw faces that show the seven emotions, some of them labelled wrongly on purpose.
+    """Draw faces that show the seven emotions, some of them with wrong labels.
 
-    Writes OUT/<emotion>/*.png (with --val or --test: OUT/train, OUT/val, OUT/test) and OUT/truth.csv, which
-    knows each picture's true label. Class proportions are those of SFEW.
+    Writes OUT/<emotion>/*.png (with --val or --test: OUT/train, OUT/val and OUT/test) and OUT/truth.csv with the true label
+    of each picture. The proportions of the emotions are those of SFEW.
     """
     from rich.console import Console
 
     from bimodal.synthetic.dataset import write_set
 
-    write_set(
-        out,
-        count,
-        wrong=wrong,
-        no_face=no_face,
-        seed=seed,
-        size=size,
-        val=val,
-        test=test,
-        overwrite=overwrite,
-    )
-    total = count + val + test
+    write_set(out, count, wrong, no_face, seed, size, val, test, overwrite)
     Console(soft_wrap=True).print(
-        f"{total} pictures in {out}, the truth in {out / 'truth.csv'}", highlight=False, markup=False
+        f"{plural(count + val + test, 'picture')} in {out}, their true labels in {out / 'truth.csv'}",
+        highlight=False,
+        markup=False,
     )

@@ -1,1 +1,1 @@
-"""Faces drawn from facial action units, with labels that are known to be right or wrong."""
+"""Drawing faces from facial action units, as data sets whose true labels are known."""

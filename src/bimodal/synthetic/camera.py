@@ -1,4 +1,4 @@
-"""What a camera adds: a background out of focus, light on a head, exposure, blur and noise."""
+"""Simulating a camera: blurred background, light on the head, exposure, blur and noise."""
 
 import cv2
 import numpy as np
@@ -8,18 +8,18 @@ from bimodal.errors import InputError
 from bimodal.synthetic.view import View
 
 Image = NDArray[np.uint8]
-"""Red, green, blue, shape (size, size, 3)."""
+"""RGB, uint8 (size, size, 3)."""
 
 _CANVAS = 192
 SMALLEST, LARGEST = 32, 512
-"""The sides of a picture that can be drawn, in pixels."""
+"""The range of the side of a drawn picture, in pixels."""
 
 
 def check_size(size: int) -> None:
-    """Refuse a side that cannot be drawn.
+    """Check the side of a picture to draw.
 
     Raises:
-        InputError: outside 32 to 512 pixels.
+        InputError: the size is not from 32 to 512 pixels.
 
     >>> check_size(96)
     """
@@ -28,10 +28,13 @@ def check_size(size: int) -> None:
 
 
 def canvas_side(size: int) -> int:
-    """Return the side of the canvas for a picture: drawn larger, then made smaller, thin lines stay thin.
+    """Return the side of the canvas for a picture, a multiple of its size: shrinking the canvas keeps thin lines thin.
+
+    Args:
+        size: the side of the picture in pixels, 32 to 512.
 
     Raises:
-        InputError: for a size that cannot be drawn.
+        InputError: the size is out of this range.
 
     >>> canvas_side(96), canvas_side(112), canvas_side(512)
     (192, 224, 512)
@@ -41,7 +44,7 @@ def canvas_side(size: int) -> int:
 
 
 def background(side: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Something out of focus: a few blurred colours, sometimes upright bars."""
+    """Return a background out of focus, float32 (side, side, 3): a few blurred colours, sometimes vertical bars."""
     base = rng.uniform(25, 235) + rng.normal(0, 28, 3)
     cells = rng.normal(0, rng.uniform(6, 34), (4, 4, 1)) + rng.normal(0, 10, (4, 4, 3)) + base
     picture = cv2.resize(cells.astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
@@ -53,7 +56,7 @@ def background(side: int, rng: np.random.Generator) -> NDArray[np.float32]:
 
 
 def head_light(view: View, side: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """What share of the light each pixel sends back: Lambert's law on an ellipsoid in place of the head."""
+    """Return the share of the light that each pixel reflects, float32 (3, side, side): Lambert's law on an ellipsoid."""
     towards = np.array([rng.normal(0, 0.6), -0.45 + rng.normal(0, 0.45), 0.9])
     towards /= np.linalg.norm(towards)
     ambient = rng.uniform(0.45, 0.8)
@@ -74,12 +77,12 @@ def head_light(view: View, side: int, rng: np.random.Generator) -> NDArray[np.fl
 
 
 def expose(planes: NDArray[np.float32], size: int, rng: np.random.Generator) -> Image:
-    """Take the picture of a canvas: slanting light, exposure, contrast, colour, focus, noise, compression.
+    """Return a photograph of a canvas, with random light, exposure, contrast, colour, focus, noise and compression.
 
     Args:
-        planes: red, green, blue, float32 (3, side, side); they are spent.
+        planes: red, green and blue, float32 (3, side, side).
         size: the side of the picture in pixels.
-        rng: where chance comes from.
+        rng: the source of randomness.
     """
     gain, contrast, colour = np.exp(rng.normal(0, 0.1)), np.exp(rng.normal(0, 0.1)), rng.uniform(0.35, 1.15)
     grey = rng.random() < 0.15

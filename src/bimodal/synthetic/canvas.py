@@ -1,4 +1,4 @@
-"""Soft, anti-aliased polygons in layers, and the canvas that they are painted on."""
+"""A canvas on which anti-aliased polygons are painted in layers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 from bimodal.synthetic.curves import Points
 
 Colour = NDArray[np.float64]
-"""Red, green, blue from 0 to 255, shape (3,)."""
+"""RGB from 0 to 255, float64 (3,)."""
 
 _SHIFT = 4  # OpenCV draws polygons at 1/16 pixel with this many fractional bits
 
 
 @dataclass(frozen=True)
 class Layer:
-    """What is painted at once: polygons in one colour.
+    """Polygons of one colour.
 
-    Args:
+    Attributes:
         polygons: closed outlines.
-        colour: what is painted.
-        alpha: how much of it, 0 (nothing) to 1 (it hides what was there).
-        soft: standard deviation of the edge, 0 for a sharp one; in the unit of the outlines.
-        clip: an outline outside which nothing is painted.
-        lift: how far the outlines are raised from the rounded head (see `View`).
+        colour: their colour.
+        alpha: the opacity, 0 (invisible) to 1 (opaque).
+        soft: standard deviation of the blur of the edge, in the unit of the outlines; 0 for a sharp edge.
+        clip: an outline; only its inside is painted.
+        lift: the height of the outlines above the rounded head (see `View`).
     """
 
     polygons: Sequence[Points]
@@ -36,16 +36,19 @@ class Layer:
     lift: float = 0.0
 
     def scaled(self, factor: float) -> "Layer":
-        """Return the same layer in a unit that is `factor` times smaller."""
+        """Return the layer with all lengths multiplied by `factor`."""
         polygons = [polygon * factor for polygon in self.polygons]
         clip = None if self.clip is None else self.clip * factor
         return replace(self, polygons=polygons, soft=self.soft * factor, clip=clip)
 
 
 class Canvas:
-    """Four planes of floats, shape (4, side, side): red, green, blue, and how much of the background is covered.
+    """A square picture in progress.
 
-    Planes, because a share times a plane is what is computed most often, and long rows make it fast.
+    Attributes:
+        side: its side in pixels.
+        planes: float32 (4, side, side): red, green, blue, and the share of the background that is covered. The colour is
+            the first axis because most operations multiply a whole plane, which is fast with long rows.
 
     >>> canvas = Canvas(np.zeros((8, 8, 3), np.float32))
     >>> canvas.paint([Layer([np.array([[2.0, 2], [6, 2], [6, 6], [2, 6]])], np.array([255.0, 0, 0]))])
@@ -59,7 +62,7 @@ class Canvas:
         self.planes[:3] = background.transpose(2, 0, 1)
 
     def paint(self, layers: Sequence[Layer]) -> None:
-        """Paint layers whose lengths are in pixels, the first one first."""
+        """Paint layers in their order; their lengths are in pixels."""
         for layer in layers:
             if layer.alpha > 0.01:
                 self._paint(layer)
@@ -85,14 +88,14 @@ class Canvas:
 
 def _mask(polygons: Sequence[Points], corner: tuple[int, int], shape: tuple[int, ...]) -> NDArray[np.uint8]:
     mask = np.zeros(shape, np.uint8)
-    for polygon in polygons:  # one by one: drawn together, overlaps would be holes
+    for polygon in polygons:  # one by one, because overlaps of one call become holes
         points = ((polygon - corner) * 2**_SHIFT).astype(np.int32)
         cv2.fillPoly(mask, [points], 255, cv2.LINE_AA, _SHIFT)
     return mask
 
 
 def _blur(mask: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
-    """A Gaussian blur; a wide one is done on a smaller picture, where it costs less and looks the same."""
+    """Blur with a Gaussian; a wide one is applied to a smaller picture, which is faster and looks the same."""
     if sigma < 4:
         return np.asarray(cv2.GaussianBlur(mask, (0, 0), sigma), np.uint8)
     rows, columns = mask.shape

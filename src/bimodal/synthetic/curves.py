@@ -1,4 +1,4 @@
-"""The outlines that a face is drawn with: rounded polylines, brush strokes, ellipses."""
+"""Outlines to draw with: rounded polylines, brush strokes and ellipses."""
 
 from functools import cache
 
@@ -6,16 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
-"""Points as rows of x (to the right) and y (downwards), shape (n, 2)."""
+"""Points as rows of x (to the right) and y (downwards), float64 (n, 2)."""
 
 
 def smooth(points: Points, closed: bool = False, rounds: int = 3) -> Points:
-    """Round a polyline by cutting its corners (Chaikin, 1974); its ends stay where they are.
+    """Round a polyline by cutting its corners (Chaikin, 1974); the ends of an open one are kept.
 
     Args:
-        points: the polyline, shape (n, 2).
-        closed: whether the last point joins the first.
-        rounds: how often to cut; each about doubles the number of points.
+        points: the polyline, (n, 2).
+        closed: whether the last point is connected to the first.
+        rounds: how often to cut the corners; each round about doubles the number of points.
 
     >>> smooth(np.array([[0.0, 0], [1, 1], [2, 0]]), rounds=1).tolist()
     [[0.0, 0.0], [0.75, 0.75], [1.25, 0.75], [2.0, 0.0]]
@@ -25,7 +25,7 @@ def smooth(points: Points, closed: bool = False, rounds: int = 3) -> Points:
 
 @cache
 def _cutter(count: int, closed: bool, rounds: int) -> NDArray[np.float64]:
-    """Cutting corners is linear: the matrix from `count` points to the rounded ones."""
+    """Return the matrix from `count` points to the rounded ones; cutting corners is linear."""
     points = np.eye(count)
     for _ in range(rounds):
         start, end = (points, np.roll(points, -1, 0)) if closed else (points[:-1], points[1:])
@@ -40,9 +40,9 @@ def stroke(points: Points, width: float, taper: tuple[float, float] = (0.0, 0.0)
     """Return the outline of a brush stroke along a polyline.
 
     Args:
-        points: the polyline, shape (n, 2), n at least 2.
-        width: the width in its middle.
-        taper: the width at its start and its end, as shares of `width`; in between it swells.
+        points: the polyline, (n, 2), with n of at least 2.
+        width: the width in the middle.
+        taper: the width at the start and at the end, as fractions of `width`.
 
     >>> stroke(np.array([[0.0, 0], [1, 0], [2, 0]]), 0.5, (1.0, 1.0)).tolist()
     [[0.0, 0.25], [1.0, 0.25], [2.0, 0.25], [2.0, -0.25], [1.0, -0.25], [0.0, -0.25]]
@@ -66,7 +66,7 @@ def _profile(count: int, taper: tuple[float, float]) -> NDArray[np.float64]:
 
 
 def ellipse(centre: tuple[float, float], radii: tuple[float, float], corners: int = 28) -> Points:
-    """Return the outline of an ellipse.
+    """Return the outline of an ellipse as a polygon.
 
     >>> ellipse((1.0, 2.0), (1.0, 1.0), corners=4).round(6).tolist()
     [[2.0, 2.0], [1.0, 3.0], [0.0, 2.0], [1.0, 1.0]]
@@ -81,7 +81,7 @@ def _circle(corners: int) -> Points:
 
 
 def mirrored(points: Points) -> Points:
-    """Return the same points on the other side of the face.
+    """Return the mirror image of points on the other side of the face.
 
     >>> mirrored(np.array([[1.0, 2]])).tolist()
     [[-1.0, 2.0]]

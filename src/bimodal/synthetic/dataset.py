@@ -1,4 +1,4 @@
-"""A set of drawn faces with labels, some of them wrong, and the truth about each."""
+"""Data sets of drawn faces: labels, some of them wrong on purpose, and the true labels."""
 
 import csv
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from bimodal.synthetic.photograph import draw_face
 from bimodal.synthetic.scenery import draw_scenery
 
 NO_FACE = -1
-"""The true label of a picture that is no face."""
+"""The true label of a picture without a face."""
 
 COLUMNS = ("image", "label", "true_label", "is_face")
 """The columns of `truth.csv`."""
@@ -31,14 +31,14 @@ _MOST = 1_000_000
 
 @dataclass(frozen=True)
 class DrawnSet:
-    """Drawn pictures with the labels that a careless person gave them, and the truth.
+    """Drawn pictures with given labels and true labels.
 
-    Args:
-        images: red, green, blue, uint8 (N, S, S, 3).
-        given: the label of each, int64 (N,), 0 to 6.
-        true: the emotion that was drawn, int64 (N,); -1 (`NO_FACE`) for a picture that is no face, so that
-            `given != true` is every picture that a training set is better without.
-        is_face: bool (N,).
+    Attributes:
+        images: RGB, uint8 (N, S, S, 3).
+        given: the given labels, int64 (N,), 0 to 6.
+        true: the drawn emotions, int64 (N,), or -1 (`NO_FACE`) for a picture without a face, so that `given != true`
+            marks every picture that should be removed from a training set.
+        is_face: whether the picture shows a face, bool (N,).
     """
 
     images: NDArray[np.uint8]
@@ -52,19 +52,19 @@ def draw_set(
 ) -> DrawnSet:
     """Draw a set of faces with the class proportions of SFEW.
 
-    A share of the faces, chosen uniformly, has a wrong label, uniform over the other six. A picture depends
-    on `seed`, `stream`, its place in the set and its emotion, and on nothing else.
+    A random share of the faces has a wrong label, each of the other six emotions with the same probability. A picture
+    depends only on `seed`, `stream`, its position in the set and its emotion.
 
     Args:
-        count: how many pictures, at least 7.
+        count: the number of pictures, 7 to 1,000,000.
         wrong: the share of faces with a wrong label, 0 to 0.9.
-        no_face: the share of pictures that are no face and have a random label, 0 to 0.5.
-        seed: the same seed gives the same set, byte for byte.
-        size: the side in pixels, 32 to 512.
-        stream: sets of one seed with different streams share no face.
+        no_face: the share of pictures without a face, which have a random label, 0 to 0.5.
+        seed: random seed, 0 to 2^63 - 1; the same seed gives the same set, byte for byte.
+        size: the side of a picture in pixels, 32 to 512.
+        stream: sets with the same seed and different streams have no common face.
 
     Raises:
-        InputError: for a value out of its range.
+        InputError: a value is out of its range.
 
     >>> drawn = draw_set(20, size=32)
     >>> drawn.images.shape, int((drawn.given != drawn.true).sum())
@@ -79,7 +79,7 @@ def draw_set(
 
 
 def write_set(
-    out: Path,
+    out: str | Path,
     count: int,
     wrong: float = 0.1,
     no_face: float = 0.01,
@@ -89,26 +89,27 @@ def write_set(
     test: int = 0,
     overwrite: bool = False,
 ) -> None:
-    """Write a drawn set as folders of classes with `truth.csv`, all of it or nothing.
+    """Draw a set and write it as one folder per class with `truth.csv`; an error or Ctrl-C leaves no part of it.
 
-    Without `val` and `test` the class folders lie in `out` itself, otherwise in `out/train`, `out/val` and
-    `out/test`; validation and test are all faces, and all their labels are right. `truth.csv` has the columns
-    `image,label,true_label,is_face`; `true_label` is empty for a picture that is no face.
+    Without `val` and `test` the class folders are in `out`, otherwise in `out/train`, `out/val` and `out/test`. Validation
+    and test pictures are all faces with right labels. `truth.csv` has the columns `image,label,true_label,is_face`;
+    `true_label` is empty for a picture without a face.
 
     Args:
-        out: the folder; new, or empty.
-        count: training pictures, at least 7.
+        out: the folder to write.
+        count: the number of training pictures, 7 to 1,000,000.
         wrong: the share of training faces with a wrong label, 0 to 0.9.
-        no_face: the share of training pictures that are no face, 0 to 0.5.
-        seed: the same seed gives the same files, byte for byte.
-        size: the side in pixels, 32 to 512.
-        val: validation faces, 0 or at least 7.
-        test: test faces, 0 or at least 7.
-        overwrite: replace an earlier drawn set in `out`; if anything else is there, it is refused.
+        no_face: the share of training pictures without a face, 0 to 0.5.
+        seed: random seed, 0 to 2^63 - 1; the same seed gives the same files, byte for byte.
+        size: the side of a picture in pixels, 32 to 512.
+        val: the number of validation faces, 0 or at least 7.
+        test: the number of test faces, 0 or at least 7.
+        overwrite: replace an earlier drawn set in `out` that holds no other files.
 
     Raises:
-        InputError: for a value out of its range, or a folder that exists.
+        InputError: a value is out of its range, or the folder exists and may not be replaced.
     """
+    out = Path(out)
     check_size(size)
     parts = [_label(count, wrong, no_face, seed, 0)]
     parts += [_label(n, 0.0, 0.0, seed, stream) if n else _NOTHING for stream, n in ((1, val), (2, test))]
@@ -119,17 +120,22 @@ def write_set(
 
 
 def class_counts(count: int) -> NDArray[np.int64]:
-    """Share out `count` faces in SFEW's proportions by the largest remainder, at least one to each emotion.
+    """Return the number of faces of each emotion, int64 (7,), in SFEW's proportions and at least one each.
+
+    The numbers are rounded by the method of the largest remainder.
+
+    Args:
+        count: the number of all faces, at least 7.
 
     >>> class_counts(891).tolist() == list(SFEW["train"]), class_counts(7).tolist()
     (True, [1, 1, 1, 1, 1, 1, 1])
     """
     total = sum(SFEW["train"])
-    shares = np.array(SFEW["train"], np.int64) * count  # in faces, times `total`: whole numbers, so ties are ties
+    shares = np.array(SFEW["train"], np.int64) * count  # times `total`: whole numbers make ties exact
     counts = np.maximum(shares // total, 1)
     while counts.sum() < count:
         counts[np.argmax(shares - counts * total)] += 1
-    while counts.sum() > count:  # the minimum of one was dearer than the shares allow
+    while counts.sum() > count:  # the minimum of one took more than the shares allow
         counts[np.argmax(np.where(counts > 1, counts * total - shares, -total))] -= 1
     return counts
 
@@ -145,13 +151,13 @@ _NOTHING = _Labels(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.
 
 
 def _label(count: int, wrong: float, no_face: float, seed: int, stream: int) -> _Labels:
-    """Decide what each picture will show and be called, before any is drawn."""
+    """Choose the true and the given label of each picture."""
     if not len(NAMES) <= count <= _MOST:
-        raise InputError(f"the number of faces must be from {len(NAMES)} (one an emotion) to {_MOST}, got {count}")
+        raise InputError(f"the number of faces must be from {len(NAMES)} (one per emotion) to {_MOST}, got {count}")
     if not 0 <= wrong <= 0.9:
         raise InputError(f"the share of wrong labels must be from 0 to 0.9, got {wrong}")
     if not 0 <= no_face <= 0.5:
-        raise InputError(f"the share of pictures that are no face must be from 0 to 0.5, got {no_face}")
+        raise InputError(f"the share of pictures without a face must be from 0 to 0.5, got {no_face}")
     if not 0 <= seed < 2**63:
         raise InputError(f"the seed must be from 0 to 2^63 - 1, got {seed}")
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream,)))
@@ -191,8 +197,10 @@ def _write(folder: Path, parts: list[_Labels], seed: int, size: int, split: bool
 
 
 def _check_truth(file: Path) -> None:
-    """Refuse to replace somebody's own photographs, in folders of classes as ours are, with a table of that name."""
+    """Raise if `truth.csv` is not of a drawn set, so that no photographs in class folders are replaced."""
     if file.is_file():
         with file.open("rb") as stream:
             if stream.readline(100).strip() != ",".join(COLUMNS).encode():
-                raise InputError(f"{file} is not of a drawn set, and --overwrite replaces nothing else")
+                raise InputError(
+                    f"{file} is not of a drawn set, and --overwrite replaces only those; choose another folder"
+                )

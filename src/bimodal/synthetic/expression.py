@@ -1,7 +1,7 @@
-"""What a face expresses: facial action units, and how each moves brows, lids, nose, mouth and folds.
+"""Facial action units: how each moves the brows, lids, nose, mouth and folds of a face.
 
-Action units are those of the Facial Action Coding System (Ekman & Friesen, 1978); the units of each emotion
-are those of the basic emotions in the same authors' tables.
+The action units are those of the Facial Action Coding System (Ekman & Friesen, 1978), and the units of each emotion are
+those of the basic emotions in the tables of the same authors.
 """
 
 from collections.abc import Mapping
@@ -41,17 +41,17 @@ UNITS: Mapping[int, str] = {
     26: "jaw drop",
     43: "eyes closed",
 }
-"""The action units that can be drawn. 25 and 43 belong to no emotion here: anybody may speak or blink."""
+"""The action units that can be drawn. 25 and 43 belong to no emotion; they occur when a person speaks or blinks."""
 
 Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """An expressive face: curves of shape (n, 2) in the person's units, and how deep its folds are (0 to 1).
+    """The shape of a face with an expression: curves (n, 2) in the person's units, and depths of folds from 0 to 1.
 
-    Brow and lids are those of the right-hand side of the picture, from the nose outwards; the other side is
-    their mirror image. The curves of the mouth run from its left corner to its right one.
+    The brow and the lids are on the right side of the picture, from the nose outwards; the other side is their mirror
+    image. The curves of the mouth run from the left corner to the right one.
     """
 
     brow: Points
@@ -61,10 +61,10 @@ class Shape:
     mouth_top: Points  # lower edge of the upper lip
     mouth_bottom: Points  # upper edge of the lower lip
     lip_bottom: Points  # lower edge of the lower lip
-    jaw_drop: float  # how far the chin has moved down
-    nostril_lift: float  # how far the wings of the nose have moved up
+    jaw_drop: float  # the distance that the chin has moved down
+    nostril_lift: float  # the distance that the wings of the nose have moved up
     gap: float  # the height of the open mouth
-    upper_teeth: float  # share of the gap that they fill
+    upper_teeth: float  # the share of the gap that they fill
     lower_teeth: float
     forehead: float
     forehead_middle: float
@@ -79,10 +79,10 @@ class Shape:
 
 
 def check_units(strengths: Mapping[int, float]) -> None:
-    """Refuse action units that cannot be drawn.
+    """Check action units and their strengths.
 
     Raises:
-        InputError: for an unknown unit, or a strength outside 0 to 1.
+        InputError: a unit is unknown, or a strength is not from 0 to 1.
 
     >>> check_units({12: 0.5})
     """
@@ -94,11 +94,11 @@ def check_units(strengths: Mapping[int, float]) -> None:
 
 
 def shape_of(person: Person, strengths: Mapping[int, float]) -> Shape:
-    """Return the face of a person whose action units have the given strengths.
+    """Return the shape of a person's face whose action units have the given strengths.
 
     Args:
         person: the face at rest.
-        strengths: from 0 (at rest) to 1 (as far as it goes) by action unit; units left out are at rest.
+        strengths: by action unit, from 0 (at rest) to 1 (maximal); missing units are at rest.
 
     >>> from bimodal.synthetic.person import draw_person
     >>> person = draw_person(np.random.default_rng(0))
@@ -139,12 +139,12 @@ def shape_of(person: Person, strengths: Mapping[int, float]) -> Shape:
 
 
 def _deep(rest: float, more: float) -> float:
-    """A fold that is there at rest grows towards 1, and never beyond."""
+    """Return the depth of a fold that has the depth `rest` at rest and grows towards 1."""
     return float(1 - (1 - min(rest, 1.0)) * (1 - min(more, 1.0)))
 
 
 def _brow(person: Person, au: Mapping[int, float]) -> Points:
-    """Five points. Raisers lift their own end; the lowerer pulls the inner end down and to the middle."""
+    """Return the brow, (5, 2). A raiser lifts one end; the lowerer pulls the inner end down and to the middle."""
     along = np.linspace(0, 1, 5)  # from the nose outwards
     inner, outer = (1 - along) ** 1.3, along**1.2
     x = person.eye_x + person.eye_width * (-1.05 + 2.35 * along) - au[4] * 0.055 * (1 - along)
@@ -156,7 +156,7 @@ def _brow(person: Person, au: Mapping[int, float]) -> Points:
 
 
 def _lids(person: Person, au: Mapping[int, float]) -> tuple[Points, Points]:
-    """Upper and lower lid, thirteen points each. 5 lifts the upper one; 6 and 7 push up the lower one."""
+    """Return the upper and the lower lid, (13, 2) each. Unit 5 lifts the upper lid; 6 and 7 push up the lower lid."""
     along = np.linspace(-1, 1, 13)
     bow = 1 - np.abs(along) ** 2.2
     up = person.eye_open * (1.05 + 0.8 * au[5] - 0.22 * au[7] - 0.22 * au[6] - 0.25 * au[9] - 0.12 * au[12])
@@ -164,15 +164,15 @@ def _lids(person: Person, au: Mapping[int, float]) -> tuple[Points, Points]:
     up, down = up * (1 - 0.95 * au[43]) - 0.5 * person.eye_open * au[43], down * (1 - 0.3 * au[43])
     x = person.eye_x + person.eye_width * along
     line = person.eye_y - person.eye_tilt * along
-    # 4 presses on the inner half of the lid, 1 with 4 lets its outer half hang: the eyes of sorrow
+    # unit 4 presses on the inner half of the lid; 1 with 4 lets the outer half hang, as in sadness
     press = person.eye_open * (0.35 * au[4] * (1 - au[1]) * (1 - along) / 2 + 0.5 * au[1] * au[4] * (1 + along) / 2)
     lower = line + down * bow
-    upper = np.minimum(line - (up - press) * bow, lower)  # lids meet, they do not cross
+    upper = np.minimum(line - (up - press) * bow, lower)  # the lids do not cross
     return np.stack([x, upper], 1), np.stack([x, lower], 1)
 
 
 def _mouth(person: Person, au: Mapping[int, float], jaw: float) -> tuple[Points, Points, Points, Points, float]:
-    """The four edges of the lips and the height of the opening between them."""
+    """Return the four edges of the lips, (21, 2) each, and the height of the opening between them."""
     along = np.linspace(-1, 1, 21)
     from_middle = np.abs(along)
     width = person.mouth_width * (

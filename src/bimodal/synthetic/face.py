@@ -1,4 +1,4 @@
-"""Paints a person with an expression, seen from somewhere, on a canvas."""
+"""Painting the face of a person with an expression, in layers."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ _DARK = np.array([30.0, 16.0, 16.0])
 
 
 class FacePainter:
-    """Collects the layers of one face, from the shoulders up and from back to front, in the face's own units."""
+    """Collects the layers of one face, from back to front, in the units of `Person`."""
 
     def __init__(self, person: Person, shape: Shape) -> None:
         self.person, self.shape = person, shape
@@ -25,7 +25,7 @@ class FacePainter:
         self.outline = self._outline()
 
     def paint(self) -> None:
-        """Paint the whole face but for what hair and things worn cover (see `hair.py`)."""
+        """Paint the neck, the head and its features, without hair, beard, glasses and headwear (see `hair.py`)."""
         self._neck()
         self._ears()
         self._head()
@@ -101,7 +101,7 @@ class FacePainter:
     def _head(self) -> None:
         p, s = self.person, self.shape
         self.fill([self.outline], p.skin)
-        # cheeks, temples, chin: soft colour gives the flat outline its roundness
+        # soft colour on cheeks, temples and chin makes the head look round
         blush = p.skin * np.array([1.0, 0.74, 0.70])
         self.both(ellipse((p.cheek * 0.60, 0.24 - 0.05 * s.cheek), (0.17, 0.12), 14), blush, 0.40, 0.07)
         self.both(
@@ -119,7 +119,7 @@ class FacePainter:
             self.fill([ellipse((x, y), (0.012, 0.012), 6) for x, y in spots], self.crease, 0.30, 0.004)
 
     def _folds(self) -> None:
-        """Wrinkles: of age, and of what the muscles do. Each is a soft dark stroke."""
+        """Paint the wrinkles of age and of the expression, each as a soft dark stroke."""
         p, s = self.person, self.shape
         brow = s.brow
         top = float(brow[:, 1].min())

@@ -1,4 +1,4 @@
-"""Paints what frames a face: hair, beard, glasses, headscarf and cap."""
+"""Painting hair, beard, glasses, headscarf and cap."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ _LENS = np.array([24.0, 26.0, 30.0])
 
 
 def paint_behind(face: FacePainter) -> None:
-    """Paint the hair that lies behind the head."""
+    """Paint the hair behind the head."""
     p, style = face.person, face.person.hair_style
     wide = p.cheek
     if style in ("long", "bob"):
@@ -43,7 +43,7 @@ def paint_behind(face: FacePainter) -> None:
 
 
 def paint_before(face: FacePainter) -> None:
-    """Paint beard, glasses and the hair that lies on the head."""
+    """Paint the beard, the glasses and the hair on the head."""
     _beard(face)
     _hair(face)
     _glasses(face)
@@ -77,7 +77,7 @@ def _hair(face: FacePainter) -> None:
         style
     ]
     outer = wide * (1.03 + 0.35 * (volume - 1))
-    # one side, from the top of the head down to where the hair ends before the ear, and back along the hairline
+    # one side: from the top of the head down to the end of the hair at the ear, and back along the hairline
     right = np.array(
         [
             [0.25, -volume],
@@ -165,7 +165,7 @@ def _scarf(face: FacePainter) -> None:
 
 
 def _from_top(ring: Points) -> Points:
-    """The same closed outline, clockwise from its highest point and back to it."""
+    """Return the closed outline, clockwise from its highest point and back to it."""
     start = int(ring[:, 1].argmin())
     turned = np.roll(ring, -start, axis=0)
     if turned[1, 0] < turned[-1, 0]:
@@ -204,7 +204,7 @@ def _beard(face: FacePainter) -> None:
 
 
 def _sorted_round(jaw: Points) -> Points:
-    """The lower part of the face's outline, from its right end over the chin to its left end."""
+    """Return the lower part of the face's outline, from its right end over the chin to its left end."""
     return jaw[np.argsort(np.arctan2(jaw[:, 1] - 0.12, jaw[:, 0]))]
 
 

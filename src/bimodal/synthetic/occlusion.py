@@ -1,4 +1,4 @@
-"""What gets in the way of a face: a hand, a bar, a lock of hair."""
+"""Painting objects that cover a part of the face: a hand, a bar or a lock of hair."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from bimodal.synthetic.curves import Points, ellipse, smooth, stroke
 from bimodal.synthetic.face import FacePainter
 
 
-def paint_occlusion(face: FacePainter, rng: np.random.Generator, odds: float) -> None:
-    """With the given odds put a hand, a bar or a lock of hair in the way."""
+def paint_occlusion(face: FacePainter, rng: np.random.Generator, probability: float) -> None:
+    """Paint a hand, a bar or a lock of hair over the face, with the given probability."""
     kind, place, lean = rng.random(), rng.uniform(-1, 1), rng.normal()
-    if rng.random() >= odds:
+    if rng.random() >= probability:
         return
     if kind < 0.4:
         _hand(face, place, lean)
@@ -24,7 +24,7 @@ def paint_occlusion(face: FacePainter, rng: np.random.Generator, odds: float) ->
 
 
 def _hand(face: FacePainter, place: float, lean: float) -> None:
-    """Four fingers from below, on a cheek or before the mouth."""
+    """Paint a hand with four fingers from below, on a cheek or over the mouth."""
     side = 1.0 if place > 0 else -1.0
     skin = face.person.skin
     at = np.array([side * (0.25 + 0.35 * abs(place)), 0.55 + 0.08 * lean])

@@ -1,4 +1,4 @@
-"""Who is drawn: the geometry of a face at rest, its skin, hair and what is worn. All of it is drawn by lot."""
+"""Random persons: the geometry of a face at rest, its skin, its hair, and glasses and headwear."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ Colour = NDArray[np.float64]
 
 HAIR_STYLES = ("bald", "cropped", "short", "parted", "curly", "bob", "long", "bun", "scarf", "cap")
 
-# Skin from fair to dark, and hair from black to grey, as pairs between which a person falls.
+# RGB palettes: skin from fair to dark, hair from black to grey; a person has a colour between two neighbours.
 _SKIN = np.array([[246, 214, 190], [228, 184, 150], [204, 152, 112], [160, 110, 76], [112, 74, 52], [78, 52, 40]])
 _HAIR = np.array(
     [[24, 20, 20], [52, 34, 26], [92, 60, 38], [140, 92, 52], [196, 152, 92], [150, 62, 32], [170, 168, 166]]
@@ -30,7 +30,7 @@ class Person:
     eye_y: float
     eye_width: float  # half of it
     eye_open: float  # half the height of the opening
-    eye_tilt: float  # how much the outer corner lies above the inner one
+    eye_tilt: float  # the height of the outer corner above the inner one
     brow_gap: float  # from the eye to the brow
     brow_thick: float
     brow_arch: float
@@ -38,7 +38,7 @@ class Person:
     nose_width: float  # half of it
     mouth_y: float
     mouth_width: float  # half of it
-    mouth_curve: float  # how far the corners hang at rest
+    mouth_curve: float  # how far the corners are lowered at rest
     lip_upper: float
     lip_lower: float
     age: float  # 0 (smooth) to 1 (lined)
@@ -50,7 +50,7 @@ class Person:
     cloth: Colour
     hair_style: str
     hairline: float  # y of the hairline
-    side: float  # -1 or 1: on which side the hair is parted
+    side: float  # -1 or 1: the side on which the hair is parted
     freckles: bool
     stubble: float  # 0 to 1
     beard: bool
@@ -59,13 +59,13 @@ class Person:
 
 
 def draw_person(rng: np.random.Generator, variety: float = 1.0) -> Person:
-    """Draw a person by lot.
+    """Return a random person.
 
     Args:
-        rng: where chance comes from.
-        variety: how much the geometry differs between people, 0 (everybody has the mean face) and up.
+        rng: the source of randomness.
+        variety: how much the geometry differs between persons, at least 0 (all have the mean face).
 
-    >>> draw_person(np.random.default_rng(3)) .age == draw_person(np.random.default_rng(3)).age
+    >>> draw_person(np.random.default_rng(3)).age == draw_person(np.random.default_rng(3)).age
     True
     """
 
@@ -83,13 +83,13 @@ def draw_person(rng: np.random.Generator, variety: float = 1.0) -> Person:
     hair = hair + (np.array([172.0, 170, 168]) - hair) * float(np.clip((age - 0.45) * 2, 0, 1) * rng.random())
     made_up = not man and rng.random() < 0.5
     lip = skin * (np.array([0.86, 0.60, 0.60]) if not made_up else np.array([0.82, 0.38, 0.42]))
-    style_odds = (
+    style_weights = (
         [0.14, 0.24, 0.28, 0.16, 0.10, 0.0, 0.03, 0.0, 0.0, 0.05]
         if man
         else ([0.01, 0.03, 0.06, 0.10, 0.14, 0.2, 0.24, 0.12, 0.06, 0.04])
     )
-    beard_odds = rng.random(2) < (0.22, 0.12)
-    glasses_odds = float(rng.random())
+    has_beard_parts = rng.random(2) < (0.22, 0.12)
+    glasses_number = float(rng.random())
     cheek = about(0.73, 0.04)
     return Person(
         cheek=cheek,
@@ -118,18 +118,18 @@ def draw_person(rng: np.random.Generator, variety: float = 1.0) -> Person:
         brow=hair * 0.75,
         iris=np.clip(between(_IRIS), 15, 200),
         cloth=rng.uniform(*_CLOTH, 3),
-        hair_style=str(rng.choice(HAIR_STYLES, p=np.array(style_odds) / sum(style_odds))),
+        hair_style=str(rng.choice(HAIR_STYLES, p=np.array(style_weights) / sum(style_weights))),
         hairline=about(-0.70, 0.06),
         side=float(rng.choice([-1.0, 1.0])),
         freckles=bool(rng.random() < 0.08),
         stubble=float(man) * float(rng.random()) ** 2,
-        beard=man and bool(beard_odds[0]),
-        moustache=man and bool(beard_odds.any()),
+        beard=man and bool(has_beard_parts[0]),
+        moustache=man and bool(has_beard_parts.any()),
         glasses="round"
-        if glasses_odds < 0.07
+        if glasses_number < 0.07
         else "square"
-        if glasses_odds < 0.14
+        if glasses_number < 0.14
         else "dark"
-        if glasses_odds < 0.155
+        if glasses_number < 0.155
         else "",
     )

@@ -1,4 +1,4 @@
-"""One drawn face: a person by lot, an expression, and all that gets between the two and the picture."""
+"""Drawing one face: a random person with an expression, as a simulated photograph."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,95 +17,95 @@ from bimodal.synthetic.view import View
 
 
 @dataclass(frozen=True)
-class Circumstances:
-    """How much gets between a face and its emotion. The defaults make the demo's task: hard, not hopeless."""
+class Difficulty:
+    """How hard it is to recognise the emotion of a drawn face; the demo uses the defaults."""
 
-    weakest: float = 0.75  # action units have strengths from here to 1
-    variety: float = 1.0  # of the geometry of faces
-    yaw: float = 0.13  # standard deviations of the pose: radians
+    weakest: float = 0.75  # the least strength of an action unit; the strengths are uniform from here to 1
+    variety: float = 1.0  # of the geometry of faces, see `draw_person`
+    yaw: float = 0.13  # standard deviation in radians, as the next two
     pitch: float = 0.08
     roll: float = 0.1
     zoom: float = 0.08  # standard deviation of the logarithm of the scale
-    shift: float = 0.045  # of the centre, as a share of the picture
-    occlusion: float = 0.06  # how often something is in the way
+    shift: float = 0.045  # standard deviation of the centre, as a fraction of the side
+    occlusion: float = 0.06  # the probability that an object covers a part of the face
 
 
-DEFAULT = Circumstances()
+DEFAULT = Difficulty()
 
 
-def draw_face(emotion: int, rng: np.random.Generator, size: int = 96, how: Circumstances = DEFAULT) -> Image:
-    """Draw somebody who shows an emotion, each of its action units with a strength of its own.
+def draw_face(emotion: int, rng: np.random.Generator, size: int = 96, difficulty: Difficulty = DEFAULT) -> Image:
+    """Draw a random person with an emotion; each of its action units has a random strength.
 
     Args:
         emotion: its code, 0 to 6.
-        rng: where chance comes from; the picture depends on nothing else.
-        size: the side in pixels, 32 to 512.
-        how: how hard the picture is to read.
+        rng: the only source of randomness.
+        size: the side of the picture in pixels, 32 to 512.
+        difficulty: how hard it is to recognise the emotion.
 
     Returns:
-        Red, green, blue, shape (size, size, 3).
+        RGB, uint8 (size, size, 3).
 
     Raises:
-        InputError: for an unknown emotion or size.
+        InputError: the emotion or the size is out of its range.
 
     >>> draw_face(3, np.random.default_rng(0)).shape
     (96, 96, 3)
     """
     if emotion not in EMOTION_UNITS:
         raise InputError(f"the code of an emotion must be from 0 to 6, got {emotion}")
-    strengths = {unit: float(rng.uniform(how.weakest, 1)) for unit in EMOTION_UNITS[emotion]}
-    if rng.random() < 0.25:  # somebody speaks, or blinks: of no emotion in particular
+    strengths = {unit: float(rng.uniform(difficulty.weakest, 1)) for unit in EMOTION_UNITS[emotion]}
+    if rng.random() < 0.25:  # persons with any emotion speak or blink
         strengths[25] = float(rng.uniform(0.2, 1))
     if rng.random() < 0.05:
         strengths[43] = float(rng.uniform(0.5, 1))
-    return draw_action_units(strengths, rng, size, how)
+    return draw_action_units(strengths, rng, size, difficulty)
 
 
 def draw_action_units(
-    strengths: Mapping[int, float], rng: np.random.Generator, size: int = 96, how: Circumstances = DEFAULT
+    strengths: Mapping[int, float], rng: np.random.Generator, size: int = 96, difficulty: Difficulty = DEFAULT
 ) -> Image:
-    """Draw somebody whose action units have the given strengths.
+    """Draw a random person whose action units have the given strengths.
 
-    The same generator state gives the same person in the same picture, whatever the strengths.
+    The person and the rest of the picture depend only on the state of the generator, not on the strengths.
 
     Args:
-        strengths: 0 (at rest) to 1 by action unit (see `expression.UNITS`); units left out are at rest.
-        rng: where chance comes from.
-        size: the side in pixels, 32 to 512.
-        how: how hard the picture is to read.
+        strengths: by action unit (see `expression.UNITS`), from 0 (at rest) to 1; missing units are at rest.
+        rng: the source of randomness.
+        size: the side of the picture in pixels, 32 to 512.
+        difficulty: how hard it is to recognise the emotion.
 
     Returns:
-        Red, green, blue, shape (size, size, 3).
+        RGB, uint8 (size, size, 3).
 
     Raises:
-        InputError: for an unknown action unit, strength or size.
+        InputError: an action unit is unknown, or a strength or the size is out of its range.
 
     >>> draw_action_units({6: 1.0, 12: 1.0}, np.random.default_rng(0), size=64).dtype
     dtype('uint8')
     """
     check_units(strengths)
     side = canvas_side(size)
-    person = draw_person(rng, how.variety)
-    view = _view(rng, side, how)
+    person = draw_person(rng, difficulty.variety)
+    view = _view(rng, side, difficulty)
     light = head_light(view, side, rng)
     canvas = Canvas(background(side, rng))
     face = FacePainter(person, shape_of(person, strengths))
     paint_behind(face)
     face.paint()
     paint_before(face)
-    paint_occlusion(face, rng, how.occlusion)
+    paint_occlusion(face, rng, difficulty.occlusion)
     canvas.paint(view.place(face.layers))
     colours, covered = canvas.planes[:3], canvas.planes[3]
     colours *= 1 + covered * (light - 1)
     return expose(colours, size, rng)
 
 
-def _view(rng: np.random.Generator, side: int, how: Circumstances) -> View:
+def _view(rng: np.random.Generator, side: int, difficulty: Difficulty) -> View:
     yaw, pitch, roll, zoom, dx, dy = np.clip(rng.normal(size=6), -1.9, 1.9)
     return View(
-        yaw=how.yaw * yaw,
-        pitch=how.pitch * pitch,
-        roll=how.roll * roll,
-        scale=side * 0.43 * float(np.exp(how.zoom * zoom)),
-        centre=(side * (0.5 + how.shift * dx), side * (0.51 + how.shift * dy)),
+        yaw=difficulty.yaw * yaw,
+        pitch=difficulty.pitch * pitch,
+        roll=difficulty.roll * roll,
+        scale=side * 0.43 * float(np.exp(difficulty.zoom * zoom)),
+        centre=(side * (0.5 + difficulty.shift * dx), side * (0.51 + difficulty.shift * dy)),
     )

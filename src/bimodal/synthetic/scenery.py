@@ -1,4 +1,4 @@
-"""Pictures that are no face: what a face detector lets through, and what has no right label."""
+"""Drawing pictures without a face, which have no right label."""
 
 from collections.abc import Callable
 
@@ -17,14 +17,14 @@ def draw_scenery(rng: np.random.Generator, size: int = 96) -> NDArray[np.uint8]:
     """Draw a tree, a house, a pattern, a ball or scribbles.
 
     Args:
-        rng: where chance comes from; the picture depends on nothing else.
-        size: the side in pixels, 32 to 512.
+        rng: the only source of randomness.
+        size: the side of the picture in pixels, 32 to 512.
 
     Returns:
-        Red, green, blue, shape (size, size, 3).
+        RGB, uint8 (size, size, 3).
 
     Raises:
-        InputError: for another size.
+        InputError: the size is out of its range.
 
     >>> draw_scenery(np.random.default_rng(0), 64).shape
     (64, 64, 3)
@@ -36,7 +36,7 @@ def draw_scenery(rng: np.random.Generator, size: int = 96) -> NDArray[np.uint8]:
     return expose(canvas.planes[:3], size, rng)
 
 
-# Each painter takes the picture's side as its unit: x and y run from 0 to 1.
+# In the painters below, x and y run from 0 to 1 over the picture.
 
 
 def _ground(rng: np.random.Generator) -> Layer:

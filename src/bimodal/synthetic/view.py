@@ -1,4 +1,4 @@
-"""From where a face is seen: its layers turned, scaled and shifted onto the canvas."""
+"""Projecting the layers of a face onto the canvas: rotation, scale and position."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from bimodal.synthetic.curves import Points
 
 @dataclass(frozen=True)
 class View:
-    """From where a face is seen: angles in radians, the centre and the scale in pixels of the canvas."""
+    """The pose of a face: angles in radians, and the scale and the centre in pixels of the canvas."""
 
     yaw: float
     pitch: float
@@ -22,14 +22,14 @@ class View:
     centre: tuple[float, float]
 
     def place(self, layers: Sequence[Layer]) -> list[Layer]:
-        """Return layers of the face, in its own units, as they are seen: in pixels of the canvas."""
+        """Return layers of the face, given in the units of `Person`, in pixels of the canvas."""
         outlines = [outline for layer in layers for outline in _outlines(layer)]
         lengths = np.array([len(outline) for outline in outlines])
         lifts = np.repeat([layer.lift for layer in layers for _ in _outlines(layer)], lengths)
-        # all at once: thousands of points in one call cost little more than one polygon
-        seen = self.project(np.concatenate(outlines), lifts)
+        # in one call, because thousands of points take little more time than one polygon
+        projected = self.project(np.concatenate(outlines), lifts)
         ends = np.cumsum(lengths).tolist()
-        pieces = iter([seen[end - length : end] for end, length in zip(ends, lengths.tolist(), strict=True)])
+        pieces = iter([projected[end - length : end] for end, length in zip(ends, lengths.tolist(), strict=True)])
         return [
             replace(
                 layer,
@@ -41,9 +41,9 @@ class View:
         ]
 
     def project(self, points: Points, lift: NDArray[np.float64]) -> Points:
-        """Return where points of the face, raised by `lift` from the rounded head, are on the canvas.
+        """Return the positions on the canvas, (n, 2), of points of the face that are `lift` above the rounded head.
 
-        The head is half an ellipsoid, so that features slide over it and foreshorten when it turns.
+        The head is half an ellipsoid, so that features move over it and are foreshortened when it turns.
 
         >>> View(0.0, 0.0, 0.0, 10.0, (50.0, 50.0)).project(np.array([[0.5, -0.5]]), np.zeros(1)).tolist()
         [[55.0, 45.0]]
@@ -55,7 +55,7 @@ class View:
 
     @cached_property
     def _matrix(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What a step along x and along y, and one along the depth, is on the canvas."""
+        """The steps on the canvas, in pixels, for a unit step along x and y (2, 2), and along the depth (2,)."""
         cos, sin = np.cos(self.yaw), np.sin(self.yaw)
         turn = np.array([[cos, 0.0, -sin], [0.0, 1.0, 0.0], [sin, 0.0, cos]])  # rows: x, y, depth
         cos, sin = np.cos(self.pitch), np.sin(self.pitch)

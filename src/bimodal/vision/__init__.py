@@ -1,1 +1,1 @@
-"""Pictures: decoding untrusted files, finding and aligning faces."""
+"""Decoding picture files that may be damaged or malicious; detecting and aligning faces."""

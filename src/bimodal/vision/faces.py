@@ -1,4 +1,4 @@
-"""Finding faces with YuNet, and turning them upright: the paper's figure 1.
+"""Detecting faces with YuNet and aligning them, as in the paper's figure 1.
 
 Wu et al., YuNet: a tiny millisecond-level face detector, 2023. The alignment is the similarity transform that
 brings five landmarks nearest to a template (Umeyama, Least-squares estimation of transformation parameters
@@ -16,28 +16,28 @@ from numpy.typing import NDArray
 from bimodal.errors import InputError
 
 TEMPLATE = np.array([[0.35, 0.39], [0.65, 0.39], [0.50, 0.56], [0.375, 0.735], [0.625, 0.735]])
-"""Where the eyes, the tip of the nose and the corners of the mouth go, in parts of the side, left in the picture
-first. Brow and chin are inside: both speak of emotions."""
+"""The positions of the eyes, the tip of the nose and the corners of the mouth in an aligned face, as fractions of the
+side; of each pair, the left one in the picture is first. Brows and chin are inside, because both show emotions."""
 
 DETECTOR_URL = (
     "https://huggingface.co/opencv/face_detection_yunet/resolve/3cc26e7f1014a5ee5d74a42acee58bafc9d0a310/"
     "face_detection_yunet_2023mar.onnx"
 )
 DETECTOR_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
-_TIMEOUT_S = 10  # to connect, and for each piece
-_MIN_SIDE, _MAX_SIDE = 256, 640  # YuNet knows faces of 10 to 300 pixels
-_GLANCE_SIDE, _GLANCE_SHARE, _GLANCE_SCORE = 160, 0.5, 0.8
-"""At a glance a face is enough that fills half of the longer side and is found for certain. Of the 1,692 faces in 1,696
-photographs, most of one person, the glance lost one, and saved the long look at 99 % of them."""
+_TIMEOUT_S = 10  # for the connection, and for each part of the file
+_MIN_SIDE, _MAX_SIDE = 256, 640  # YuNet detects faces of 10 to 300 pixels
+_COARSE_SIDE, _COARSE_SHARE, _COARSE_SCORE = 160, 0.5, 0.8
+"""The coarse pass suffices if it finds a face with this score that fills this share of the longer side. Of the 1,692 faces
+in 1,696 photographs, most of one person, the coarse pass missed one, and it sufficed for 99 % of the photographs."""
 
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """A face that was found.
+    """A detected face.
 
     Attributes:
         box: float64 (4,), left, top, width, height in pixels.
-        score: from 0 to 1.
+        score: the confidence of the detector, 0 to 1.
         landmarks: float64 (5, 2), x and y in pixels, in the order of `TEMPLATE`.
     """
 
@@ -47,33 +47,35 @@ class Face:
 
 
 class Finder(Protocol):
-    """What finds faces in a picture: `Detector`, or a stand-in of one's own."""
+    """An object that detects faces: `Detector`, or another one with this method."""
 
     def detect(self, image: NDArray[np.uint8]) -> list[Face]: ...
 
 
 class Detector:
-    """YuNet, loaded; not to be shared between threads."""
+    """The face detector YuNet; threads must not share one."""
 
-    def __init__(self, model: Path, threshold: float = 0.6, glance: bool = False) -> None:
+    def __init__(self, model: Path, threshold: float = 0.6, coarse: bool = False) -> None:
         """Load the ONNX file.
 
         Args:
             model: the file, see `detector_file`.
-            threshold: the least score of a face, from 0 to 1.
-            glance: where one face fills the picture, look for no other, and take its landmarks as a glance gives them: some
-                3 % of the width of the face off, in a third of the time.
+            threshold: the least score of a face, 0 to 1.
+            coarse: first run a coarse pass at a low resolution. If a face fills half of the picture, return the faces of
+                that pass, in a third of the time; their landmarks are off by some 3 % of the face's width.
 
         Raises:
-            InputError: no such file, or not a YuNet.
+            InputError: the file is missing or is not a YuNet.
         """
         if not model.is_file():
-            raise InputError(f"no face detector at {model}; expected YuNet's ONNX file, see --detector")
-        self._glance = glance
-        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # OpenCV 5 warns of each YuNet
+            raise InputError(
+                f"no face detector at {model}; give the ONNX file of YuNet with --detector, or leave it out"
+            )
+        self._coarse = coarse
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # OpenCV 5 warns about every YuNet
         try:
             self._net = cv2.FaceDetectorYN.create(str(model), "", (_MIN_SIDE, _MIN_SIDE), threshold)
-            self._net.detect(np.zeros((_MIN_SIDE, _MIN_SIDE, 3), np.uint8))  # another ONNX file is found out only now
+            self._net.detect(np.zeros((_MIN_SIDE, _MIN_SIDE, 3), np.uint8))  # another ONNX file fails only here
         except cv2.error as error:
             raise InputError(f"{model} is not a YuNet face detector (ONNX)") from error
         finally:
@@ -86,9 +88,9 @@ class Detector:
             image: uint8 (H, W, 3), RGB.
         """
         longest = max(image.shape[:2])
-        if self._glance:
-            faces = self._detect(image, _GLANCE_SIDE / longest)
-            if faces and faces[0].score >= _GLANCE_SCORE and faces[0].box[2] >= _GLANCE_SHARE * longest:
+        if self._coarse:
+            faces = self._detect(image, _COARSE_SIDE / longest)
+            if faces and faces[0].score >= _COARSE_SCORE and faces[0].box[2] >= _COARSE_SHARE * longest:
                 return faces
         return self._detect(image, min(max(longest, _MIN_SIDE), _MAX_SIDE) / longest)
 
@@ -106,13 +108,13 @@ class Detector:
 
 
 def similarity(points: NDArray[np.float64], onto: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the 2 x 3 matrix that turns, scales and moves points onto others with the least squared error.
+    """Return the similarity transform that maps points onto others with the least squared error, float64 (2, 3).
 
-    With points as complex numbers such a map is z -> a z + b, and `a` a quotient of two sums.
+    With points as complex numbers the transform is z -> a z + b, and `a` is a quotient of two sums.
 
     Args:
         points: float64 (N, 2).
-        onto: float64 (N, 2).
+        onto: float64 (N, 2), their targets.
 
     >>> similarity(np.array([[0.0, 0], [1, 0]]), np.array([[2.0, 2], [2, 4]])).round(6) + 0.0
     array([[ 0., -2.,  2.],
@@ -132,20 +134,20 @@ def align(
     size: int = 224,
     template: NDArray[np.float64] = TEMPLATE,
 ) -> NDArray[np.uint8]:
-    """Cut out a face, upright and in the middle.
+    """Crop a face so that it is upright and centred.
 
     Args:
         image: uint8 (H, W, 3), RGB.
         landmarks: float64 (5, 2), see `Face`.
         size: side of the square, in pixels.
-        template: float64 (5, 2), where the landmarks go, in parts of the side.
+        template: float64 (5, 2), the positions of the landmarks in the result, as fractions of the side.
 
     Returns:
-        uint8 (size, size, 3); black beyond the picture's edge, as in SFEW.
+        uint8 (size, size, 3); black outside the picture, as in SFEW.
     """
     matrix = similarity(landmarks, template * size)
     scale = float(np.hypot(*matrix[:, 0]))
-    if scale < 0.5:  # a warp looks at four pixels only: shrink first, or fine patterns flicker
+    if scale < 0.5:  # a warp reads only four pixels: shrink first to avoid aliasing
         shorter = tuple(max(1, round(side * scale)) for side in image.shape[1::-1])
         ratio = np.array(shorter) / image.shape[1::-1]
         image = cv2.resize(image, shorter, interpolation=cv2.INTER_AREA)
@@ -155,7 +157,7 @@ def align(
 
 
 def centre_square(image: NDArray[np.uint8], size: int = 224) -> NDArray[np.uint8]:
-    """Cut the middle square out of a picture: what is left where no face was found.
+    """Crop the middle square of a picture, for a picture without a detected face.
 
     Args:
         image: uint8 (H, W, 3).
@@ -170,14 +172,17 @@ def centre_square(image: NDArray[np.uint8], size: int = 224) -> NDArray[np.uint8
 
 
 def detector_file(given: str | Path | None = None) -> Path:
-    """Return the detector's file: the user's own, or YuNet fetched once into the user's cache.
+    """Return the path of the detector's ONNX file; YuNet is downloaded once into the user's cache.
+
+    Args:
+        given: the user's file; default: the downloaded one.
 
     Raises:
-        InputError: it is not there and cannot be fetched, or what came is not what was published.
+        InputError: the file cannot be downloaded, or the download has another checksum.
     """
     if given is not None:
         return Path(given)
-    import pooch  # takes a moment, and most calls have their file
+    import pooch  # slow to import, and often not needed
 
     try:
         return Path(
@@ -189,8 +194,8 @@ def detector_file(given: str | Path | None = None) -> Path:
                 downloader=pooch.HTTPDownloader(timeout=_TIMEOUT_S),
             )
         )
-    except (OSError, ValueError) as error:  # no network, no room; or another checksum
+    except (OSError, ValueError) as error:  # no network, a full disk; or another checksum
         raise InputError(
-            f"the face detector could not be fetched from {DETECTOR_URL} ({type(error).__name__}); "
-            "fetch it elsewhere and give it with --detector FILE"
+            f"the face detector cannot be downloaded from {DETECTOR_URL} ({type(error).__name__}); "
+            "download it on another machine and give it with --detector FILE"
         ) from error

@@ -1,4 +1,4 @@
-"""Opening pictures that anybody may have made: decoded to RGB, or refused with the reason."""
+"""Decoding pictures from untrusted files to RGB, with a reason for each that is refused."""
 
 import hashlib
 import os
@@ -24,47 +24,47 @@ SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pnm"}
 )
 MAX_PIXELS = 40_000_000
-MAX_SIDE = 32_767  # OpenCV warps no more
+MAX_SIDE = 32_767  # the limit of OpenCV's warp
 MAX_BYTES = 512 * 2**20
-THREADS = min(4, os.cpu_count() or 1)  # so many pictures at a time: what the largest take stays within 2 GB
-BLANK_RANGE = 4  # of 255: what a lossy codec leaves of a single colour
+THREADS = min(4, os.cpu_count() or 1)  # the largest pictures, decoded at the same time, take at most 2 GB
+BLANK_RANGE = 4  # of 255: the range that a lossy codec gives to a single colour
 
-_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM")  # none that runs another program
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM")  # without those for which Pillow runs another program
 
 
 class UnreadableError(ValueError):
-    """The picture cannot be used; the message is the reason."""
+    """A picture cannot be decoded; the message says why."""
 
 
 def is_picture_name(name: str) -> bool:
-    """Say whether a file's name ends like a picture's."""
+    """Return whether a file name has the ending of a picture, such as `.png`; the case does not matter."""
     return Path(name).suffix.casefold() in SUFFIXES
 
 
 def decode(source: Path | bytes, least: int = 0) -> NDArray[np.uint8]:
-    """Decode a picture to RGB, upright (EXIF honoured), 8 bits; the first frame of several.
+    """Decode a picture to RGB with 8 bits, turned upright by its EXIF tag; of an animation, the first frame.
 
-    The header is judged before anything is decoded, so that a small file cannot fill the memory.
+    The size in the header is checked before decoding, so that a small file cannot fill the memory.
 
     Args:
-        source: a file, or its content; at most 512 MiB and 40 megapixels, 32,767 pixels a side.
-        least: pixels a side that are enough: a JPEG larger than twice that is decoded at a half, a quarter or an eighth
-            of its size, which costs as much less. 0: at its full size.
+        source: a file or its content; at most 512 MiB, 40 megapixels, and 32,767 pixels a side.
+        least: the least side in pixels that the caller needs. A JPEG of more than twice that size is decoded at a half,
+            a quarter or an eighth of its size, which is faster. 0: at full size.
 
     Returns:
         uint8 (H, W, 3).
 
     Raises:
-        UnreadableError: not a picture, cut short, damaged, or too large.
+        UnreadableError: the file is not a picture, is truncated or damaged, or is too large.
 
     >>> decode(b"no picture")
     Traceback (most recent call last):
     ...
-    bimodal.vision.pictures.UnreadableError: not a picture that we can read
+    bimodal.vision.pictures.UnreadableError: not a picture in a known format
     """
     if isinstance(source, Path):
         try:
-            if not source.is_file():  # a pipe would wait for ever
+            if not source.is_file():  # reading a pipe would block
                 raise UnreadableError("not a regular file" if source.exists() else "no such file")
             if source.stat().st_size > MAX_BYTES:
                 raise UnreadableError(f"larger than {MAX_BYTES // 2**20} MiB")
@@ -87,13 +87,13 @@ def decode(source: Path | bytes, least: int = 0) -> NDArray[np.uint8]:
     except Image.DecompressionBombError as error:
         raise _too_large("over 150,000,000") from error
     except UnidentifiedImageError as error:
-        raise UnreadableError("not a picture that we can read") from error
-    except Exception as error:  # on damaged files Pillow's decoders raise nearly every type there is
+        raise UnreadableError("not a picture in a known format") from error
+    except Exception as error:  # for damaged files Pillow's decoders raise many types
         raise UnreadableError(f"damaged: {error}") from error
 
 
 def resize(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Resize to (size, size, 3): by area when shrinking, which does not alias, else bilinearly."""
+    """Resize to (size, size, 3): by area to shrink, which avoids aliasing, otherwise bilinearly."""
     shrink = picture.shape[0] > size or picture.shape[1] > size
     result = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
     return np.asarray(result, dtype=np.uint8)
@@ -115,12 +115,12 @@ def pixel_digest(pixels: NDArray[np.uint8]) -> bytes | None:
 
 
 def is_blank(pixels: NDArray[np.uint8]) -> bool:
-    """Say whether a picture is of a single colour, such as all black.
+    """Return whether a picture is of a single colour, such as all black, up to the noise of a lossy codec.
 
     >>> is_blank(np.zeros((9, 9, 3), np.uint8)), is_blank(np.eye(9, dtype=np.uint8)[..., None] * 255)
     (True, False)
     """
-    for part in (pixels[::16, ::16], pixels):  # nearly every picture shows in a few of its pixels that it is not
+    for part in (pixels[::16, ::16], pixels):  # for most pictures a few pixels suffice
         flat = part.reshape(-1, pixels.shape[-1])
         if (flat.max(axis=0).astype(int) - flat.min(axis=0) > BLANK_RANGE).any():
             return False
@@ -155,15 +155,15 @@ def map_in_threads(function: Callable[[T], R], items: Sequence[T], what: str) ->
 
 def _too_large(size: str) -> UnreadableError:
     return UnreadableError(
-        f"too large: {size} pixels, at most {MAX_PIXELS // 10**6} megapixels and {MAX_SIDE:,} a side are read"
+        f"too large: {size} pixels, at most {MAX_PIXELS // 10**6} megapixels and {MAX_SIDE:,} a side are allowed"
     )
 
 
 def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
     sixteen = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
     if image.mode in ("I", "F") and not sixteen:
-        raise UnreadableError("32 bits a channel; save it with 8 or 16")
-    if sixteen:  # Pillow's own conversion would clip all above 255 to white
+        raise UnreadableError("32 bits a channel; save it with 8 or 16 bits")
+    if sixteen:  # Pillow's conversion would clip all values above 255
         return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, axis=2)
     if "transparency" in image.info:
         image = image.convert("RGBA")
