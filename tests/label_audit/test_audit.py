@@ -9,12 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
 from bimodal.files import locked
 from bimodal.label_audit.audit import Audit, audit
+from bimodal.label_audit.network import network_outputs
 from bimodal.label_audit.ranking import COLUMNS
 from bimodal.label_audit.settings import audit_settings
+from bimodal.runs.run import Run
+from bimodal.runs.tables import PROBABILITIES
+from bimodal.training.predict import load_model, predict
 from tests.conftest import Outcome, fails_with_one_line, write_data
 from tests.label_audit.conftest import SETTINGS
 
@@ -173,3 +179,13 @@ def test_the_recipe_fits_the_number_of_faces() -> None:
     assert audit_settings(891).removal.rule == "none"
     assert [audit_settings(n).epochs for n in (891, 5000, 30_000)] == [16, 10, 8]
     assert audit_settings(40).batch_size == 10
+
+
+def test_network_outputs_are_those_of_the_predictions(audited: Audit, data: Path) -> None:
+    run, manifest = Run.open(audited.out / "run"), Manifest.read(data)
+    rows = manifest.rows("test")
+    features, pred_probs = network_outputs(run, manifest, SETTINGS, rows)
+    expected = predict(load_model(run), manifest, rows, SETTINGS, torch.device("cpu"))[PROBABILITIES]
+    np.testing.assert_allclose(pred_probs, expected, atol=1e-7)
+    assert len(features) == len(rows)
+    assert np.ptp(features, axis=0).max() > 0

@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
-from bimodal.files import LOCK, locked, may_replace, write_csv, write_text
+from bimodal.files import LOCK, check_replaceable, locked, write_csv, write_text
 from bimodal.label_audit.decisions import Cleaned, read_decisions, write_cleaned
-from bimodal.label_audit.other_splits import rank_other_splits
-from bimodal.label_audit.ranking import LabelRanking, rank_labels
+from bimodal.label_audit.network import network_outputs
+from bimodal.label_audit.ranking import LabelRanking, rank_labels, rank_other_splits
 from bimodal.label_audit.settings import audit_settings
-from bimodal.label_audit.suspects_page import write_page
+from bimodal.label_audit.suspects_page import render_page
 from bimodal.removal import RemovalSettings
 from bimodal.runs.run import Run
 from bimodal.training.datamodule import check_faces
@@ -77,14 +79,15 @@ def audit(
 
     Raises:
         InputError: data, settings or decisions cannot be used, or `out` holds something else.
-
-    Example:
-        >>> result = bimodal.audit("DATA", "AUDIT")  # doctest: +SKIP
-        >>> result.ranking.suspects.head()  # doctest: +SKIP
     """
     data, out = Path(data), Path(out)
     decisions = None if decisions is None else Path(decisions)
     manifest = Manifest.read(data)
+    others = np.zeros(0, dtype=np.int64)
+    if report_val_and_test:
+        others = np.concatenate([manifest.rows("val"), manifest.rows("test")])
+    if report_val_and_test and not len(others):
+        raise InputError(f"{manifest.root} has no validation or test faces to report on")
     earlier = None if overwrite else _earlier_run(out, manifest)
     settings = _settings(earlier, len(manifest.rows("train")), settings, seed)
     check_faces(manifest, settings)
@@ -93,15 +96,19 @@ def audit(
     with locked(out):
         begun = earlier is not None
         run = train(manifest.root, out / RUN, None if begun else settings, hardware=hardware, resume=begun)
-        device = (hardware or Hardware()).device
+        train_rows = manifest.rows("train")
+        rows, count = np.concatenate([train_rows, others]), len(train_rows)
+        features, pred_probs = network_outputs(run, manifest, settings, rows, (hardware or Hardware()).device)
         ranking = rank_labels(run, manifest)
+        other_splits = rank_other_splits(manifest, others, pred_probs[count:])
+        page = render_page(run, manifest, ranking, features[:count], out)
         write_csv(out / SUSPECTS, ranking.table)
         if not (out / PROPOSALS).exists():  # the user may have edited it
             write_csv(out / PROPOSALS, ranking.proposals)
         write_text(out / VERDICT, json.dumps(ranking.verdict, indent=1, allow_nan=False) + "\n")
-        write_page(run, manifest, ranking, out / PAGE, device)
+        write_text(out / PAGE, page)
         if report_val_and_test:
-            write_csv(out / OTHER_SPLITS, rank_other_splits(run, manifest, device))
+            write_csv(out / OTHER_SPLITS, other_splits)
         cleaned = None if decided is None else write_cleaned(manifest, decided, out / CLEANED)
     return Audit(out, ranking, out / PAGE, cleaned, out / OTHER_SPLITS if report_val_and_test else None)
 
@@ -152,7 +159,7 @@ def _make_room(out: Path, overwrite: bool, data: Path, decisions: Path | None) -
             if path.resolve().is_relative_to(out.resolve()):
                 raise InputError(f"--overwrite would delete {path}; move it out of {out}, or choose another --out")
         if any(out.iterdir()):
-            may_replace(out, _OURS, marks=(MARK,))
+            check_replaceable(out, _OURS, marks=(MARK,))
         shutil.rmtree(out)
     elif (out / CLEANED).exists() and decisions is not None:
         raise InputError(f"{out / CLEANED} exists; move it away, so that earlier decisions are not lost")

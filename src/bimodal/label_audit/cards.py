@@ -1,26 +1,20 @@
-"""What the page of suspects shows: a section for each given label, and a card for each suspect."""
+"""The content of the review page: a section for each given label, and a card for each suspect."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
-from bimodal.errors import InputError
 from bimodal.label_audit.neighbours import Neighbours, similar_faces
 from bimodal.label_audit.ranking import REMOVABLE, SUSPECT, LabelRanking
-from bimodal.rendering.html import inline_picture
-from bimodal.runs.run import Run
-from bimodal.vision.pictures import THREADS, no_size_warnings
 
 SHOWN, SHOWN_WITHOUT_ISSUES = 40, 10
 """Cards for each label: of suspects, or of the highest ranks where the audit finds no label issues."""
-LARGE, SMALL = 112, 64
-"""Sides of the pictures of suspects and of similar faces, in pixels."""
 _FLAGS = {
     "blank": "a picture of a single colour",
     "no-face": "no face was found",
@@ -37,20 +31,20 @@ class Card:
     """A suspect, with what a reviewer needs to decide.
 
     Attributes:
-        picture: data URI; None if the picture cannot be read.
+        row: its row in the manifest.
         notes: its flags, in words.
-        similar: labels, each with the pictures of the most similar faces of that label.
+        similar: labels, each with the rows of the most similar faces of that label.
     """
 
+    row: int
     image: str
-    picture: str | None
     label: str
     rank: int
     probability: float
     suggested: str
     confidence: float
     notes: tuple[str, ...]
-    similar: tuple[tuple[str, tuple[str | None, ...]], ...]
+    similar: tuple[tuple[str, list[int]], ...]
 
 
 @dataclass(frozen=True)
@@ -74,54 +68,41 @@ class Section:
     more: int
 
 
-def build_sections(
-    run: Run, manifest: Manifest, ranking: LabelRanking, device: torch.device
-) -> tuple[list[Section], str]:
-    """Return the sections in the order of `NAMES`, and an empty text, or why no similar faces are shown."""
+def build_sections(manifest: Manifest, ranking: LabelRanking, features: NDArray[np.float32]) -> list[Section]:
+    """Return a section for each label that occurs, in the order of `NAMES`.
+
+    Args:
+        manifest: the faces.
+        ranking: of the training labels.
+        features: (n,F), of the training faces, in the order of `ranking.rows`.
+    """
     suspects, table = ranking.suspects, ranking.table
     listed, limit = (suspects, SHOWN) if ranking.modes.has_label_issues else (table, SHOWN_WITHOUT_ISSUES)
     shown = listed.groupby("label", sort=False).head(limit)
-    similar, problem = _similar(run, manifest, ranking, shown, device)
-    large = _pictures(manifest, shown.index, LARGE)
-    small = _pictures(manifest, sorted({row for rows in similar.values() for row in rows}), SMALL)
+    similar = similar_faces(manifest, ranking, features, shown)
     sections = []
     for label in NAMES:
         faces, found, part = (frame[frame["label"] == label] for frame in (table, suspects, shown))
         if len(faces):
             records = zip(part.index.tolist(), part.to_dict("records"), strict=True)
-            cards = tuple(_card(row, record, large, small, similar) for row, record in records)
+            cards = tuple(_card(row, record, similar) for row, record in records)
             more = max(len(found) - len(part), 0)
             sections.append(Section(label, len(faces), len(found), _most_frequent(found["suggested"]), cards, more))
-    return sections, problem
+    return sections
 
 
-def _similar(
-    run: Run, manifest: Manifest, ranking: LabelRanking, shown: Any, device: torch.device
-) -> tuple[Neighbours, str]:
-    try:
-        return similar_faces(run, manifest, ranking, shown, device), ""
-    except (InputError, OSError) as error:  # pictures were lost after the training; the ranking stays valid
-        return {}, str(error)
-
-
-def _card(
-    row: int, record: Mapping[Hashable, Any], large: dict[int, str], small: dict[int, str], similar: Neighbours
-) -> Card:
+def _card(row: int, record: Mapping[Hashable, Any], similar: Neighbours) -> Card:
     flags = [flag for flag in record["flags"].split(";") if flag not in ("", SUSPECT, REMOVABLE)]
     return Card(
+        row=row,
         image=record["image"],
-        picture=large.get(row),
         label=record["label"],
         rank=int(record["rank"]),
         probability=float(record["probability"]),
         suggested=record["suggested"],
         confidence=float(record["confidence"]),
         notes=tuple(_FLAGS.get(flag, flag) for flag in flags),
-        similar=tuple(
-            (name, tuple(small.get(other) for other in similar[row, name]))
-            for name in (record["label"], record["suggested"])
-            if (row, name) in similar
-        ),
+        similar=tuple((name, similar[row, name]) for name in (record["label"], record["suggested"])),
     )
 
 
@@ -132,11 +113,3 @@ def _most_frequent(labels: Iterable[str]) -> str:
     ('sad (2)', 'none')
     """
     return next((f"{name} ({count:,})" for name, count in Counter(labels).most_common(1)), "none")
-
-
-def _pictures(manifest: Manifest, rows: Iterable[int], side: int) -> dict[int, str]:
-    """Return square JPEG pictures as data URIs, by row, without those that cannot be read."""
-    images = {row: str(manifest.table["image"].iat[row]) for row in rows}
-    with no_size_warnings(), ThreadPoolExecutor(THREADS) as pool:
-        pictures = pool.map(lambda image: inline_picture(manifest.root, image, side), images.values())
-        return {row: picture for row, picture in zip(images, pictures, strict=True) if picture is not None}

@@ -2,20 +2,13 @@
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
-from bimodal.data.cache import decoded
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
 from bimodal.label_audit.ranking import LabelRanking
 from bimodal.removal import TwoModes
-from bimodal.runs.run import Run
-from bimodal.training.augmentation import Plain
-from bimodal.training.loader import FaceDataset, plain_loader
-from bimodal.training.predict import load_model, predict_logits
-from bimodal.training.settings import TrainSettings
 
 COUNT = 3
 """Similar faces for each suspect and label."""
@@ -27,26 +20,20 @@ Neighbours = dict[tuple[int, str], list[int]]
 
 
 def similar_faces(
-    run: Run, manifest: Manifest, ranking: LabelRanking, shown: pd.DataFrame, device: torch.device
+    manifest: Manifest, ranking: LabelRanking, features: NDArray[np.float32], shown: pd.DataFrame
 ) -> Neighbours:
     """Return faces with trusted labels that are similar to some suspects, by cosine similarity of centred features.
 
     Args:
-        run: the training of the audit; its network gives the features.
         manifest: the faces.
         ranking: of the training labels.
+        features: (n,F), of the training faces, in the order of `ranking.rows`.
         shown: rows of `ranking.table`: the suspects.
-        device: where to compute the features.
 
     Returns:
         For each suspect, up to `COUNT` faces of its given label and up to `COUNT` of the suggested label.
-
-    Raises:
-        InputError: a picture cannot be read.
     """
-    if shown.empty:
-        return {}
-    features = _features(run, manifest, ranking.rows, device)
+    features = features - features.mean(axis=0)
     labels = manifest.labels[ranking.rows]
     trusted = trusted_labels(ranking.modes, labels)
     result: Neighbours = {}
@@ -94,13 +81,3 @@ def nearest(
     index = NearestNeighbors(n_neighbors=min(count + 1, len(candidates)), metric="cosine").fit(features[candidates])
     found = candidates[index.kneighbors(features[queries], return_distance=False)]
     return [near[near != query][:count] for near, query in zip(found, queries, strict=True)]
-
-
-@torch.no_grad()
-def _features(run: Run, manifest: Manifest, rows: NDArray[np.int64], device: torch.device) -> NDArray[np.float32]:
-    """Return the pooled features of some faces, centred, (n,F)."""
-    settings = TrainSettings.from_dict(run.config)
-    faces = FaceDataset(manifest, decoded(manifest, settings.image_size), Plain())
-    backbone = load_model(run).to(device).backbone
-    features = predict_logits(backbone, plain_loader(faces, rows, 2 * settings.batch_size), device).numpy()
-    return np.asarray(features - features.mean(axis=0))

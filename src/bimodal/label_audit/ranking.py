@@ -90,6 +90,7 @@ def rank_labels(run: Run, manifest: Manifest) -> LabelRanking:
     rows = manifest.rows("train")
     if "pred_probs" not in losses or not np.array_equal(losses["rows"], rows):
         raise InputError(f"{run.path} is not the run of an audit of these faces; start again with --overwrite")
+    copies = copies_by_row(manifest.pixel_digests)
     labels = manifest.labels[rows]
     modes = two_modes(losses["pred_probs"], labels)
     names = np.array(NAMES, dtype=object)
@@ -102,7 +103,7 @@ def rank_labels(run: Run, manifest: Manifest) -> LabelRanking:
             "loss": losses["mean"].astype(np.float64).round(4),
             "suggested": names[modes.suggested],
             "confidence": modes.confidence.round(4),
-            "flags": _flags(manifest, rows, modes),
+            "flags": _flags(manifest, rows, modes, copies),
         },
         index=rows,
     )
@@ -111,9 +112,8 @@ def rank_labels(run: Run, manifest: Manifest) -> LabelRanking:
     return LabelRanking(table, modes, rows)
 
 
-def _flags(manifest: Manifest, rows: NDArray[np.int64], modes: TwoModes) -> list[str]:
+def _flags(manifest: Manifest, rows: NDArray[np.int64], modes: TwoModes, copies: dict[int, list[int]]) -> list[str]:
     """Return the flags of each training face, joined by `;`."""
-    copies = copies_by_row(manifest.pixel_digests)
     sizes = np.bincount(manifest.labels[rows], minlength=len(NAMES))
     is_rare = (sizes > 0) & (sizes < RARE * sizes[sizes > 0].mean())
     splits, picture_flags = manifest.table["split"].to_numpy(), manifest.table["flag"].to_numpy()
@@ -134,3 +134,23 @@ def _flags(manifest: Manifest, rows: NDArray[np.int64], modes: TwoModes) -> list
         }
         result.append(";".join(flag for flag, holds in flags.items() if holds))
     return result
+
+
+def rank_other_splits(manifest: Manifest, rows: NDArray[np.int64], pred_probs: NDArray[np.float64]) -> pd.DataFrame:
+    """Return `image,split,label,loss,suggested,confidence` of validation and test faces, highest log-odds first.
+
+    Args:
+        manifest: the faces.
+        rows: (n,), the rows of validation and test faces.
+        pred_probs: (n,7), their predicted probabilities.
+    """
+    given = np.arange(len(NAMES)) == manifest.labels[rows][:, None]
+    log_given = np.log(np.maximum(pred_probs[given], 1e-12))
+    others = np.where(given, -1, pred_probs)
+    confidence = others.max(axis=1)
+    table = manifest.table.loc[rows, ["image", "split", "label"]].assign(
+        loss=-log_given.round(4),
+        suggested=np.array(NAMES, dtype=object)[others.argmax(axis=1)],
+        confidence=confidence.round(4),
+    )
+    return table.iloc[np.argsort(log_given - np.log(confidence), kind="stable")]

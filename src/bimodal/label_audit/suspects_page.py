@@ -2,78 +2,93 @@
 
 import base64
 import hashlib
+import os
 import shlex
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import torch
 from markupsafe import Markup
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
-from bimodal.files import write_atomically
-from bimodal.label_audit import cards, neighbours
+from bimodal.label_audit import neighbours
+from bimodal.label_audit.cards import Section, build_sections
 from bimodal.label_audit.ranking import LabelRanking
 from bimodal.removal import TwoModes
 from bimodal.removal.rule import RULES
-from bimodal.rendering.html import environment, inline_figure
+from bimodal.rendering.html import environment, inline_figure, inline_picture
 from bimodal.rendering.numbers import p_value
 from bimodal.rendering.table import Table
 from bimodal.report.losses import histogram
 from bimodal.runs.run import Run
 from bimodal.text import plural
+from bimodal.vision.pictures import THREADS, no_size_warnings
 
 GENERATOR = "bimodal audit"
-_CPU = torch.device("cpu")
-_TEMPLATES = Path(__file__).parent / "templates"
+_LARGE, _SMALL = 112, 64
+"""Sides of the pictures of suspects and of similar faces, in pixels."""
 
 
-def write_page(run: Run, manifest: Manifest, ranking: LabelRanking, file: Path, device: torch.device = _CPU) -> None:
-    """Write the page; it loads nothing from elsewhere, and a picture that cannot be read leaves a gap.
+def render_page(
+    run: Run, manifest: Manifest, ranking: LabelRanking, features: NDArray[np.float32], out: str | Path
+) -> str:
+    """Return the page as HTML; it loads nothing from elsewhere, and a picture that cannot be read leaves a gap.
 
     Args:
         run: the training of the audit.
         manifest: its faces.
-        ranking: from `rank_labels`.
-        file: the page to write, in the folder of the audit.
-        device: where to compute features.
-
-    Raises:
-        OSError: the file cannot be written.
+        ranking: of the training labels.
+        features: (n,F), of the training faces, in the order of `ranking.rows`.
+        out: the folder of the audit.
     """
+    modes = ranking.modes
+    sections = build_sections(manifest, ranking, features)
+    cards = [card for section in sections for card in section.cards]
+    pictures = _pictures(manifest, {card.row for card in cards}, _LARGE)
+    small_pictures = _pictures(manifest, {row for card in cards for _, rows in card.similar for row in rows}, _SMALL)
+    caption = _caption(modes)
+    figure = _histogram(modes)
+    svg = inline_figure(figure, "scores", caption)
+    script = (Path(__file__).parent / "templates/audit.js").read_text(encoding="utf-8")
     templates = environment("bimodal.label_audit")
     templates.filters |= {"bounded": _bounded, "faces": lambda count: plural(count, "face")}
-    script = (_TEMPLATES / "audit.js").read_text(encoding="utf-8")
-    modes = ranking.modes
-    sections, problem = cards.build_sections(run, manifest, ranking, device)
-    caption = _caption(modes)
     text = templates.get_template("audit.html.j2").render(
         generator=GENERATOR,
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         data=manifest.root.name,
         fingerprint=str(run.environment.get("data_fingerprint", "")),
-        command=shlex.join(
-            ["bimodal", "audit", str(manifest.root), "--out", str(file.parent.absolute()), "--decisions"]
-        ),
+        command=shlex.join(["bimodal", "audit", str(manifest.root), "--out", os.path.abspath(out), "--decisions"]),
         verdict=_verdict(ranking),
         tests=_tests(modes),
         expected=_percent(float(modes.probability[modes.is_label_issue].mean())) if modes.is_label_issue.any() else "",
         found=modes.has_label_issues,
         removable=len(ranking.removable),
         is_small=run.config.get("preset") == "small" and not run.config.get("pretrained"),
-        figure=inline_figure(_histogram(modes), "scores", caption),
+        figure=svg,
         caption=caption,
         table=_table(sections),
         sections=sections,
-        problem=problem,
+        pictures=pictures,
+        small_pictures=small_pictures,
         names=NAMES,
-        large=cards.LARGE,
-        small=cards.SMALL,
+        large=_LARGE,
+        small=_SMALL,
         neighbours=neighbours.COUNT,
     )
-    write_atomically(file, lambda part: part.write_bytes(text.encode(errors="replace")))
+    return text.encode(errors="replace").decode()  # file names can hold bytes that are not UTF-8
+
+
+def _pictures(manifest: Manifest, rows: Iterable[int], side: int) -> dict[int, str]:
+    """Return square JPEG pictures as data URIs, by row, without those that cannot be read."""
+    images = {row: str(manifest.table["image"].iat[row]) for row in rows}
+    with no_size_warnings(), ThreadPoolExecutor(THREADS) as pool:
+        pictures = pool.map(lambda image: inline_picture(manifest.root, image, side), images.values())
+        return {row: picture for row, picture in zip(images, pictures, strict=True) if picture is not None}
 
 
 def _verdict(ranking: LabelRanking) -> str:
@@ -88,7 +103,7 @@ def _verdict(ranking: LabelRanking) -> str:
     )
 
 
-def _table(sections: list[cards.Section]) -> Table:
+def _table(sections: list[Section]) -> Table:
     rows = []
     for section in sections:
         share = f"{100 * section.suspects / section.faces:.1f} %"
