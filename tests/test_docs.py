@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import bimodal
+from bimodal.removal import RULES
 from tests.conftest import ROOT, Outcome, write_data
 
 SOURCES = {
@@ -75,6 +76,12 @@ def predictions_were_right(names: dict[str, Any], folder: Path) -> None:
     assert np.shape(names["probabilities"]) == (2, 7)
 
 
+def removal_was_right(names: dict[str, Any], folder: Path) -> None:
+    del RULES["highest-tenth"]
+    assert len(names["step"].rows) == 10
+    assert names["issues"]["is_label_issue"].sum() > 40
+
+
 def python_was_right(names: dict[str, Any], folder: Path) -> None:
     wrong = set(names["wrong"].tolist())
     issues = names["issues"]
@@ -88,6 +95,7 @@ CHECKS = {
     "docs/audit.md": audit_was_right,
     "docs/predict.md": predictions_were_right,
     "docs/python.md": python_was_right,
+    "docs/removal.md": removal_was_right,
     "docs/reproduce.md": study_was_right,
 }
 
