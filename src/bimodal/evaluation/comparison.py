@@ -86,7 +86,7 @@ cases if it is at least 7.8 points.
             why = f"{size}, which chance alone can explain ({p})"
         sentence = f"No difference can be concluded: {why}."
         if len(self.seeds) > 1 and high > low:
-            sentence += f" The {interval} contains the values that the data do not rule out."
+            sentence += f" The 95 % interval of the difference is {low:+.1f} to {high:+.1f} points."
         if self.detectable is None:
             return f"{sentence} So few examples cannot show any difference."
         return (

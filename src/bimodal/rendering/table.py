@@ -98,14 +98,13 @@ class _TerminalTable:
         table = self.table
         if table.title:
             yield Text(table.title, style="bold")
-        for group in table.groups:
+        wide = [self._columns(group) for group in table.groups]
+        unlimited = options.update(width=10_000)
+        fits = all(Measurement.get(console, unlimited, own).maximum <= options.max_width for own in wide)
+        for group, columns in zip(table.groups, wide, strict=True):
             if group.heading:
                 yield Text(group.heading, style="italic")
-            wide = self._columns(group)
-            if Measurement.get(console, options.update(width=10_000), wide).maximum <= options.max_width:
-                yield wide
-            else:
-                yield from self._blocks(group)
+            yield from [columns] if fits else self._blocks(group)
         for note in table.notes:
             yield Text(note, style="dim")
 
@@ -138,7 +137,7 @@ def to_markdown(table: Table) -> str:
     parts = [f"**{markdown(table.title)}**\n"] if table.title else []
     for group in table.groups:
         rows = [f"| {' | '.join(map(markdown, row))} |" for row in (table.head, *group.rows)]
-        heading = f"{markdown(group.heading)}:\n\n" if group.heading else ""
+        heading = f"{_ended(markdown(group.heading), ':')}\n\n" if group.heading else ""
         parts.append(heading + "\n".join([rows[0], f"|{rule}|", *rows[1:]]) + "\n")
     if table.notes:
         parts.append("".join(f"- {markdown(note)}\n" for note in table.notes))
@@ -194,7 +193,7 @@ def _latex_group(table: Table, group: Group) -> str:
     columns = "".join("r" if column.number else "l" for column in table.columns)
     if len(columns) > 1 and columns.endswith("l"):
         columns = f"{columns[:-1]}p{{2.3cm}}"  # a column of remarks
-    heading = group.heading if group.heading.endswith("?") or not group.heading else f"{group.heading}."
+    heading = _ended(group.heading, ".") if group.heading else ""
     return "\n".join(
         [
             r"\begin{table}",
@@ -211,6 +210,10 @@ def _latex_group(table: Table, group: Group) -> str:
             "",
         ]
     )
+
+
+def _ended(heading: str, mark: str) -> str:
+    return heading if heading.endswith("?") else f"{heading}{mark}"
 
 
 def _latex_row(cells: Row) -> str:

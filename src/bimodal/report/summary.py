@@ -48,14 +48,14 @@ def _removed(condition: Condition, named: bool) -> str:
     most = ", ".join(f"{label} ({count:,})" for label, count in labels.most_common(3))
     if len(counts) == 1:
         text = f"{start}{counts[0]:,} of {faces:,} training faces ({100 * counts[0] / faces:.1f} %){when}."
-        text += f" Most removed faces have the labels {most}."
+        text += f" The most frequent labels of these: {most}."
     else:
         times = Counter(image for run in condition.runs for image in run.removed["image"])
         always = sum(number == len(counts) for number in times.values())
         text = (
             f"{start}{_range(counts)} of {faces:,} training faces with each of {len(counts)} seeds{when};"
             f" {always:,} faces were removed with every seed, {len(times):,} with at least one."
-            f" Most removed faces, over all seeds, have the labels {most}."
+            f" The most frequent labels of these, over all seeds: {most}."
         )
     truth = compare_with_truth(condition)
     if truth is None or truth.precision is None:
@@ -87,18 +87,16 @@ def _certainty(evaluation: Evaluation | None) -> list[str]:
     names = [f"{result.condition.name} " if len(results) > 1 else "" for result in results]
     accuracies = "; ".join(f"{name}{percent(result.accuracy)}" for name, result in zip(names, results, strict=True))
     several = all(len(result.measures) > 1 for result in results)
-    meaning = (
-        "mean over the seeds, with a 95 % interval for the choice of the seeds"
-        if several
-        else "with a 95 % interval for the choice of the faces"
-    )
-    answers = [f"Accuracy on {evaluation.n:,} {evaluation.split} faces: {accuracies} ({meaning})."]
-    if not all(result.accuracy.bounded for result in results):
-        answers.append(NO_INTERVAL)
+    meaning = "means over the seeds, with 95 % intervals for the choice of the seeds"
+    if not several:
+        meaning = "with 95 % intervals for the choice of the faces"
+    elif not all(result.accuracy.bounded for result in results):
+        meaning = f"means over the seeds. {NO_INTERVAL.rstrip('.')}"
+    answers = [f"Accuracy on {evaluation.n:,} {evaluation.split} faces: {accuracies}; {meaning}."]
     if several:
         intervals = [measures.accuracy for result in results for measures in result.measures]
         reach = 50 * float(np.mean([interval.high - interval.low for interval in intervals]))
-        answers.append(f"The choice of the test faces adds about ±{reach:.1f} points to each accuracy.")
+        answers.append(f"On other test faces of the same kind, each accuracy may differ by about {reach:.1f} points.")
     if evaluation.split == "val":
         answers.append(
             "These are validation faces, because not every run has predictions on the test faces. The weights of each run"

@@ -93,7 +93,7 @@ def row(
         macro_f1=tuple(value - 0.02 for value in balanced),
         removed=tuple(24 + seed if removes else 0 for seed in range(seeds)),
         removed_wrong=tuple(11 if removes else 0 for _ in range(seeds)) if noise else None,
-        seconds=tuple(1234.5 if method.dear else 3.2 for _ in range(seeds)),
+        seconds=tuple(1234.5 if method.expensive else 3.2 for _ in range(seeds)),
         runs=tuple(tuple(folds) for folds in runs) or tuple((Path("none"),) for _ in range(seeds)),
         failures=tuple(failures),
     )
@@ -134,7 +134,7 @@ def whole_study(folder: Path = Path("study"), noise: Sequence[float] = (0.0,), q
                 rows.append(row(name, seeds=0, noise=share, failures=["vgg16, own, seed 0: CUDA out of memory"]))
             else:
                 lower = accuracy if accuracy is None else max(accuracy * (1 - share), 0.14)
-                rows.append(row(name, lower, 3 if METHODS[name].dear else 5, share))
+                rows.append(row(name, lower, 3 if METHODS[name].expensive else 5, share))
     return study(rows, folder, quick)
 
 
@@ -150,8 +150,12 @@ def write_course(folder: Path, losses: Sequence[float], steps_an_epoch: int = 14
     folder.mkdir(parents=True)
     config = {"bimodal": "0.1.0", "data": "faces", "backbone": "resnet50", "removal": {"rule": "none"}}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    lines = [f"{n},{n * steps_an_epoch},1.0,{'' if loss != loss else loss}" for n, loss in enumerate(losses, start=1)]
-    (folder / "metrics.csv").write_text("\n".join(["epoch,step,train_loss,val_loss", *lines]) + "\n")
+    columns = "epoch,step,train_loss,train_accuracy,val_loss,val_accuracy,loss_mean,loss_variance,examples"
+    lines = [
+        f"{n},{n * steps_an_epoch},1.0,0.5,{'' if loss != loss else loss},0.4,1.0,0.1,14"
+        for n, loss in enumerate(losses, start=1)
+    ]
+    (folder / "metrics.csv").write_text("\n".join([columns, *lines]) + "\n")
     times = [f"{n},{seconds}" for n in range(1, len(losses) + 1)]
     (folder / "seconds.csv").write_text("\n".join(["epoch,seconds", *times]) + "\n")
     return folder

@@ -1,4 +1,4 @@
-"""What a study concludes from planted differences, and what it refuses to conclude."""
+"""The conclusions of a study with known differences, and the conclusions that it does not draw."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -6,8 +6,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from bimodal.evaluation.conclusion import compare
-from bimodal.evaluation.statistics import holm, mcnemar
+from bimodal.evaluation.comparison import compare
+from bimodal.evaluation.paired_tests import holm, mcnemar
 from bimodal.experiments.paper_table.comparisons import (
     ALIGNMENT,
     ENSEMBLE,
@@ -33,7 +33,7 @@ def _pair(comparisons: Comparisons, a: str, b: str) -> Pair:
     return found
 
 
-def test_a_planted_difference_is_found_and_an_equal_row_is_not() -> None:
+def test_a_known_difference_is_found_and_equal_rows_are_not_different() -> None:
     same = predictions(0.4, 5)
     rows = [
         row("majority", None),
@@ -46,17 +46,16 @@ def test_a_planted_difference_is_found_and_an_equal_row_is_not() -> None:
     helps = _pair(comparisons, "simple-nn", "simple-nn-bdr")
     assert helps.comparison.found
     assert helps.comparison.difference.value == pytest.approx(rows[2].accuracy.value - rows[1].accuracy.value)  # type: ignore[union-attr]
-    assert helps.conclusion.startswith("simple-nn-bdr is 1")
+    assert helps.conclusion.startswith("Significant difference: simple-nn-bdr is 1")
     assert "more accurate than simple-nn" in helps.conclusion
-    assert "more than chance explains" in helps.conclusion
     equal = _pair(comparisons, "resnet50", "resnet50-bdr")
     assert not equal.comparison.found
     assert equal.comparison.p_holm == 1
     assert "No difference can be concluded: resnet50-bdr and resnet50 are equally accurate" in equal.conclusion
-    assert "true difference" in equal.conclusion
+    assert "finds a true difference" in equal.conclusion
 
 
-def test_chance_alone_is_found_hardly_ever() -> None:
+def test_equal_methods_are_rarely_found_different() -> None:
     rng = np.random.default_rng(0)
     found = 0
     for _ in range(40):
@@ -114,12 +113,11 @@ def test_seeds_are_paired_by_their_number() -> None:
     second = row("resnet50-bdr", predicted=codes[[4, 2]])
     shuffled = replace(second, seeds=(4, 2))
     (pair,) = compare_rows(study([first, shuffled])).claims
-    assert pair.seeds == (2, 4)
-    assert pair.comparison.seeds == 2
+    assert pair.comparison.seeds == ((2, 2), (4, 4))
     assert all(test.only_a == test.only_b == 0 for test in pair.comparison.by_seed)
 
 
-def test_the_order_of_faces_changes_nothing_that_was_counted() -> None:
+def test_the_order_of_the_faces_does_not_matter() -> None:
     rows = [row("simple-nn", 0.3), row("simple-nn-bdr", 0.4)]
     order = np.random.default_rng(0).permutation(FACES)
     mixed = [replace(own, labels=own.labels[order], predicted=own.predicted[:, order]) for own in rows]
@@ -128,35 +126,35 @@ def test_the_order_of_faces_changes_nothing_that_was_counted() -> None:
     assert one.comparison.difference.value == other.comparison.difference.value
 
 
-def test_the_floor_is_beaten_only_where_the_interval_lies_above_it(whole: Comparisons) -> None:
-    rows = {own.method.name: own for own in whole.beats_floor}
+def test_the_baseline_is_beaten_only_if_the_interval_is_above_it(whole: Comparisons) -> None:
+    rows = {own.method.name: own for own in whole.beats_baseline}
     assert "majority" not in rows
     assert "random" not in rows
     assert "vgg16" not in rows  # it has no run
-    floor = next(own for own in (pair.a for pair in whole.others) if own.method.name == "majority")
-    for own, beats in whole.beats_floor.items():
+    baseline = next(own for own in (pair.a for pair in whole.others) if own.method.name == "majority")
+    for own, beats in whole.beats_baseline.items():
         seeds = len(own.seeds)
-        assert beats == (compare(floor.correct[:seeds], own.correct).difference.low > 0)
-    assert whole.beats_floor[rows["resnet50"]] is True
+        assert beats == (compare(baseline.correct[:seeds], own.correct).difference.low > 0)
+    assert whole.beats_baseline[rows["resnet50"]] is True
     assert whole.unconverged(rows["resnet50-scratch"])
-    assert not whole.unconverged(floor)
+    assert not whole.unconverged(baseline)
 
 
-def test_without_the_floor_nobody_knows() -> None:
+def test_without_the_baseline_convergence_is_unknown() -> None:
     rows = [row("resnet50", 0.1), row("resnet50-bdr", 0.4)]
     comparisons = compare_rows(study(rows))
-    assert comparisons.beats_floor == {rows[0]: None, rows[1]: None}
+    assert comparisons.beats_baseline == {rows[0]: None, rows[1]: None}
     assert not comparisons.unconverged(rows[0])
     assert comparisons.claims[0].unconverged == ()
 
 
-def test_nothing_follows_from_what_has_not_converged(whole: Comparisons) -> None:
+def test_nothing_is_concluded_from_rows_that_have_not_converged(whole: Comparisons) -> None:
     pair = _pair(whole, "resnet50-scratch", "resnet50")
     assert pair.unconverged == ("resnet50-scratch",)
-    start = "Nothing follows about the methods: resnet50-scratch is not shown to beat majority"
+    start = "Nothing can be concluded about the methods: resnet50-scratch is not shown to beat majority"
     assert pair.conclusion.startswith(start)
-    against_the_floor = _pair(whole, "majority", "resnet50-scratch")
-    assert not against_the_floor.conclusion.startswith("Nothing follows")
+    with_baseline = _pair(whole, "majority", "resnet50-scratch")
+    assert not with_baseline.conclusion.startswith("Nothing can be concluded about")
     both = compare_rows(study([row("majority", None), row("simple-nn", 0.15), row("simple-nn-bdr", 0.16)]))
     assert "simple-nn and simple-nn-bdr are not shown to beat majority" in both.claims[0].conclusion
 
@@ -169,7 +167,7 @@ def test_rows_that_do_not_depend_on_the_seed_are_one_observation() -> None:
     ]
     (pair,) = compare_rows(study(rows)).others
     assert pair.comparison.p == mcnemar(codes[0][0] == LABELS, codes[1][0] == LABELS).p
-    assert pair.comparison.found  # the sign of five equal seeds alone could never show it
+    assert pair.comparison.found  # a sign-flip test over five seeds cannot find it
 
 
 @pytest.mark.parametrize(
@@ -177,10 +175,10 @@ def test_rows_that_do_not_depend_on_the_seed_are_one_observation() -> None:
     [
         (replace(row("resnet50-bdr", 0.5), seeds=(7, 8, 9, 10, 11)), "have no seed in common"),
         (replace(row("resnet50-bdr", 0.5), labels=(LABELS + 1) % 7), "were not tested on the same faces"),
-        (row("resnet50-bdr", seeds=0, failures=["out of memory"]), "no run of resnet50-bdr ended well"),
+        (row("resnet50-bdr", seeds=0, failures=["out of memory"]), "no run of resnet50-bdr succeeded"),
     ],
 )
-def test_what_cannot_be_compared_is_said(second: Row, note: str) -> None:
+def test_impossible_comparisons_are_noted(second: Row, note: str) -> None:
     comparisons = compare_rows(study([row("resnet50"), second]))
     assert comparisons.claims == comparisons.others == ()
     ((question, text),) = comparisons.notes
@@ -189,7 +187,7 @@ def test_what_cannot_be_compared_is_said(second: Row, note: str) -> None:
     assert "resnet50-bdr" in text
 
 
-def test_the_same_network_says_nothing_of_pretraining() -> None:
+def test_the_same_network_does_not_test_pretraining() -> None:
     rows = [
         row("resnet50", network="small, from random weights"),
         row("resnet50-scratch", network="small, from random weights"),
@@ -198,11 +196,11 @@ def test_the_same_network_says_nothing_of_pretraining() -> None:
     assert comparisons.claims == ()
     ((question, text),) = comparisons.notes
     assert question == PRETRAINING
-    assert "are the same here, small, from random weights" in text
+    assert "are the same network here, small, from random weights" in text
     assert len(comparisons.others) == 1
 
 
-def test_an_ensemble_is_held_against_the_member_that_validation_would_choose() -> None:
+def test_an_ensemble_is_compared_with_its_best_member_on_validation() -> None:
     chosen = replace(row("vgg16", 0.3, 3), validation=(0.9, 0.9, 0.9))
     rows = [row("resnet50-bdr", 0.5, 3), chosen, row("inception-v3", 0.5, 3), row("ensemble", 0.52, 3)]
     (pair,) = compare_rows(study(rows)).claims
@@ -216,10 +214,10 @@ def test_an_empty_study() -> None:
     assert compare_rows(study([row("resnet50")])).claims == ()
 
 
-def test_what_is_plain_is_found_among_all_pairs_of_the_whole_table() -> None:
+def test_a_large_difference_is_found_among_all_pairs_of_the_table() -> None:
     rows = [row("majority", None), *(row(name, 0.3) for name in METHODS if name not in ("majority", "two-stage"))]
     comparisons = compare_rows(study([*rows, row("two-stage", 0.95)]))
     assert len(comparisons.others) > 130
-    plain = [pair for pair in comparisons.others if "two-stage" in (pair.a.method.name, pair.b.method.name)]
-    assert all(pair.comparison.found for pair in plain)
-    assert max(pair.comparison.p_holm for pair in plain) < 0.01
+    pairs = [pair for pair in comparisons.others if "two-stage" in (pair.a.method.name, pair.b.method.name)]
+    assert all(pair.comparison.found for pair in pairs)
+    assert max(pair.comparison.p_holm for pair in pairs) < 0.01

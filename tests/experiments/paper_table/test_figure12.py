@@ -1,4 +1,4 @@
-"""The figure shows what was planted, and stays legible from four rows to a whole study with wrong labels."""
+"""The figure shows the given numbers, and is legible from four rows to a whole study with wrong labels."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -12,12 +12,11 @@ from matplotlib.figure import Figure
 from bimodal.experiments.paper_table.comparisons import Comparisons, compare_rows
 from bimodal.experiments.paper_table.figure12 import PALE, WITH, WITHOUT, figure12
 from bimodal.experiments.paper_table.results import Study
-from bimodal.rendering import plot
 from tests.experiments.paper_table.fakes import LABELS, row, study, whole_study
 
 
 def _draw(own: Study, comparisons: Comparisons | None = None) -> Figure:
-    figure = figure12(own, comparisons or compare_rows(own))
+    figure = figure12(own, comparisons or compare_rows(own)).figure
     FigureCanvasAgg(figure).draw()
     return figure
 
@@ -41,12 +40,12 @@ def test_bars_dots_and_diamonds_are_where_the_numbers_are() -> None:
         pytest.approx(sorted(100 * value for value in one.accuracies)) for one in own.rows[1:]
     ]
     assert _diamonds(figure) == pytest.approx([25.2, 27.3])
-    (floor,) = [line for line in figure.axes[0].get_lines() if line.is_dashed()]
-    assert list(floor.get_xdata()) == pytest.approx([100 * (LABELS[-1] == LABELS).mean()] * 2)
+    (baseline,) = [line for line in figure.axes[0].get_lines() if line.is_dashed()]
+    assert list(baseline.get_xdata()) == pytest.approx([100 * (LABELS[-1] == LABELS).mean()] * 2)
     assert _texts(figure) == [f"{100 * one.accuracy.value:.1f}" for one in own.rows]  # type: ignore[union-attr]
 
 
-def test_what_does_not_beat_the_floor_is_pale() -> None:
+def test_rows_that_do_not_beat_the_baseline_are_pale() -> None:
     figure = _draw(study([row("majority", None), row("simple-nn", 0.15), row("simple-nn-bdr", 0.5)]))
     assert [bar.get_alpha() for bar in figure.axes[0].patches] == [1.0, PALE, 1.0]
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
@@ -68,7 +67,7 @@ def test_a_failed_row_keeps_its_place() -> None:
     ],
     ids=["4 rows", "18 rows", "54 rows"],
 )
-def test_no_name_lies_over_another(own: Study) -> None:
+def test_names_do_not_overlap(own: Study) -> None:
     figure = _draw(own, Comparisons((), (), dict.fromkeys(own.rows, False)))
     axes = figure.axes[0]
     boxes = sorted((label.get_window_extent() for label in axes.get_yticklabels()), key=lambda box: box.y0)
@@ -85,7 +84,7 @@ def test_no_name_lies_over_another(own: Study) -> None:
     assert legend.x1 <= frame.x1
 
 
-def test_every_share_of_wrong_labels_has_its_heading_and_floor() -> None:
+def test_every_share_of_wrong_labels_has_its_heading_and_baseline() -> None:
     other = np.roll(LABELS, 30)
     rows = [
         row("majority", None),
@@ -95,9 +94,9 @@ def test_every_share_of_wrong_labels_has_its_heading_and_floor() -> None:
     ]
     rows[2] = replace(rows[2], predicted=np.repeat(other[None], 5, axis=0))
     figure = _draw(study(rows))
-    assert {"labels as they are", "20 % of the training labels made wrong"} <= set(_texts(figure))
-    floors = [line.get_xdata()[0] for line in figure.axes[0].get_lines() if line.is_dashed()]
-    assert floors == pytest.approx([100 * rows[0].accuracies[0], 100 * rows[2].accuracies[0]])
+    assert {"given labels", "20 % of the training labels made wrong"} <= set(_texts(figure))
+    baselines = [line.get_xdata()[0] for line in figure.axes[0].get_lines() if line.is_dashed()]
+    assert baselines == pytest.approx([100 * rows[0].accuracies[0], 100 * rows[2].accuracies[0]])
 
 
 def test_quick_sizes_stand_on_the_axis() -> None:
@@ -108,4 +107,4 @@ def test_quick_sizes_stand_on_the_axis() -> None:
 def test_the_same_study_gives_the_same_bytes() -> None:
     own = study([row("majority", None), row("simple-nn")])
     comparisons = compare_rows(own)
-    assert plot.svg(figure12(own, comparisons)) == plot.svg(figure12(own, comparisons))
+    assert figure12(own, comparisons).svg == figure12(own, comparisons).svg

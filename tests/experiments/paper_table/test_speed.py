@@ -1,4 +1,4 @@
-"""Steps and seconds to equal validation loss, from courses of training that were written down by hand."""
+"""Steps and seconds to the same validation loss, from learning curves written by hand."""
 
 import math
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from bimodal.evaluation.statistics import over_seeds
-from bimodal.experiments.paper_table.claims import Speed, effort, speed, speeds
 from bimodal.experiments.paper_table.comparisons import Comparisons, Pair, compare_rows
+from bimodal.experiments.paper_table.speed import Speed, effort, speed, speeds
 from tests.experiments.paper_table.fakes import row, study, write_course
 
 FALLING = [1.9, 1.7, 1.5, 1.4, 1.3, 1.2]
@@ -44,7 +44,7 @@ def _speed(comparisons: Comparisons) -> Speed:
     return found
 
 
-def test_a_planted_speed_up_is_found(tmp_path: Path) -> None:
+def test_a_known_speed_up_is_found(tmp_path: Path) -> None:
     # Both reach 1.2: the one after six epochs, the other after three.
     own = _speed(_pair(tmp_path, [[FALLING]] * 3, [[QUICKER]] * 3, seconds=(10.0, 12.0)))
     assert own.steps.value == pytest.approx(2)
@@ -59,7 +59,7 @@ def test_a_planted_speed_up_is_found(tmp_path: Path) -> None:
 
 def test_the_level_is_one_that_both_reach(tmp_path: Path) -> None:
     worse = [1.8, 1.6, 1.55, 1.5, 1.52, 1.6]
-    own = _speed(_pair(tmp_path, [[FALLING]] * 2, [[worse]] * 2))
+    own = _speed(_pair(tmp_path, [[FALLING]] * 3, [[worse]] * 3))
     assert own.steps.value == pytest.approx(3 / 4)  # at 1.5: after three epochs, and after four
     assert own.conclusion.startswith("resnet50-bdr needs more steps")
 
@@ -71,39 +71,42 @@ def test_equal_courses_are_equally_fast(tmp_path: Path) -> None:
 
 
 def test_the_mean_is_geometric_over_seeds_whose_folds_are_averaged_first(tmp_path: Path) -> None:
-    a = [[FALLING, FALLING], [FALLING, FALLING]]
-    b = [[QUICKER, QUICKER], [QUICKER, FALLING]]
+    a = [[FALLING, FALLING]] * 3
+    b = [[QUICKER, QUICKER], [QUICKER, FALLING], [FALLING, FALLING]]
     own = _speed(_pair(tmp_path, a, b))
-    expected = over_seeds([math.log(2), math.log(2) / 2])
+    expected = over_seeds([math.log(2), math.log(2) / 2, 0.0])
     assert own.steps.value == pytest.approx(math.exp(expected.value))
     assert own.steps.high == pytest.approx(math.exp(expected.high))
-    assert own.seeds == (0, 1)
+    assert own.seeds == (0, 1, 2)
 
 
 def test_swapping_the_two_inverts_the_ratio(tmp_path: Path) -> None:
-    comparisons = _pair(tmp_path, [[FALLING], [FALLING]], [[QUICKER], [[*QUICKER[:2], 1.3, 1.2]]])
+    comparisons = _pair(tmp_path, [[FALLING]] * 3, [[QUICKER], [[*QUICKER[:2], 1.3, 1.2]], [FALLING]])
     (pair,) = comparisons.claims
-    forth, back = speed(pair), speed(Pair(pair.b, pair.a, pair.seeds, pair.comparison, pair.question))
+    forth, back = speed(pair), speed(Pair(pair.b, pair.a, pair.comparison, pair.question))
     assert forth is not None
     assert back is not None
     assert forth.steps.value * back.steps.value == pytest.approx(1)
     assert forth.steps.low * back.steps.high == pytest.approx(1)
 
 
-def test_one_seed_concludes_nothing(tmp_path: Path) -> None:
-    own = _speed(_pair(tmp_path, [[FALLING]], [[QUICKER]], noise=0.2))
+@pytest.mark.parametrize(("seeds", "words"), [(1, "one seed"), (2, "two seeds")])
+def test_one_or_two_seeds_allow_no_conclusion(tmp_path: Path, seeds: int, words: str) -> None:
+    own = _speed(_pair(tmp_path, [[FALLING]] * seeds, [[QUICKER]] * seeds, noise=0.2))
     assert own.conclusion == (
-        "With 20 % wrong labels: Nothing can be concluded from one seed: to equal validation loss, resnet50 takes 2.00"
-        " times the steps of resnet50-bdr and 2.00 times the seconds (one seed)."
+        f"With 20 % wrong labels: Nothing can be concluded from {words}: to the same validation loss, resnet50 takes 2.00"
+        f" times the steps of resnet50-bdr and 2.00 times the seconds ({words})."
     )
 
 
-def test_nothing_follows_from_what_has_not_converged(tmp_path: Path) -> None:
+def test_nothing_is_concluded_from_rows_that_have_not_converged(tmp_path: Path) -> None:
     own = _speed(_pair(tmp_path, [[FALLING]] * 3, [[QUICKER]] * 3, accuracies=(0.15, 0.5)))
-    assert own.conclusion.startswith("Nothing follows about the methods, since resnet50 may not have converged: ")
+    assert own.conclusion.startswith(
+        "Nothing can be concluded about the methods, because resnet50 may not have converged: "
+    )
 
 
-def test_runs_without_a_course_have_no_speed(tmp_path: Path) -> None:
+def test_runs_without_learning_curves_have_no_speed(tmp_path: Path) -> None:
     assert speeds(compare_rows(study([row("resnet50"), row("resnet50-bdr")]))) == ()
     comparisons = _pair(tmp_path, [[FALLING]] * 3, [[QUICKER]] * 3)
     (tmp_path / "resnet50/1-0/seconds.csv").unlink()
@@ -111,7 +114,7 @@ def test_runs_without_a_course_have_no_speed(tmp_path: Path) -> None:
     assert _speed(comparisons).seeds == (0,)
 
 
-def test_a_loss_that_is_no_number_is_passed_over(tmp_path: Path) -> None:
+def test_a_loss_of_nan_is_ignored(tmp_path: Path) -> None:
     broken = [math.nan, *QUICKER]
     own = _speed(_pair(tmp_path, [[FALLING], [FALLING]], [[broken], [broken]]))
     assert own.steps.value == pytest.approx(6 / 4)

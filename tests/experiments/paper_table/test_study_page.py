@@ -1,4 +1,4 @@
-"""The page answers first, holds every sentence, asks for nothing from elsewhere, and takes no name for markup."""
+"""The page begins with the answers, is complete and self-contained, and shows names as text."""
 
 from dataclasses import replace
 from html import unescape
@@ -12,7 +12,7 @@ from bimodal.experiments.paper_table.results import Study
 from bimodal.experiments.paper_table.study_page import GENERATOR, write_page
 from bimodal.report import report_page
 from tests.experiments.paper_table.fakes import row, study, whole_compared, write_course
-from tests.report.test_page import _Checker
+from tests.report.test_report_page import _Checker
 
 SECTIONS = ["summary", "figure", "table", "pairs", "failures", "making"]
 FILES = ["claims.csv", "figures", "pairs.csv", "report.html", "speeds.csv", "table.csv", "table.md", "table.tex"]
@@ -38,13 +38,13 @@ def test_a_whole_study(tmp_path: Path) -> None:
     _, page = _write(own, tmp_path, comparisons)
     assert [name for name in page.ids if name in SECTIONS] == SECTIONS
     assert sorted(file.name for file in tmp_path.iterdir()) == FILES
-    assert sorted(file.name for file in (tmp_path / "figures").iterdir()) == ["12_methods.png", "12_methods.svg"]
+    assert sorted(file.name for file in (tmp_path / "figures").iterdir()) == ["methods.png", "methods.svg"]
     for pair in (*comparisons.claims, *comparisons.others):
-        assert page.text.count(pair.conclusion) == (3 if pair.question else 2), pair.conclusion  # under either row
+        assert page.text.count(pair.conclusion) == (3 if pair.question else 2), pair.conclusion  # under both rows
     questions = ["Does removal help?", "Does pretraining help?", "Does alignment help?", "Does an ensemble help?"]
     places = [page.text.index(question) for question in questions]
     assert places == sorted(places)
-    assert places[-1] < page.text.index("Figure 12.")
+    assert places[-1] < page.text.index("Figure 1.")
     assert "failed: vgg16, own, seed 0: CUDA out of memory" in page.text
     assert "bimodal reproduce faces --out study" in page.text
     assert "two cores" in page.text
@@ -73,19 +73,19 @@ def test_the_verdict_counts_what_was_found(tmp_path: Path) -> None:
     assert "it harms in 1, nothing can be concluded in 1, training may not have converged in 1." in page.text
 
 
-def test_what_was_not_run_is_not_known(tmp_path: Path) -> None:
+def test_without_runs_the_answer_is_unknown(tmp_path: Path) -> None:
     _, page = _write(study([row("majority", None)]), tmp_path)
-    assert "Not known: the rows that it takes were not run, or failed." in page.text
+    assert "Unknown: the rows that are needed were not run, or failed." in page.text
     assert "Does alignment help?" not in page.text
-    assert "Nothing: every run ended well." in page.text
+    assert "None: every run succeeded." in page.text
     failed = study([row("resnet50"), row("resnet50-bdr", seeds=0, failures=["gone"])])
     _, page = _write(failed, tmp_path)
-    assert "resnet50-bdr cannot be held against resnet50: no run of resnet50-bdr ended well." in page.text
+    assert "resnet50-bdr cannot be compared with resnet50: no run of resnet50-bdr succeeded." in page.text
 
 
-def test_speed_is_answered_where_there_is_a_course_of_training(tmp_path: Path) -> None:
+def test_questions_on_speed_are_answered_if_there_are_learning_curves(tmp_path: Path) -> None:
     rows = [
-        row(name, 0.4, 2, runs=[[write_course(tmp_path / "runs" / name / str(seed), losses)] for seed in range(2)])
+        row(name, 0.4, 3, runs=[[write_course(tmp_path / "runs" / name / str(seed), losses)] for seed in range(3)])
         for name, losses in (("resnet50", [1.9, 1.5, 1.2]), ("resnet50-bdr", [1.2, 1.3, 1.3]))
     ]
     _, page = _write(study(rows), tmp_path)
@@ -94,7 +94,7 @@ def test_speed_is_answered_where_there_is_a_course_of_training(tmp_path: Path) -
     assert len(pd.read_csv(tmp_path / "speeds.csv")) == 1
 
 
-def test_quick_sizes_are_said(tmp_path: Path) -> None:
+def test_quick_sizes_are_named(tmp_path: Path) -> None:
     _, page = _write(study([row("simple-nn")], quick=True), tmp_path)
     assert page.text.count("Quick sizes: ") >= 4  # at the head, in the answers, over the table
     _, page = _write(study([row("simple-nn")]), tmp_path)
