@@ -1,4 +1,4 @@
-"""Claim: on a CPU, one face at a time, the packaged network in ONNX Runtime passes at least 1.5 times the faces of PyTorch in fp32."""
+"""Claim: on a CPU, one face at a time, the packaged network is at least 1.5 times as fast in ONNX Runtime as in PyTorch with fp32."""
 
 import os
 import time
@@ -15,7 +15,7 @@ BATCHES = (1, 64)
 
 
 def seconds_each(call: Callable[[], object], faces: int, least: float) -> float:
-    """Return the seconds that a face takes, measured for at least `least` seconds."""
+    """Return the seconds per face, measured for at least `least` seconds."""
     start, done = time.perf_counter(), 0
     while time.perf_counter() - start < least:
         call()
@@ -23,8 +23,8 @@ def seconds_each(call: Callable[[], object], faces: int, least: float) -> float:
     return (time.perf_counter() - start) / done
 
 
-def ask(model: Any, images: Any) -> None:
-    """Let a PyTorch network look at pictures."""
+def classify(model: Any, images: Any) -> None:
+    """Run a PyTorch network on pictures."""
     import torch
 
     with torch.inference_mode():
@@ -36,28 +36,28 @@ def main() -> None:
     import numpy as np
     import torch
 
-    from bimodal.experiments.pretrain.pretrain import VotesOf, read_two_heads
+    from bimodal.experiments.pretrain.two_heads import VotesNetwork, read_two_heads
     from bimodal.inference.onnx_network import load_onnx
     from bimodal.model_files.packaged import FOLDER, ONNX, WEIGHTS
 
     threads = arguments.threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
-    model = VotesOf(read_two_heads(FOLDER / WEIGHTS)).eval()
+    model = VotesNetwork(read_two_heads(FOLDER / WEIGHTS)).eval()
     channels_last = deepcopy(model).to(memory_format=torch.channels_last)
     network = load_onnx(FOLDER / ONNX, threads)
     size = network.info.image_size
     faces = np.random.default_rng(0).integers(0, 256, (max(BATCHES), size, size, 3), dtype=np.uint8)
     with torch.inference_mode():
         images = network.normalise(faces)
-        apart = np.abs(model(torch.from_numpy(images)).numpy() - network.forward(images)).max()
+        difference = np.abs(model(torch.from_numpy(images)).numpy() - network.forward(images)).max()
     rows, first = [], 0.0
     for batch in BATCHES:
         inputs = network.normalise(faces[:batch])
         tensor = torch.from_numpy(inputs)
 
         calls: dict[str, Callable[[], object]] = {
-            "PyTorch": partial(ask, model, tensor),
-            "PyTorch, channels last": partial(ask, channels_last, tensor.to(memory_format=torch.channels_last)),
+            "PyTorch": partial(classify, model, tensor),
+            "PyTorch, channels last": partial(classify, channels_last, tensor.to(memory_format=torch.channels_last)),
             "ONNX Runtime": partial(network.forward, inputs),
         }
         least = 0.05 if arguments.quick else 1.0
@@ -71,11 +71,11 @@ def main() -> None:
         if batch == 1:
             first = median(ratios(times[fastest], times["ONNX Runtime"]))
     show(
-        f"Classification of faces of {size} pixels; logits differ by {apart:.0e} at most",
-        ["way", "faces a second", "times the faster PyTorch"],
+        f"Classification of faces of {size} pixels; logits differ by at most {difference:.0e}",
+        ["method", "faces per second", "times the faster PyTorch"],
         rows,
     )
-    verdict(f"one at a time at least {BAR} times PyTorch's pace (here {first:.2f})", first >= BAR)
+    verdict(f"one face at a time at least {BAR} times the speed of PyTorch (here {first:.2f})", first >= BAR)
 
 
 if __name__ == "__main__":

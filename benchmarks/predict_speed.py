@@ -1,5 +1,5 @@
-"""Claim: from pictures to emotions on a CPU, `bimodal predict` sees at least twice as many faces a second as the package fer, and
-is right more often."""
+"""Claim: from picture to emotion on a CPU, `bimodal predict` processes at least twice as many faces per second as the package fer,
+and is more accurate."""
 
 import argparse
 import json
@@ -20,7 +20,7 @@ from measure import alternate, options, ratios, show, spread, verdict
 
 BAR = 2.0
 PEER = ("fer==25.10.3", "opencv-contrib-python<5", "setuptools<81")
-"""fer's default detector fails on OpenCV 5, and it still needs pkg_resources."""
+"""The default detector of fer fails with OpenCV 5; fer also needs pkg_resources, which newer setuptools lacks."""
 HERE = Path(__file__).parent
 
 
@@ -29,14 +29,20 @@ def main() -> None:
     parser.add_argument(
         "--pictures",
         type=Path,
-        help="folder of photographs with faces, perhaps in folders named after emotions [drawn ones, not to be searched]",
+        help="folder of photographs with faces; the names of its subfolders may be emotions [drawn faces, without detection]",
     )
-    parser.add_argument("--limit", type=int, default=500, help="of the photographs, so many [500]")
-    parser.add_argument("--fer2013", type=Path, help="FER2013, prepared with the votes: accuracy on its test faces")
-    parser.add_argument("--model", default="bimodal/face-s", help="what bimodal predicts with [bimodal/face-s]")
-    parser.add_argument("--detector", type=Path, help="YuNet's ONNX file [fetched once]")
-    parser.add_argument("--peer", type=Path, help="Python of an environment that has fer [one is made in .cache/fer]")
-    parser.add_argument("--no-peer", action="store_true", help="only ours")
+    parser.add_argument("--limit", type=int, default=500, help="largest number of photographs to use [500]")
+    parser.add_argument(
+        "--fer2013",
+        type=Path,
+        help="data folder of FER2013, prepared with the votes, to measure the accuracy on its test faces",
+    )
+    parser.add_argument("--model", default="bimodal/face-s", help="model of bimodal [bimodal/face-s]")
+    parser.add_argument("--detector", type=Path, help="ONNX file of the face detector YuNet [downloaded once]")
+    parser.add_argument(
+        "--peer", type=Path, help="Python executable of an environment with fer [a new one in .cache/fer]"
+    )
+    parser.add_argument("--no-peer", action="store_true", help="measure bimodal only")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary, peer(arguments) as fer:
         folder = Path(temporary) / "pictures"
@@ -48,12 +54,12 @@ def main() -> None:
             labels = link(arguments.pictures, folder, 8 if arguments.quick else arguments.limit)
         faster = speed(arguments, folder, labels, Path(temporary), fer)
         better = None if arguments.fer2013 is None else accuracy(arguments, Path(temporary), fer)
-    verdict("more of FER2013's test faces right than fer", better)
-    verdict(f"at least {BAR:g} times fer's pictures a second, and faces", faster)
+    verdict("higher accuracy than fer on the test faces of FER2013", better)
+    verdict(f"at least {BAR:g} times as many pictures and faces per second as fer", faster)
 
 
-class Ours:
-    """`bimodal predict` without the start of the process: a folder to a table in a file."""
+class Bimodal:
+    """`bimodal predict` without the start of the process: from a folder of pictures to a CSV file."""
 
     def __init__(self, arguments: argparse.Namespace, table: Path) -> None:
         from bimodal.inference.load import load
@@ -65,8 +71,8 @@ class Ours:
         self.config = InferenceConfig(detect, detector_file(arguments.detector) if detect else None)
         self.table = table
 
-    def look(self, folder: Path) -> dict[str, Any]:
-        """Return the seconds, and for each picture how many faces and what the largest shows."""
+    def predict(self, folder: Path) -> dict[str, Any]:
+        """Return the seconds, and for each picture the number of faces and the emotion of the largest."""
         from bimodal.inference.predict_files import Output, predict_files
 
         found: dict[str, list[Any]] = {}
@@ -80,7 +86,7 @@ class Ours:
 
 
 class Fer:
-    """The peer, in a process and an environment of its own."""
+    """The package fer, in a separate process and environment."""
 
     def __init__(self, python: Path) -> None:
         environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
@@ -94,27 +100,27 @@ class Fer:
         )
         self.answer()
 
-    def ask(self, what: str, path: Path) -> Any:
-        """Send a command and wait for what it gives."""
+    def call(self, command: str, path: Path) -> Any:
+        """Send a command and return its result."""
         assert self.process.stdin is not None
-        self.process.stdin.write(f"{what} {path}\n")
+        self.process.stdin.write(f"{command} {path}\n")
         self.process.stdin.flush()
         return self.answer()
 
     def answer(self) -> Any:
-        """Read the next line that is an answer."""
+        """Return the next line that is JSON."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             try:
                 return json.loads(line)
-            except ValueError:  # what its libraries say
+            except ValueError:  # a message of a library
                 continue
         raise SystemExit(f"fer ended with code {self.process.wait()}; see peer_fer.py")
 
 
 @contextmanager
 def peer(arguments: argparse.Namespace) -> Iterator[Fer | None]:
-    """Start fer, after making its environment if there is none."""
+    """Start fer; make its environment first if there is none."""
     if arguments.no_peer:
         yield None
         return
@@ -136,7 +142,7 @@ def peer(arguments: argparse.Namespace) -> Iterator[Fer | None]:
 
 
 def link(pictures: Path, folder: Path, limit: int) -> dict[str, str]:
-    """Link some of the pictures, chosen at random, and return the labels of those in folders named after emotions."""
+    """Link randomly chosen pictures, and return the labels of those whose folder is named after an emotion."""
     from bimodal.emotions import NAMES, code_of
     from bimodal.errors import InputError
     from bimodal.vision.pictures import SUFFIXES
@@ -158,20 +164,20 @@ def link(pictures: Path, folder: Path, limit: int) -> dict[str, str]:
 def speed(
     arguments: argparse.Namespace, folder: Path, labels: dict[str, str], temporary: Path, fer: Fer | None
 ) -> bool | None:
-    """Time both on the same pictures, in turn."""
-    ours = Ours(arguments, temporary / "table.csv")
+    """Measure both alternately on the same pictures."""
+    bimodal = Bimodal(arguments, temporary / "table.csv")
     found: dict[str, dict[str, list[Any]]] = {}
 
     def way(name: str, answer: dict[str, Any]) -> float:
         found[name] = answer["found"]
         return float(answer["seconds"])
 
-    ways = {"bimodal predict": lambda: way("bimodal predict", ours.look(folder))}
+    ways = {"bimodal predict": lambda: way("bimodal predict", bimodal.predict(folder))}
     if fer is not None:
-        ways["fer"] = lambda: way("fer", fer.ask("look", folder))
+        ways["fer"] = lambda: way("fer", fer.call("predict", folder))
     alternate(ways, 1)
     times = alternate(ways, 1 if arguments.quick else arguments.rounds)
-    faces = {name: sum(count for count, _ in seen.values()) for name, seen in found.items()}
+    faces = {name: sum(count for count, _ in by_file.values()) for name, by_file in found.items()}
     rows = []
     for name, seconds in times.items():
         seen = found[name]
@@ -190,43 +196,53 @@ def speed(
         )
     how = "decode, classify" if arguments.pictures is None else "decode, detect, align, classify"
     show(
-        f"From pictures to emotions: {how}",
-        ["way", "pictures a second", "faces a second", "times fer", "pictures with a face", "largest face right, %"],
+        f"Prediction from pictures: {how}",
+        [
+            "method",
+            "pictures per second",
+            "faces per second",
+            "times fer",
+            "pictures with a face",
+            "accuracy of the largest face, %",
+        ],
         rows,
     )
-    if fer is None or arguments.pictures is None:  # drawn faces are not searched for by ours
+    if fer is None or arguments.pictures is None:  # bimodal runs no detection on drawn faces
         return None
     pace = median(ratios([1 / value for value in times["bimodal predict"]], [1 / value for value in times["fer"]]))
     return min(pace, pace * faces["bimodal predict"] / max(1, faces["fer"])) >= BAR
 
 
 def accuracy(arguments: argparse.Namespace, temporary: Path, fer: Fer | None) -> bool | None:
-    """Let both classify the test faces of FER2013, which neither was trained on; ours with the head for the labels asked about."""
+    """Compare the accuracy on the test faces of FER2013, which neither network was trained on.
+
+    bimodal has one head for the votes and one for the labels of FER2013; fer has one head.
+    """
     from bimodal.data.cache import decoded
     from bimodal.data.sources.fer2013 import SIDE
     from bimodal.emotions import NAMES
     from bimodal.experiments.pretrain.faces import read_faces
-    from bimodal.experiments.pretrain.pretrain import predict_both, read_two_heads
+    from bimodal.experiments.pretrain.two_heads import predict_both, read_two_heads
     from bimodal.model_files.packaged import FACE, WEIGHTS, packaged_file
 
     manifest, every_split = read_faces(arguments.fer2013)
     faces = every_split["test"]
     found = {FACE: predict_both(read_two_heads(packaged_file(FACE, WEIGHTS)), faces)}
     file = temporary / "faces.npy"
-    np.save(file, decoded(manifest, SIDE)[..., 1][manifest.rows("test")])  # fer gets them as they are
+    np.save(file, decoded(manifest, SIDE)[..., 1][manifest.rows("test")])  # fer gets the original pictures
     if fer is not None:
-        for name, answer in fer.ask("classify", file).items():
-            found[f"fer, {name}"] = (np.array(answer), np.array(answer))  # it has one head, and no contempt
+        for name, answer in fer.call("classify", file).items():
+            found[f"fer, {name}"] = (np.array(answer), np.array(answer))  # one head, without contempt
     shares = {
         name: (
-            float((votes.argmax(axis=1) == faces.votes.argmax(axis=1))[faces.clear].mean()),
-            float((own[:, : len(NAMES)].argmax(axis=1) == faces.own).mean()),
+            float((votes.argmax(axis=1) == faces.votes.argmax(axis=1))[faces.is_clear].mean()),
+            float((own[:, : len(NAMES)].argmax(axis=1) == faces.labels).mean()),
         )
         for name, (votes, own) in found.items()
     }
     show(
-        f"Cut-out faces: {int(faces.clear.sum())} of {len(faces)} have an emotion with more than half of the votes",
-        ["network", "right by the votes, %", "right by FER2013's own labels, %"],
+        f"Cropped faces: {int(faces.is_clear.sum())} of {len(faces)} have an emotion with more than half of the votes",
+        ["network", "accuracy by the votes, %", "accuracy by the labels of FER2013, %"],
         [[name, *(f"{100 * share:.1f}" for share in both)] for name, both in shares.items()],
     )
     if fer is None:
@@ -235,7 +251,7 @@ def accuracy(arguments: argparse.Namespace, temporary: Path, fer: Fer | None) ->
 
 
 def draw(folder: Path, count: int) -> None:
-    """Draw faces, one a picture."""
+    """Draw pictures of one face each."""
     from PIL import Image
 
     from bimodal.synthetic.dataset import draw_set

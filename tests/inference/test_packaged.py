@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 import bimodal
-from bimodal.experiments.pretrain.pretrain import VotesOf, read_two_heads
+from bimodal.experiments.pretrain.two_heads import VotesNetwork, read_two_heads
 from bimodal.model_files.packaged import FACE, FOLDER, ONNX, TRAINING_DIGESTS, WEIGHTS
 from bimodal.models import EmotionClassifier, hub, weights
 from bimodal.synthetic.dataset import draw_set
@@ -47,7 +47,7 @@ def test_both_files_give_the_same_logits() -> None:
     faces = draw_set(14, size=size).images
     inputs = network.normalise(faces)
     with torch.inference_mode():
-        logits = VotesOf(read_two_heads(FOLDER / WEIGHTS))(torch.from_numpy(inputs)).numpy()
+        logits = VotesNetwork(read_two_heads(FOLDER / WEIGHTS))(torch.from_numpy(inputs)).numpy()
     assert np.abs(network.forward(inputs) - logits).max() < 1e-4
 
 

@@ -12,20 +12,25 @@ from bimodal.experiments.pretrain.recipe import Recipe
 
 
 def pretrain(
-    data: Annotated[Path, typer.Argument(help="FER2013, prepared with --votes.", show_default=False)],
+    data: Annotated[
+        Path,
+        typer.Argument(help="Data folder of FER2013, prepared with --votes fer2013new.csv.", show_default=False),
+    ],
     *,
-    out: Annotated[Path, typer.Option("--out", help="Folder to write.", show_default=False)],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted one.")] = False,
-    accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    out: Annotated[Path, typer.Option("--out", help="Folder to write or to resume.", show_default=False)],
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted pretraining.")] = False,
+    accelerator: Annotated[
+        str, typer.Option(help="Device to train on: auto (a GPU if there is one), cpu or cuda.")
+    ] = "auto",
     **values: Any,
 ) -> None:
-    """Make the network that comes with bimodal: from FER2013's faces and FERPlus's votes, from random weights.
+    """Train the packaged network again, from random weights, on FER2013's faces and FERPlus's votes.
 
     bimodal prepare fer2013.csv fer2013 --votes fer2013new.csv
 
     bimodal pretrain fer2013 --out face-s
 
-    Hours on a CPU. Nobody needs it to use the network: bimodal train --preset face starts from the file in the package.
+    It takes hours on a CPU. The network comes trained: bimodal train --preset face starts from the packaged weights.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -36,7 +41,7 @@ def pretrain(
     from bimodal.experiments.pretrain.pretrain import pretrain as run
     from bimodal.experiments.pretrain.pretrain import read_recipe
 
-    if resume:  # only what is said anew could differ
+    if resume:  # options that are not given keep their values
         recipe = replace(read_recipe(out)[0], **given)
 
     console = Console(highlight=False, soft_wrap=True)
@@ -44,9 +49,9 @@ def pretrain(
     try:
         run(data, out, recipe, accelerator=accelerator, resume=resume)
     except KeyboardInterrupt:
-        console.print(f"\ninterrupted; go on with: bimodal pretrain {escape(quoted)} --resume")
+        console.print(f"\ninterrupted; resume with: bimodal pretrain {escape(quoted)} --resume")
         raise
-    console.print(f"\n[bold]{escape(str(out))}[/bold]  README.md is its model card, measures.json has the figures")
+    console.print(f"\n[bold]{escape(str(out))}[/bold]  Model card: README.md; results: measures.json")
 
 
 with_options(pretrain, options_of(Recipe, panel="Recipe"))

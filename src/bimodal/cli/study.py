@@ -16,7 +16,7 @@ app = typer.Typer(
 @app.command("label-noise")
 def label_noise(
     out: Annotated[
-        Path, typer.Option("--out", help="Study folder to write or to resume (required).", show_default=False)
+        Path, typer.Option("--out", help="Study folder to write or to resume.", show_default=False)
     ],
     fer: Annotated[
         Path | None,

@@ -1,8 +1,9 @@
-"""Pretraining at a small size: what it writes is used, a resumed one ends the same, the votes are read as FERPlus does."""
+"""A small pretraining: its files work, a resumed one gives the same weights, votes are read as FERPlus does."""
 
 import csv
 import hashlib
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,17 +14,18 @@ import torch
 
 import bimodal as package
 from bimodal.data.sources.fer2013 import VOTES
-from bimodal.experiments.pretrain import pretraining
 from bimodal.experiments.pretrain.augment import augment_faces
-from bimodal.experiments.pretrain.faces import is_clear, shares_of
+from bimodal.experiments.pretrain.faces import has_majority, read_faces, vote_shares
 from bimodal.experiments.pretrain.module import votes_loss
+from bimodal.experiments.pretrain.pretrain import pretrain
 from bimodal.experiments.pretrain.recipe import EMOTIONS, Recipe
+from bimodal.experiments.pretrain.two_heads import predict_both, read_two_heads
 from bimodal.model_files.packaged import FACE, ONNX, TRAINING_DIGESTS, WEIGHTS
 from bimodal.models import weights
 from bimodal.models.face_net import FaceNet
 from tests.conftest import Outcome, fails_with_one_line, write_data
 
-SMALL = Recipe(epochs=3, again=2, batch_size=16, first_size=24, last_size=32, again_size=36)
+SMALL = Recipe(epochs=3, distill_epochs=2, batch_size=16, first_size=24, last_size=32, distill_size=36)
 _FERPLUS = {
     "angry": "anger",
     "disgust": "disgust",
@@ -47,11 +49,11 @@ def fer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def made(fer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("made") / "face-s"
-    pretraining.pretrain(fer, out, SMALL, accelerator="cpu")
+    pretrain(fer, out, SMALL, accelerator="cpu")
     return out
 
 
-def test_all_files_are_there_and_the_checksums_right(made: Path) -> None:
+def test_all_files_exist_and_their_checksums_are_right(made: Path) -> None:
     names = {"README.md", "SHA256SUMS", "config.yaml", "environment.json", "log.csv", "measures.json", "model.json"}
     assert names | {WEIGHTS, ONNX, TRAINING_DIGESTS} <= {path.name for path in made.iterdir()}
     for line in (made / "SHA256SUMS").read_text().splitlines():
@@ -71,12 +73,12 @@ def test_all_files_are_there_and_the_checksums_right(made: Path) -> None:
         assert words in card
 
 
-def test_the_onnx_file_says_what_the_weights_do(made: Path, fer: Path) -> None:
+def test_the_onnx_file_and_the_weights_give_the_same_logits(made: Path, fer: Path) -> None:
     network = package.load(made / ONNX)
     assert (network.info.name, network.info.emotions) == (FACE, EMOTIONS)
-    _, faces = pretraining.read_faces(fer)
-    votes, own = pretraining.predict_both(pretraining.read_two_heads(made / WEIGHTS), faces["test"])
-    assert own.shape == (21, 7)
+    _, faces = read_faces(fer)
+    votes, labels = predict_both(read_two_heads(made / WEIGHTS), faces["test"])
+    assert labels.shape == (21, 7)
     grey = np.repeat(faces["test"].pictures[..., None], 3, axis=3)
     assert np.abs(network.forward(network.normalise(grey)) - votes).max() < 1e-4
 
@@ -88,40 +90,50 @@ def test_the_weights_start_a_backbone(made: Path) -> None:
     assert not torch.equal(backbone.stem[0].weight, before)
 
 
-def test_a_resumed_pretraining_ends_the_same(
-    fer: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "again"
+class StopError(Exception):
+    """Interrupts a pretraining as Ctrl-C does."""
 
-    class StopError(Exception):
-        """Ends it as Ctrl-C would."""
 
-    told: list[str] = []
-    stops = ["epoch 3", "epoch 5"]  # one in each course
+class StopAfter(logging.Handler):
+    """Interrupts the pretraining when it logs a line that starts so, once for each start."""
 
-    def tell(line: str) -> None:
-        told.append(line)
-        if stops and line.startswith(stops[0]):
-            stops.pop(0)
+    def __init__(self, *starts: str) -> None:
+        super().__init__()
+        self.starts = list(starts)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.starts and record.getMessage().startswith(self.starts[0]):
+            self.starts.pop(0)
             raise StopError
 
-    for recipe in (SMALL, None):
-        with pytest.raises(StopError):
-            pretraining.pretrain(fer, out, recipe, accelerator="cpu", resume=recipe is None, tell=tell)
-        assert not (out / WEIGHTS).exists()
-    told.clear()
-    pretraining.pretrain(fer, out, None, accelerator="cpu", resume=True, tell=told.append)
-    assert [line[:7] for line in told[:2]] == ["asking ", "epoch 5"], "finished epochs are not trained again"
-    assert (out / WEIGHTS).read_bytes() == (made / WEIGHTS).read_bytes()
-    (out / "SHA256SUMS").unlink()
-    (out / WEIGHTS).unlink()  # as if it had been interrupted after the last epoch
-    pretraining.pretrain(fer, out, None, accelerator="cpu", resume=True, tell=told.append)
-    assert (out / WEIGHTS).read_bytes() == (made / WEIGHTS).read_bytes()
-    pretraining.pretrain(fer, out, None, accelerator="cpu", resume=True, tell=told.append)
-    assert told[-1].endswith("is finished already")
+
+def test_a_resumed_pretraining_gives_the_same_weights(
+    fer: Path, made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "resumed"
+    stop = StopAfter("epoch 3", "epoch 5")  # one in each stage
+    logger = logging.getLogger("bimodal")
+    with caplog.at_level(logging.INFO, "bimodal"):
+        logger.addHandler(stop)
+        for recipe in (SMALL, None):
+            with pytest.raises(StopError):
+                pretrain(fer, out, recipe, accelerator="cpu", resume=recipe is None)
+            assert not (out / WEIGHTS).exists()
+        logger.removeHandler(stop)
+        caplog.clear()
+        pretrain(fer, out, accelerator="cpu", resume=True)
+        starts = [message[:10] for message in caplog.messages[:2]]
+        assert starts == ["predicting", "epoch 5 of"], "finished epochs are not trained again"
+        assert (out / WEIGHTS).read_bytes() == (made / WEIGHTS).read_bytes()
+        (out / "SHA256SUMS").unlink()
+        (out / WEIGHTS).unlink()  # as after an interruption between the last epoch and the outputs
+        pretrain(fer, out, accelerator="cpu", resume=True)
+        assert (out / WEIGHTS).read_bytes() == (made / WEIGHTS).read_bytes()
+        pretrain(fer, out, accelerator="cpu", resume=True)
+        assert caplog.messages[-1].endswith("is finished already")
 
 
-def test_what_cannot_be_used_is_one_line(
+def test_unusable_input_is_refused_with_one_line(
     fer: Path, made: Path, tiny_data: Path, cli: Callable[..., Outcome], tmp_path: Path
 ) -> None:
     fails_with_one_line(cli("pretrain", tiny_data, "--out", tmp_path / "a"), "no origins.csv", "--votes")
@@ -139,18 +151,18 @@ def votes(**counts: int) -> np.ndarray:  # type: ignore[type-arg]
 
 
 def test_votes_are_read_as_ferplus_does() -> None:
-    shares = shares_of(votes(happiness=6, neutral=3, fear=1))[0]
+    shares = vote_shares(votes(happiness=6, neutral=3, fear=1))[0]
     assert shares[EMOTIONS.index("happy")] == pytest.approx(2 / 3)
     assert shares[EMOTIONS.index("fear")] == 0, "a single vote is a slip"
-    assert shares_of(votes(NF=6, happiness=4)).sum() == 0
-    assert shares_of(votes(**dict.fromkeys(VOTES, 1))).sum() == 0
-    assert is_clear(votes(happiness=6, neutral=4)).all()
-    assert not is_clear(votes(happiness=5, neutral=5)).any()
-    assert not is_clear(votes(NF=6, neutral=4)).any()
-    assert is_clear(votes(contempt=6, unknown=4)).all()
+    assert vote_shares(votes(NF=6, happiness=4)).sum() == 0
+    assert vote_shares(votes(**dict.fromkeys(VOTES, 1))).sum() == 0
+    assert has_majority(votes(happiness=6, neutral=4)).all()
+    assert not has_majority(votes(happiness=5, neutral=5)).any()
+    assert not has_majority(votes(NF=6, neutral=4)).any()
+    assert has_majority(votes(contempt=6, unknown=4)).all()
 
 
-def test_faces_without_votes_count_for_nothing() -> None:
+def test_faces_without_votes_do_not_change_the_loss() -> None:
     logits = torch.randn(3, 8)
     shares = torch.zeros(3, 8)
     shares[0, 2] = 1
@@ -158,7 +170,7 @@ def test_faces_without_votes_count_for_nothing() -> None:
     assert votes_loss(logits, torch.zeros(3, 8)) == 0
 
 
-def test_augmentation_depends_on_its_generator_alone_and_keeps_the_range() -> None:
+def test_augmentation_depends_on_its_generator_only_and_keeps_the_range() -> None:
     pictures = torch.randint(0, 256, (64, 48, 48), dtype=torch.uint8)
     one, two = (augment_faces(pictures, 40, torch.Generator().manual_seed(3)) for _ in range(2))
     assert torch.equal(one, two)
@@ -167,4 +179,4 @@ def test_augmentation_depends_on_its_generator_alone_and_keeps_the_range() -> No
     assert float(one.min()) > -1
     assert float(one.max()) < 2.2
     flat = augment_faces(torch.full((64, 48, 48), 128, dtype=torch.uint8), 40, torch.Generator().manual_seed(0))
-    assert (flat.std(dim=(2, 3)) < 0.01).float().mean() > 0.5, "a face of one colour stays one, but for a patch"
+    assert (flat.std(dim=(2, 3)) < 0.01).float().mean() > 0.5, "a face of one colour keeps it, except in the erased patch"

@@ -26,7 +26,8 @@ def settings_of(cell: Cell, rule: str = "none") -> TrainSettings:
     """
     faces = cell.size or (ALL if cell.faces == "own" else SMALL)
     image_size = FER_SIZE if cell.faces in ("clean", "own") else IMAGE_SIZE
-    epoch = round(REMOVAL_SHARE * audit_settings(faces).epochs)
+    plain = audit_settings(faces, cell.seed, image_size).to_dict()
+    epoch = round(REMOVAL_SHARE * plain["epochs"])
     removals: dict[str, dict[str, Any]] = {
         "none": {"rule": "none"},
         "two-modes": {"rule": "two-modes"},  # it has its own epoch
@@ -34,4 +35,4 @@ def settings_of(cell: Cell, rule: str = "none") -> TrainSettings:
         "wang-repeated": {"rule": "wang", "epoch": epoch, "every": REMOVAL_INTERVAL, "stop_std2": 0.01},
         "slade-gedeon": {"rule": "slade-gedeon", "epoch": epoch, "every": REMOVAL_INTERVAL},
     }
-    return audit_settings(faces, cell.seed, image_size, {"removal": removals[rule]})
+    return TrainSettings.preset(plain.pop("preset"), {**plain, "removal": removals[rule]})

@@ -90,7 +90,7 @@ class SmallNetRunner(Runner):
         for file in given.descriptors:
             features = read_features(file, manifest)
             inputs.append(components(features[train], features, COMPONENTS))
-        rule = RemovalSettings.preset(self.rule, epoch=REMOVAL_EPOCH)
+        removal = RemovalSettings.preset(self.rule, epoch=REMOVAL_EPOCH)
         net = train_net(np.concatenate(inputs, axis=1), manifest.labels, train, val, self.settings, removal, given.seed)
         predictions = {split: net.probabilities[manifest.rows(split)] for split in ("val", "test")}
         write_split_predictions(given.out, manifest, predictions)

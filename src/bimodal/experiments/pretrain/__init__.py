@@ -1,1 +1,1 @@
-"""How the network that comes with bimodal is made: FER2013's faces, FERPlus's votes, two heads on one backbone."""
+"""Pretrain the packaged network: one backbone with two heads, on FER2013's faces with FERPlus's votes."""

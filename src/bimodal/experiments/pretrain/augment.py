@@ -1,4 +1,4 @@
-"""Augmentation of small grey faces, a batch at once, on the device that trains."""
+"""Augmentation of small grey faces, a whole batch at once, on the training device."""
 
 import math
 
@@ -9,18 +9,18 @@ from torch.nn.functional import affine_grid, grid_sample
 TURN, ZOOM, SHIFT, STRETCH = math.radians(14), 0.15, 0.08, 0.08
 BRIGHTNESS, CONTRAST = 0.15, 0.3
 ERASED = (0.08, 0.3)
-"""Share of the side, each way, of the patch that is wiped from a third of the faces (Zhong et al., Random erasing data
-augmentation, 2017)."""
+"""Width and height of the erased patch, as shares of the side (Zhong et al., Random erasing data augmentation, 2017)."""
 _ERASE = 1 / 3
+"""Share of the faces with an erased patch."""
 
 
 def augment_faces(pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """Return the faces mirrored, turned, zoomed, stretched, shifted, lit anew, some with a patch wiped.
+    """Return the faces mirrored, rotated, zoomed, stretched, shifted, with another brightness and contrast, some erased in part.
 
     Args:
         pictures: uint8 (B,H,W), grey.
-        size: side of what comes out, in pixels.
-        generator: of all draws; on the CPU, so that a seed gives the same on every device.
+        size: side of the result, in pixels.
+        generator: random generator on the CPU, so that a seed gives the same on every device.
 
     Returns:
         float (B,1,size,size), from about 0 to 1.

@@ -1,6 +1,6 @@
-"""The model card of the packaged network, with the figures of the run that made it."""
+"""The model card of the packaged network, with the results of its pretraining."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from bimodal.emotions import NAMES
@@ -20,104 +20,115 @@ def model_card(
     temperature: float,
     size: int,
 ) -> str:
-    """Return the card as Markdown.
+    """Return the model card as Markdown.
 
     Args:
-        measures: on the test faces: `votes`, `own`, and the same with mirrored faces averaged, `votes_flip`, `own_flip`.
-        calibration: of the votes' head, see `bimodal.experiments.pretrain.pretrain.calibration`.
-        counts: faces by split.
-        recipe: of the training.
-        temperature: of the votes' head.
-        size: of the weights, in bytes.
+        measures: on the test faces, of both heads: `votes` and `own`, and `votes_flip` and `own_flip`, for which the
+            predictions of mirrored faces are averaged in.
+        calibration: of the head `votes`, see `bimodal.experiments.pretrain.outputs.calibration`.
+        counts: number of faces by split.
+        recipe: the settings of the pretraining.
+        temperature: of the head `votes`.
+        size: of the weights file, in bytes.
     """
     votes, own = measures["votes"], measures["own"]
     return f"""# {FACE}
 
-A small network for faces of {SIZE} pixels, pretrained on FER2013 by `bimodal pretrain` (bimodal {__version__}), from random weights.
-One backbone carries two heads:
+A small network that classifies facial emotion, for faces of {SIZE} pixels. `bimodal pretrain` (bimodal {__version__}) trained it on FER2013
+from random weights. One backbone has two heads:
 
-- `votes`: what ten taggers would say (FERPlus; {", ".join(EMOTIONS)}). `bimodal predict` uses it.
-- `own`: FER2013's own labels ({", ".join(NAMES)}), on which the literature reports. They disagree with the
-  taggers on a third of the faces.
+- `votes` predicts the votes of ten taggers (FERPlus: {", ".join(EMOTIONS)}). `bimodal predict` uses it.
+- `own` predicts the labels that FER2013 came with ({", ".join(NAMES)}), which the literature reports
+  on. These labels disagree with the taggers on a third of the faces.
 
-`{WEIGHTS}` ({size / 1e6:.2f} MB, half precision) is what `bimodal train --preset face` starts from; `{ONNX}` is the same with the votes' head.
-`{TRAINING_DIGESTS}` has eight bytes of a digest of each picture that it was trained or chosen on, so that nobody tests it on those.
-`SHA256SUMS` has their checksums, `log.csv` the course of the training, `measures.json` the figures below and the
-confusions, `config.yaml` the recipe. To make them again:
+| file | content |
+|---|---|
+| `{WEIGHTS}` | the weights of both heads, {size / 1e6:.2f} MB, half precision; `bimodal train --preset face` starts from them |
+| `{ONNX}` | the network with the head `votes` |
+| `{TRAINING_DIGESTS}` | eight bytes of the digest of each training and validation picture, so that evaluations can leave these pictures out |
+| `SHA256SUMS` | the checksums of the three files above |
+| `log.csv` | loss and validation accuracy of each epoch |
+| `measures.json` | the results below, and the confusion matrices |
+| `config.yaml` | the settings of the pretraining |
+
+These commands make the files again:
 
     bimodal prepare fer2013.csv fer2013 --votes fer2013new.csv
-    bimodal pretrain fer2013 --out face-s{_options(recipe)}
+    bimodal pretrain fer2013 --out face-s{_changed_options(recipe)}
 
 ## Accuracy
 
-On {counts["test"]:,} test faces (PublicTest; a `fer2013.csv` that has PrivateTest adds those) of which no identical copy is in
-training; nothing was chosen by them. Training: {counts["train"]:,} faces of FER2013's Training; {counts["val"]:,} more of it served for
-choices and for the temperature.
+The network is tested on {counts["test"]:,} faces of PublicTest (and of PrivateTest, if `fer2013.csv` has it) that have no identical copy in
+training. No setting was chosen on the test faces. It is trained on {counts["train"]:,} faces of FER2013's Training; {counts["val"]:,} more of them serve for
+validation and for the temperature.
 
-| head | measured on | faces | accuracy, % (95 %) | with mirrored faces averaged |
+| head | tested on | faces | accuracy, % (95 % interval) | averaged with mirrored faces, % |
 |---|---|---:|---:|---:|
-| votes | one of eight emotions has more than half of the votes | {votes.n:,} | {_percent(votes.accuracy)} | {_percent(measures["votes_flip"].accuracy)} |
-| own | FER2013's own labels, all faces | {own.n:,} | {_percent(own.accuracy)} | {_percent(measures["own_flip"].accuracy)} |
+| votes | faces on which one of eight emotions has more than half of the votes | {votes.n:,} | {_percent(votes.accuracy)} | {_percent(measures["votes_flip"].accuracy)} |
+| own | FER2013's labels, all faces | {own.n:,} | {_percent(own.accuracy)} | {_percent(measures["own_flip"].accuracy)} |
 
-By emotion, head of the votes:
+The head `votes`, by emotion:
 
 | emotion | faces | recall | precision |
 |---|---:|---:|---:|
-{_classes(votes, EMOTIONS)}
+{_rows_by_emotion(votes, EMOTIONS)}
 
-Probabilities estimate the share of the taggers who would choose an emotion (softmax of the logits divided by {temperature:.2f}, fitted on
-validation): on average the top emotion is given {100 * calibration["probability"]:.1f} %, and has {100 * calibration["votes"]:.1f} % of the votes; expected calibration
-error {calibration["error"]:.3f}.
+The probabilities estimate the share of the taggers who choose an emotion (softmax of the logits divided by {temperature:.2f}, a temperature
+fitted on validation). The mean of the highest probability is {100 * calibration["probability"]:.1f} %; that emotion has {100 * calibration["votes"]:.1f} % of the votes on
+average. The expected calibration error is {calibration["error"]:.3f}.
 
 ## What it must not be used for
 
-A face does not prove a feeling. The network says what ten people would have called a picture, no more: not what somebody
-feels, thinks or intends. Do not use it to judge, hire, police, teach or treat people, nor to watch them at work; in the European
-Union some of these are forbidden.
+A face does not prove a feeling. The network estimates what ten people would call a picture. It does not know what a
+person feels, thinks or intends. Do not use it to judge, hire, police, teach or treat people, or to watch them at work. The
+European Union forbids some of these uses.
 
 ## Limits
 
-- The faces were found by a web search for words of emotion in 2013: posed, pressed, mostly young, mostly light-skinned,
-  Western; how it does on other faces has not been measured. Expect it to do worse.
-- Rare emotions (disgust, contempt, fear) have few faces, see the table; what it says of them is least to be trusted.
-- It knows faces seen from the front, in a square of {SIZE} pixels; small, blurred, covered or turned faces are read worse.
-- Two people who look at a face disagree often; so do the taggers. Probabilities are of their votes.
+- A web search for words of emotion found the faces in 2013. Most are posed or press photographs of young, light-skinned,
+  Western people. The accuracy on other faces was not measured; expect it to be lower.
+- Rare emotions (disgust, contempt, fear) have few faces in the table above; their predictions are the least reliable.
+- The network is made for faces seen from the front, in a square of {SIZE} pixels. It is less accurate on small, blurred, covered
+  or turned faces.
+- Two people who look at a face often disagree, and so do the taggers. The probabilities are those of their votes.
 
-## Data, and doubts about them
+## Data and licences
 
-FER2013 (Goodfellow et al., 2013) has pictures that a search engine found, without a clear licence, and without the consent
-of those who are shown; it is used for research. None of its pictures is in this package. FERPlus's votes (Barsoum et al.,
-2016) are under MIT. Whether weights inherit the terms of the pictures is not settled: judge for yourself before you sell what is
-built on them.
+The pictures of FER2013 (Goodfellow et al., 2013) come from a search engine. They have no clear licence, and the people in them
+did not consent; FER2013 is used for research. This package contains none of the pictures. FERPlus's votes (Barsoum et al.,
+2016) are under the MIT licence. It is not settled whether weights inherit the terms of the pictures: check this before you
+sell a product that contains them.
 
-## Recipe
+## Training
 
-{recipe.epochs} epochs from random weights with faces of {recipe.first_size} to {recipe.last_size} pixels{_again(recipe)}.
-Batches of {recipe.batch_size}, AdamW (learning rate {recipe.lr:g} at the highest, weight decay {recipe.weight_decay:g}), running average of the
-weights ({recipe.average:g} a step), loss: {1 - recipe.own_share:g} of the votes' cross entropy and {recipe.own_share:g} of that of the own labels
-(smoothed by {recipe.smoothing:g}), seed {recipe.seed}. In use faces have {SIZE} pixels.
+The first stage has {recipe.epochs} epochs from random weights, with faces that grow from {recipe.first_size} to {recipe.last_size} pixels.{_second_stage(recipe)}
+Batches have {recipe.batch_size} faces. The optimiser is AdamW (highest learning rate {recipe.lr:g}, weight decay {recipe.weight_decay:g}), with a running
+average of the weights ({recipe.average:g} a step). The loss is {1 - recipe.label_share:g} of the cross-entropy with the votes and {recipe.label_share:g} of the
+cross-entropy with FER2013's labels (label smoothing {recipe.smoothing:g}). The random seed is {recipe.seed}.
 """
 
 
-def _options(recipe: Recipe) -> str:
-    """Return what the command line must say for this recipe, beyond its defaults."""
+def _changed_options(recipe: Recipe) -> str:
+    """Return the command-line options that differ from their defaults."""
     default = asdict(Recipe())
     changed = {name: value for name, value in asdict(recipe).items() if value != default[name]}
     return "".join(f" --{name.replace('_', '-')} {value}" for name, value in changed.items())
 
 
-def _again(recipe: Recipe) -> str:
-    if not recipe.again:
+def _second_stage(recipe: Recipe) -> str:
+    if not recipe.distill_epochs:
         return ""
-    return f"""; then {recipe.again} more, up to {recipe.again_size} pixels, learning rate {recipe.again_lr:g}, in
-which what the network said after the first course has {recipe.again_opinions:g} of the targets, and the own labels {recipe.again_own_share:g} of the loss (Furlanello et al., Born again neural networks, 2018)"""
+    return f""" The second stage has
+{recipe.distill_epochs} more epochs, with faces of up to {recipe.distill_size} pixels and a highest learning rate of {recipe.distill_lr:g}. The predictions of the first
+stage have a share of {recipe.distill_share:g} in its targets, and FER2013's labels a share of {recipe.distill_label_share:g} in its loss (Furlanello et al., Born again neural
+networks, 2018)."""
 
 
 def _percent(estimate: Estimate) -> str:
     return f"{100 * estimate.value:.1f} ({100 * estimate.low:.1f} to {100 * estimate.high:.1f})"
 
 
-def _classes(measures: Measures, names: tuple[str, ...]) -> str:
+def _rows_by_emotion(measures: Measures, names: Sequence[str]) -> str:
     def share(estimate: Estimate | None) -> str:
         return "" if estimate is None else f"{100 * estimate.value:.0f} %"
 

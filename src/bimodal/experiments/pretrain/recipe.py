@@ -1,28 +1,28 @@
-"""The numbers of the pretraining."""
+"""The settings of the pretraining, and its stages."""
 
 from dataclasses import dataclass
 
 from bimodal.emotions import NAMES
-from bimodal.settings import check_range, option
+from bimodal.settings import check_fields, check_range, option
 
 EMOTIONS = (*NAMES, "contempt")
-"""What FERPlus's taggers could choose; FER2013 knows the first seven."""
+"""The emotions that FERPlus's taggers could choose; FER2013's labels are the first seven."""
 TEMPLATE = ((0.32, 0.378), (0.68, 0.378), (0.5, 0.588), (0.352, 0.747), (0.648, 0.747))
-"""Where FER2013's faces have eyes, nose and corners of the mouth on average, in parts of the side: measured with YuNet on
+"""Mean position of eyes, nose and corners of the mouth in FER2013's faces, as fractions of the side: measured with YuNet on
 1,347 of its training faces, and made symmetric."""
 
 
 @dataclass(frozen=True)
-class Course:
-    """Some epochs with one rise and fall of the learning rate.
+class Stage:
+    """Some epochs with one cycle of the learning rate.
 
     Attributes:
-        start: epochs before it.
-        epochs: of its own.
-        lr: the highest learning rate.
-        first_size, last_size: side of the augmented faces, in pixels, at its beginning and its end.
-        own_share: of the loss, what FER2013's own labels have; the rest is the votes'.
-        predictions_at_removal: share of the targets that what the network said at the end of the course before has.
+        start: number of epochs before the stage.
+        epochs: number of its epochs.
+        lr: highest learning rate.
+        first_size, last_size: side of the augmented faces at its beginning and its end, in pixels.
+        label_share: share of the loss for FER2013's labels; the rest is for the votes.
+        distill_share: share of the previous stage's predicted probabilities in the targets.
     """
 
     start: int
@@ -30,13 +30,13 @@ class Course:
     lr: float
     first_size: int
     last_size: int
-    own_share: float
-    predictions_at_removal: float = 0.0
+    label_share: float
+    distill_share: float = 0.0
 
     def size(self, epoch: int) -> int:
-        """Return the side of the augmented faces in an epoch of the course (from 0), a multiple of 4.
+        """Return the side of the augmented faces in an epoch of the stage (from 0), a multiple of 4.
 
-        >>> [Course(0, 5, 3e-3, 24, 40, 0.35).size(epoch) for epoch in range(5)]
+        >>> [Stage(0, 5, 3e-3, 24, 40, 0.35).size(epoch) for epoch in range(5)]
         [24, 28, 36, 40, 40]
         """
         share = min(1.0, epoch / max(1, 0.75 * (self.epochs - 1)))
@@ -45,55 +45,57 @@ class Course:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to pretrain; the packaged network's own numbers are in the `config.yaml` beside it.
+    """The settings of the pretraining; the defaults are those of the packaged network.
 
     Raises:
         InputError: a number is out of its range.
     """
 
-    epochs: int = option(32, "passes over the training faces, from random weights")
-    again: int = option(36, "more passes, whose targets are mixed with what the network said after the first; 0: none")
-    batch_size: int = option(128, "faces a step")
-    lr: float = option(3e-3, "highest learning rate of AdamW")
-    again_lr: float = option(2e-3, "highest learning rate of the second course")
-    weight_decay: float = option(0.05, "of AdamW, on matrices and filters")
-    again_opinions: float = option(0.3, "share of those predictions_at_removal in the targets of the second course")
-    first_size: int = option(24, "pixels a side of the augmented faces at the beginning; they grow with the epochs")
-    last_size: int = option(40, "pixels a side at the end of the first course, where the second begins")
-    again_size: int = option(44, "pixels a side at the end of the second course")
-    own_share: float = option(0.35, "of the loss, what FER2013's own labels have; the rest is the votes'")
-    again_own_share: float = option(0.6, "the same in the second course")
-    smoothing: float = option(0.1, "label smoothing of FER2013's own labels, of which a third are disputed")
-    dropout: float = option(0.2, "of the pooled features")
-    average: float = option(0.998, "share of the old in the running average of the weights, by step")
-    seed: int = option(0, "of weights, order and augmentation")
+    epochs: int = option(32, "epochs of the first stage, from random weights", 1, 10_000)
+    distill_epochs: int = option(
+        36,
+        "epochs of the second stage, which trains on the first stage's predictions, too; 0: no second stage",
+        0,
+        10_000,
+    )
+    batch_size: int = option(128, "faces a step", 2, 8192)
+    lr: float = option(3e-3, "highest learning rate of AdamW in the first stage", 1e-9, 10)
+    distill_lr: float = option(2e-3, "highest learning rate of AdamW in the second stage", 1e-9, 10)
+    weight_decay: float = option(0.05, "weight decay of AdamW, on weight matrices and filters", 0, 10)
+    distill_share: float = option(
+        0.3, "share of the first stage's predictions in the targets of the second stage", 0, 1
+    )
+    first_size: int = option(
+        24, "side of the augmented faces in the first epoch, in pixels; it grows with the epochs", 24, 64
+    )
+    last_size: int = option(40, "side of the augmented faces at the end of the first stage, in pixels", 24, 64)
+    distill_size: int = option(44, "side of the augmented faces at the end of the second stage, in pixels", 24, 64)
+    label_share: float = option(
+        0.35, "share of the loss for FER2013's labels in the first stage; the rest is for FERPlus's votes", 0, 1
+    )
+    distill_label_share: float = option(0.6, "share of the loss for FER2013's labels in the second stage", 0, 1)
+    smoothing: float = option(0.1, "label smoothing of FER2013's labels, a third of which the votes contradict", 0, 0.9)
+    dropout: float = option(0.2, "dropout of the pooled features", 0, 0.9)
+    average: float = option(
+        0.998, "share of the previous value in the running average of the weights, each step", 0, 0.99999
+    )
+    seed: int = option(0, "random seed for weights, data order, augmentation and dropout", 0, 2**31 - 1)
 
     def __post_init__(self) -> None:
-        check_range("epochs", self.epochs, 1, 10_000, whole=True)
-        check_range("again", self.again, 0, 10_000, whole=True)
-        check_range("batch_size", self.batch_size, 2, 8192, whole=True)
-        check_range("lr", self.lr, 1e-9, 10)
-        check_range("again_lr", self.again_lr, 1e-9, 10)
-        check_range("again_opinions", self.again_opinions, 0, 1)
-        check_range("weight_decay", self.weight_decay, 0, 10)
-        check_range("first_size", self.first_size, 24, 64, whole=True)
+        check_fields(self)
         check_range("last_size", self.last_size, self.first_size, 64, whole=True)
-        check_range("again_size", self.again_size, 24, 64, whole=True)
-        check_range("own_share", self.own_share, 0, 1)
-        check_range("again_own_share", self.again_own_share, 0, 1)
-        check_range("smoothing", self.smoothing, 0, 0.9)
-        check_range("dropout", self.dropout, 0, 0.9)
-        check_range("average", self.average, 0, 0.99999)
-        check_range("seed", self.seed, 0, 2**31 - 1, whole=True)
 
     @property
-    def courses(self) -> tuple[Course, ...]:
-        """The courses, one after the other."""
-        first = Course(0, self.epochs, self.lr, self.first_size, self.last_size, self.own_share)
-        if not self.again:
-            return (first,)
-        sizes = self.last_size, self.again_size
-        return (
-            first,
-            Course(self.epochs, self.again, self.again_lr, *sizes, self.again_own_share, self.again_opinions),
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages, in their order."""
+        first = Stage(0, self.epochs, self.lr, self.first_size, self.last_size, self.label_share)
+        second = Stage(
+            self.epochs,
+            self.distill_epochs,
+            self.distill_lr,
+            self.last_size,
+            self.distill_size,
+            self.distill_label_share,
+            self.distill_share,
         )
+        return (first, second) if self.distill_epochs else (first,)

@@ -1,4 +1,4 @@
-"""Jobs in their order, failures contained, with Ray and without."""
+"""Jobs run in their order, and a failed job ends no other, with Ray and without."""
 
 import os
 import subprocess
@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from bimodal.errors import InputError
-from bimodal.experiments.jobs.executor import Job, Pool, open_pool, run_jobs
+from bimodal.experiments.jobs.job import Job
+from bimodal.experiments.jobs.pools import Pool, open_pool
+from bimodal.experiments.jobs.scheduler import run_jobs
 
 
 def need_ray() -> None:
-    """Skip where Ray is not installed; do not import it: on import it looks at where it may listen."""
+    """Skip if Ray is not installed; without an import, since Ray decides on import where it listens."""
     if find_spec("ray") is None:
         pytest.skip("Ray is not installed")
 
@@ -56,7 +58,7 @@ def jobs(folder: Path) -> list[Job]:
 def pool_of(kind: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
     if kind == "ray":
         need_ray()
-        monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+        monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     else:
         monkeypatch.setitem(sys.modules, "ray", None)
     with open_pool() as pool:
@@ -64,7 +66,7 @@ def pool_of(kind: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
 
 
 @pytest.mark.parametrize("kind", ["alone", "ray"])
-def test_needs_come_first_and_failures_stay_where_they_are(
+def test_needed_jobs_come_first_and_a_failure_ends_no_other_job(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pool_of(kind, monkeypatch) as pool:
@@ -82,7 +84,7 @@ def test_needs_come_first_and_failures_stay_where_they_are(
 
 
 @pytest.mark.parametrize("kind", ["alone", "ray"])
-def test_when_a_pool_is_closed_nothing_of_its_jobs_goes_on(
+def test_closing_a_pool_stops_its_jobs(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "file"
@@ -96,11 +98,11 @@ def test_when_a_pool_is_closed_nothing_of_its_jobs_goes_on(
     assert file.stat().st_size == size
 
 
-def test_a_ray_of_our_own_is_closed_to_the_network() -> None:
+def test_ray_on_this_machine_is_closed_to_the_network() -> None:
     need_ray()
-    # in a process of its own: Ray looks at where it may listen when it is first imported
+    # in another process, because Ray decides on its first import where it listens
     script = """
-from bimodal.experiments.jobs.executor import open_pool
+from bimodal.experiments.jobs.pools import open_pool
 with open_pool():
     import ray
     print(ray.nodes()[0]["NodeManagerAddress"], ray.get_runtime_context().gcs_address)
@@ -111,28 +113,30 @@ with open_pool():
     assert server.startswith("127.0.0.1:")
 
 
-def test_a_script_without_a_guard_is_not_run_again(tmp_path: Path) -> None:
+def test_a_script_without_a_main_guard_runs_once(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "import sys\n"
         "sys.modules['ray'] = None\n"
         "from pathlib import Path\n"
-        "from bimodal.experiments.jobs.executor import Job, open_pool, run_jobs\n"
-        "from tests.experiments.paper_table.test_executor import work\n"
+        "from bimodal.experiments.jobs.job import Job\n"
+        "from bimodal.experiments.jobs.pools import open_pool\n"
+        "from bimodal.experiments.jobs.scheduler import run_jobs\n"
+        "from tests.experiments.jobs.test_jobs import work\n"
         f"folder = Path({str(tmp_path)!r})\n"
         "print('ran')\n"
         "job = Job('one', work, {'file': folder / 'one', 'does': 'works'}, folder / 'one.log')\n"
         "with open_pool() as pool:\n"
         "    print([outcome.error for outcome in run_jobs([job], pool)])\n"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     shown = subprocess.run(
         [sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=True, env=environment
     )
     assert shown.stdout.split("\n")[:2] == ["ran", "[None]"]
 
 
-def test_a_need_that_nobody_has_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_needs_an_unknown_job_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     only = [job for job in jobs(tmp_path) if job.name == "third"]
     with open_pool() as pool:
@@ -143,7 +147,7 @@ def test_a_need_that_nobody_has_is_a_failure(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("address", "words"), [("127.0.0.1:9", "no Ray cluster answers"), ("somewhere", "expects auto or HOST:PORT")]
 )
-def test_an_address_where_nobody_answers_is_refused_at_once(address: str, words: str) -> None:
+def test_an_address_without_a_cluster_is_refused(address: str, words: str) -> None:
     need_ray()
     with pytest.raises(InputError, match=words), open_pool(address):
         pass
