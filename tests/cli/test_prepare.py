@@ -43,7 +43,7 @@ def test_prints_the_counts(source: Path, tmp_path: Path, run: Run) -> None:
     (source / "happy" / "text.png").write_text("no picture")
     code, out, _ = run(source, tmp_path / "data", "--seed", 3, "--test-share", 0.2)
     assert code == 0
-    assert [line.split()[1::2] for line in out.splitlines() if "happy" in line] == [["happy", "13", "3", "4"]]
+    assert [line.split()[:4] for line in out.splitlines() if "happy" in line] == [["happy", "13", "3", "4"]]
     assert "1  unreadable (left out)" in out
     assert str(tmp_path / "data") in out
 
@@ -74,7 +74,7 @@ def test_bad_input_is_one_line(source: Path, tmp_path: Path, run: Run, arguments
     assert not out.exists()
 
 
-def test_out_is_kept(source: Path, tmp_path: Path, run: Run) -> None:
+def test_an_existing_folder_is_kept(source: Path, tmp_path: Path, run: Run) -> None:
     out = tmp_path / "data"
     out.mkdir()
     (out / "mine.txt").write_text("mine")

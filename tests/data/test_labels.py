@@ -6,7 +6,7 @@ from bimodal.data.labels import parse_labels, translate
 from bimodal.errors import InputError
 
 
-def test_files_and_pairs_say_the_same(tmp_path: Path) -> None:
+def test_files_and_pairs_give_the_same_labels(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text("Freude: Happiness\nwut: angry\n3: drop\n")
     (tmp_path / "own.csv").write_text("name,emotion\nFreude,happy\nwut,angry\n3,drop\n")
     expected = {"Freude": "happy", "wut": "angry", "3": "drop"}
@@ -16,7 +16,7 @@ def test_files_and_pairs_say_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "freude", "freude=glad", "none.yaml", "none.csv", "a=happy,b"])
-def test_refuses(text: str) -> None:
+def test_refuses_other_text(text: str) -> None:
     with pytest.raises(InputError):
         parse_labels(text)
 

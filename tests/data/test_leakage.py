@@ -37,7 +37,7 @@ def test_first_copies_against_search() -> None:
         assert first_copies(digests, splits).tolist() == expected
 
 
-def test_copies_are_told_apart() -> None:
+def test_kinds_of_copies_are_distinguished() -> None:
     first = np.array([0, 0, 0, 0])
     labels, splits = np.array([3, 3, 3, 5]), ["train", "train", "val", "val"]
     problems = report_copies(["a", "b", "c", "d"], labels, splits, first, "kept")
@@ -49,7 +49,7 @@ def test_copies_are_told_apart() -> None:
     assert "sad; the same pixels as a, happy in train" in problems[2].detail
 
 
-def test_groups_and_classes() -> None:
+def test_reports_groups_across_splits_and_missing_classes() -> None:
     problems = report_groups(["a", "b", "c", "d"], ["val", "train", "test", "val"], ["x", "x", "", "y"])
     assert [(p.image, p.split, p.detail) for p in problems] == [("a", "val", "x: 1 in train, 1 in val")]
     missing = report_missing_classes(np.array([0, 1, 0]), ["train", "train", "val"])

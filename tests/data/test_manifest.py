@@ -35,7 +35,7 @@ def test_reads_text_as_text(folder: Path) -> None:
     assert len(manifest) == 3
 
 
-def test_reads_another_table_over_the_same_pictures(folder: Path, tmp_path: Path) -> None:
+def test_reads_another_table_of_the_same_pictures(folder: Path, tmp_path: Path) -> None:
     table = tmp_path / "elsewhere" / "manifest.csv"
     table.parent.mkdir()
     table.write_text("image,label,split\n1e5.png,fear,test\n")
@@ -65,14 +65,14 @@ def test_reads_another_table_over_the_same_pictures(folder: Path, tmp_path: Path
         ("image,label,split\n.,happy,train\n", "no such file"),
     ],
 )
-def test_refuses_in_one_line(folder: Path, text: str, says: str) -> None:
+def test_an_error_names_the_row(folder: Path, text: str, says: str) -> None:
     (folder / "manifest.csv").write_text(text)
     with pytest.raises(InputError) as error:
         Manifest.read(folder)
     assert says in str(error.value)
 
 
-def test_refuses_what_is_no_data_folder(tmp_path: Path) -> None:
+def test_refuses_a_folder_that_is_no_data_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="bimodal prepare"):
         Manifest.read(tmp_path)
     with pytest.raises(InputError, match="bimodal prepare"):
@@ -87,7 +87,7 @@ def test_refuses_an_unknown_split(folder: Path) -> None:
         Manifest.read(folder).rows("dev")
 
 
-def test_a_packed_table_is_not_unpacked(tmp_path: Path) -> None:
+def test_a_compressed_table_is_refused(tmp_path: Path) -> None:
     import gzip
 
     path = tmp_path / "table.csv.gz"

@@ -29,7 +29,7 @@ def test_long_names_are_cut_between_letters() -> None:
         assert name.endswith(".png")
 
 
-def test_names_are_unique_whatever_their_case() -> None:
+def test_names_that_differ_only_in_case_are_made_unique() -> None:
     names = Names()
     given = [names.give("d", old) for old in ("a.png", "A.png", "a~2.png", "a.PNG", "a~2.png")]
     assert len({name.casefold() for name in given}) == 5

@@ -146,7 +146,7 @@ def test_copies_across_given_splits(tmp_path: Path, noise: Noise) -> None:
     assert len(table(tmp_path / "dropped", "manifest.csv")) == 12
 
 
-def test_groups_stay_together_where_we_split(tmp_path: Path, noise: Noise) -> None:
+def test_groups_stay_together_in_new_splits(tmp_path: Path, noise: Noise) -> None:
     for person in range(20):
         for number in range(3):
             noise(
@@ -175,7 +175,7 @@ def test_missing_splits(tmp_path: Path, noise: Noise) -> None:
         prepare(tmp_path / "s", tmp_path / "d")
 
 
-def test_of_a_source_with_val_and_no_test(tmp_path: Path, noise: Noise) -> None:
+def test_a_source_with_val_and_without_test(tmp_path: Path, noise: Noise) -> None:
     for label, first in (("happy", 0), ("sad", 50)):
         for number in range(20):
             noise(tmp_path / "s" / "train" / label / f"{number}.png", first + number)
@@ -223,7 +223,7 @@ def test_fer2013(tmp_path: Path) -> None:
         prepare(path, tmp_path / "linked", link=True)
 
 
-def test_own_labels(class_folders: Path, tmp_path: Path, noise: Noise) -> None:
+def test_labels_of_the_user(class_folders: Path, tmp_path: Path, noise: Noise) -> None:
     noise(class_folders / "contempt" / "x.png", 999)
     with pytest.raises(InputError, match=r"contempt/x\.png: contempt is none .*--labels contempt=drop"):
         prepare(class_folders, tmp_path / "out")
@@ -281,7 +281,7 @@ def test_strange_names(tmp_path: Path, noise: Noise) -> None:
     assert [image for image, _, _ in kinds(tmp_path / "out")] == ["happy/名.png"]
 
 
-def test_out_and_source_are_kept_apart(class_folders: Path, tmp_path: Path) -> None:
+def test_out_and_source_must_not_lie_in_each_other(class_folders: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     for bad in (class_folders, class_folders / "out", tmp_path):
         with pytest.raises(InputError):
@@ -305,9 +305,7 @@ def test_out_and_source_are_kept_apart(class_folders: Path, tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == ["list.csv", "out", "source"]
 
 
-def test_overwrite_replaces_a_data_folder_that_was_used_but_nothing_of_the_users(
-    class_folders: Path, tmp_path: Path
-) -> None:
+def test_overwrite_replaces_a_used_data_folder_but_no_file_of_the_user(class_folders: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     prepare(class_folders, out)
     decoded(Manifest.read(out), 8)  # leaves a cache
@@ -427,7 +425,7 @@ def test_options_are_checked(wrong: dict[str, Any]) -> None:
         PrepareOptions(**wrong)
 
 
-def test_the_photographs_at_hand(tmp_path: Path) -> None:
+def test_shared_photographs(tmp_path: Path) -> None:
     source = SHARED / "data" / "faces"
     if not source.is_dir():
         pytest.skip(f"no photographs at {source}")

@@ -8,7 +8,7 @@ LABELS = np.tile(np.arange(7), 300)
 SPLITS = np.repeat(["train", "val", "test"], 700)
 
 
-def test_sfew_is_the_papers() -> None:
+def test_sfew_has_the_counts_of_the_paper() -> None:
     assert {split: sum(counts) for split, counts in SFEW.items()} == {"train": 891, "val": 215, "test": 216}
     wanted = wanted_counts("sfew", LABELS, SPLITS)
     keep = draw_sample(LABELS, SPLITS, wanted, seed=0)
@@ -25,6 +25,6 @@ def test_a_number_scales_every_split() -> None:
 
 
 @pytest.mark.parametrize("sample", ["0", "701", "-3", "many", "1.5", ""])
-def test_refuses(sample: str) -> None:
+def test_refuses_other_samples(sample: str) -> None:
     with pytest.raises(InputError, match="--sample"):
         wanted_counts(sample, LABELS, SPLITS)

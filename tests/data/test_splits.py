@@ -15,7 +15,7 @@ def counts(labels: np.ndarray, splits: np.ndarray, split: str) -> list[int]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_halves_of_sfews_val_are_the_papers(seed: int) -> None:
+def test_halves_of_sfews_val_have_the_counts_of_the_paper(seed: int) -> None:
     labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(7), SFEW_VAL))
     splits = divide(labels, {"test": 0.5, "val": 0.5}, seed)
     assert counts(labels, splits, "val") == [38, 12, 23, 36, 42, 36, 28]
@@ -32,13 +32,13 @@ def test_single_examples_meet_the_targets() -> None:
             assert counts(labels, splits, split) == by_class.tolist()
 
 
-def test_the_seed_decides() -> None:
+def test_the_split_depends_on_the_seed() -> None:
     labels = np.repeat([0, 1], 50)
     assert (divide(labels, SHARES, 1) == divide(labels, SHARES, 1)).all()
     assert (divide(labels, SHARES, 1) != divide(labels, SHARES, 2)).any()
 
 
-def test_groups_stay_together_and_shares_stay_near() -> None:
+def test_groups_stay_together_and_the_shares_are_met_closely() -> None:
     rng = np.random.default_rng(3)
     groups = rng.integers(0, 60, 900)
     labels = (groups + rng.integers(0, 3, 900)) % 7
@@ -51,7 +51,7 @@ def test_groups_stay_together_and_shares_stay_near() -> None:
             assert abs((splits[labels == code] == split).mean() - share) < 0.12
 
 
-def test_a_class_with_one_face_is_trained_on() -> None:
+def test_a_class_with_one_face_is_in_train() -> None:
     labels = np.array([0] * 30 + [1])
     assert divide(labels, SHARES, 0)[30] == "train"
 
@@ -65,10 +65,10 @@ def test_halves_of_small_classes_are_halves() -> None:
         assert (abs(val - test) <= 2 - np.array(by_class) % 2).all()
 
 
-def test_too_few_is_said() -> None:
-    with pytest.raises(InputError, match="too few pictures for a val split"):
+def test_too_few_examples_are_refused() -> None:
+    with pytest.raises(InputError, match="too few examples for a val split"):
         divide(np.zeros(3, np.int64), SHARES, 0)
-    with pytest.raises(InputError, match="10 in 1 groups"):
+    with pytest.raises(InputError, match="10 examples in 1 group;"):
         divide(np.zeros(10, np.int64), SHARES, 0, np.zeros(10, np.int64))
 
 
@@ -87,7 +87,7 @@ def test_portion_adds_up() -> None:
     assert portion(np.array([100]), 0.29).tolist() == [29]
 
 
-def test_together_against_closure() -> None:
+def test_linked_groups_against_transitive_closure() -> None:
     rng = np.random.default_rng(2)
     for _ in range(50):
         a, b = ([None if x == 0 else int(x) for x in rng.integers(0, 6, 12)] for _ in range(2))

@@ -30,14 +30,14 @@ def test_a_part_of_the_pictures_keeps_its_own_cache(tiny_data: Path, tmp_path: P
     np.testing.assert_array_equal(decoded(view, 32), decoded(source, 32)[::2])
 
 
-def test_a_view_that_is_there_stays(tiny_data: Path, tmp_path: Path) -> None:
+def test_an_existing_view_is_kept(tiny_data: Path, tmp_path: Path) -> None:
     source = Manifest.read(tiny_data)
     write_view(source, source.table, tmp_path / "view")
     write_view(source, source.table.iloc[:10], tmp_path / "view")
     assert len(Manifest.read(tmp_path / "view")) == len(source)
 
 
-def test_a_view_follows_where_its_pictures_went(tmp_path: Path) -> None:
+def test_a_view_follows_moved_pictures(tmp_path: Path) -> None:
     here = write_data(tmp_path / "here", {"train": 14, "val": 7})
     write_view(Manifest.read(here), Manifest.read(here).table, tmp_path / "view")
     here.rename(tmp_path / "there")
@@ -47,13 +47,13 @@ def test_a_view_follows_where_its_pictures_went(tmp_path: Path) -> None:
     assert Manifest.read(tmp_path / "view").pictures_fingerprint == moved.pictures_fingerprint
 
 
-def test_one_emotion_has_no_wrong_labels() -> None:
+def test_wrong_labels_need_two_emotions() -> None:
     table = pd.DataFrame({"label": "sad", "split": "train", "original_label": "", "true_label": ""}, index=range(9))
     with pytest.raises(InputError, match="at least two emotions"):
         with_wrong_labels(table, 0.5, seed=0)
 
 
-def test_wrong_labels_are_so_many_only_in_training_and_traceable(tiny_data: Path) -> None:
+def test_wrong_labels_have_the_share_only_in_training_and_are_recorded(tiny_data: Path) -> None:
     table = Manifest.read(tiny_data).table
     wrong = with_wrong_labels(table, 0.3, seed=4)
     changed = wrong["label"] != table["label"]

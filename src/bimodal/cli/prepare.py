@@ -46,16 +46,14 @@ def prepare(
 
 def _show(prepared: "Prepared") -> None:
     from rich.console import Console
-    from rich.table import Table
+
+    from bimodal.rendering.table import Table, to_terminal
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    table = Table("emotion", title=f"Faces ({prepared.kind})", title_justify="left", show_footer=True)
-    table.columns[0].footer = "all"
-    for split, total in prepared.counts.sum().items():
-        table.add_column(str(split), f"{total:,}", justify="right")
-    for emotion, row in prepared.counts.iterrows():
-        table.add_row(str(emotion), *(f"{count:,}" if count else "-" for count in row))
-    console.print(table)
+    counts = prepared.counts
+    rows = [[str(emotion), *(f"{count:,}" if count else "-" for count in row)] for emotion, row in counts.iterrows()]
+    rows.append(["all", *(f"{total:,}" for total in counts.sum())])
+    console.print(to_terminal(Table.of(["emotion", *counts.columns], rows, f"Faces ({prepared.kind})")))
     if prepared.test_of_val:
         share = "half" if prepared.test_of_val == 0.5 else f"{prepared.test_of_val:.3g}"
         console.print(f"The source has no test split: {share} of its validation split became the test split.")

@@ -13,6 +13,7 @@ from bimodal.data.sources.entry import Problem
 from bimodal.data.splits import linked_groups
 from bimodal.emotions import NAMES
 from bimodal.model_files.packaged import FACE, in_pretraining
+from bimodal.text import plural
 
 Digests = Sequence[bytes | None]
 """Digests of pixels by row, see `Manifest.pixel_digests`; None (a picture of a single colour) equals no other."""
@@ -110,7 +111,7 @@ def pretraining_overlap(manifest: Manifest, rows: Sequence[int] | None = None) -
         return f"{FACE} was pretrained on FER2013, the source of these faces"
     digests = manifest.pixel_digests if rows is None else [manifest.pixel_digests[row] for row in rows]
     count = int(in_pretraining([digest for digest in digests if digest is not None]).sum())
-    return f"{FACE} was pretrained on {count} of these {len(digests)} pictures" if count else ""
+    return f"{FACE} was pretrained on {count:,} of these {plural(len(digests), 'picture')}" if count else ""
 
 
 def report_copies(

@@ -23,6 +23,7 @@ from bimodal.data.splits import divide, linked_groups
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
 from bimodal.files import staged_folder
+from bimodal.text import plural
 
 _FLAGS = {BLANK: "a single colour", NO_FACE: "no face found; the middle of the picture taken"}
 
@@ -213,7 +214,7 @@ def _sample(examples: list[Example], sample: str, seed: int) -> tuple[list[Examp
         for code, count in enumerate(by_class):
             available = int(((splits == split) & (codes == code)).sum())
             if available < count:
-                detail = f"{count} {NAMES[code]} pictures wanted, {available} available"
+                detail = f"{plural(int(count), f'{NAMES[code]} picture')} wanted, {available:,} available"
                 problems.append(Problem("", split, "sample-short", detail, "all taken"))
     return [example for example, is_kept in zip(examples, kept, strict=True) if is_kept], problems
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import DisjointSet
 
 from bimodal.errors import InputError
+from bimodal.text import plural
 
 Counts = NDArray[np.int64]
 
@@ -102,7 +103,7 @@ def divide(
     for name, wish, count in zip(names, target.sum(axis=1), counts.sum(axis=1), strict=True):
         if (wish and not count) or (shares[name] > 0 and not wish):
             raise InputError(
-                f"too few pictures for a {name} split: {len(labels)} in {number} groups; "
+                f"too few examples for a {name} split: {plural(len(labels), 'example')} in {plural(number, 'group')}; "
                 "add pictures, or change --val-share and --test-share"
             )
     return np.asarray(names)[place[groups]]

@@ -61,7 +61,7 @@ def test_sfew(tmp_path: Path, kind: str) -> None:
     assert ("ignored", "a split without class folders") in {(p.problem, p.detail) for p in source.problems}
 
 
-def test_aligned_faces_are_preferred_unless_raw_ones_are_wanted(tmp_path: Path) -> None:
+def test_aligned_faces_are_preferred_unless_prepare_aligns(tmp_path: Path) -> None:
     for kind in ("", "_Aligned_Faces"):
         touch(tmp_path, f"Train{kind}/Angry/A_1_1.png", f"Val{kind}/Sad/B_1_1.png")
     assert {entry.name.split("/")[0] for entry in read(tmp_path).entries} == {
@@ -232,7 +232,7 @@ def test_fer2013_refused(tmp_path: Path, row: str) -> None:
         read(path)
 
 
-def test_fer2013_cut_short_or_endless(tmp_path: Path) -> None:
+def test_fer2013_truncated_or_with_endless_lines(tmp_path: Path) -> None:
     path = fer(tmp_path / "f.csv.gz", [(0, grey, "Training") for grey in range(99)])
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(InputError, match="damaged"):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bimodal.data.sources.entry import Entry, Problem, Source
 from bimodal.data.tables import read_table
 from bimodal.errors import InputError
+from bimodal.text import plural
 
 CODES = (
     "angry",
@@ -85,7 +86,7 @@ def read_fer2013(path: Path, votes: Path | None = None, ferplus: bool = False) -
         entries.append(Entry(name, label, split, picture, original_label=original, second_opinion=second, votes=counts))
     if annotations is not None and len(annotations) != row + 1:
         raise InputError(
-            f"expected the votes of {path} in {votes}, but it has {len(annotations)} rows for {row + 1} pictures"
+            f"expected the votes of {path} in {votes}, but it has {plural(len(annotations), 'row')} for {plural(row + 1, 'picture')}"
         )
     if not entries:
         raise InputError(f"expected pictures in {path}, found none")
@@ -177,7 +178,7 @@ def _rows(path: Path) -> Iterator[tuple[str, str, str]]:
                 if row >= MAX_ROWS:
                     raise InputError(f"{path} has more than {MAX_ROWS} rows: expected fer2013.csv")
                 if len(fields) != len(header):
-                    raise InputError(f"{path}, row {row + 1}: {len(fields)} fields, expected {len(header)}")
+                    raise InputError(f"{path}, row {row + 1}: {plural(len(fields), 'field')}, expected {len(header)}")
                 yield fields[order[0]], fields[order[1]], fields[order[2]]
     except (EOFError, gzip.BadGzipFile, UnicodeError, csv.Error) as error:
         raise InputError(f"{path} is damaged or no fer2013.csv: {error}") from error
