@@ -1,4 +1,4 @@
-"""What all tests share: one thread each (they run side by side), tiny data folders, and the real command line."""
+"""Fixtures of all tests: one thread each, since tests run in parallel; tiny data folders; the command line."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before numpy and torch are loaded
+os.environ["OMP_NUM_THREADS"] = "1"  # read when numpy and torch are imported
 
 import numpy as np
 import pandas as pd
@@ -17,16 +17,16 @@ from PIL import Image
 
 from bimodal.emotions import NAMES
 
-for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):  # they make pipes look like terminals
+for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):  # they make rich take pipes for terminals
     os.environ.pop(name, None)
-signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background inherit that it is ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs inherit a handler that ignores it
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("BIMODAL_SHARED", ROOT.parent / "shared"))
 
 
 def write_data(folder: Path, counts: dict[str, int], seed: int = 0, size: int = 40, wrong: int = 0) -> Path:
-    """Write a data folder of blobs, a colour an emotion, with `wrong` wrong labels in training (`true_label`)."""
+    """Write a data folder of blobs, one position for each emotion; the first `wrong` training labels are wrong."""
     rng = np.random.default_rng(seed)
     rows = []
     for split, count in counts.items():
@@ -54,11 +54,11 @@ SMALL = [
     *("--backbone", "test_resnet", "--no-pretrained", "--image-size", "32", "--hidden", "16", "--batch-size", "16"),
     *("--dropout-features", "0.2", "--dropout-hidden", "0.2", "--lr", "0.003"),
 ]
-"""A network of half a million weights, for runs that take seconds."""
+"""Options of a network of half a million weights, for runs that take seconds."""
 
 
 def bimodal(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run the real command line."""
+    """Run the command line in a process of its own."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200", "NO_COLOR": "1"}
     return subprocess.run(
         [sys.executable, "-m", "bimodal", *map(str, arguments)],
@@ -73,7 +73,7 @@ def bimodal(*arguments: object, **options: object) -> subprocess.CompletedProces
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command did: exit code, output, errors."""
+    """The exit code, output and errors of a command."""
 
     returncode: int
     stdout: str
@@ -82,7 +82,7 @@ class Outcome:
 
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Call the entry point in this process, which spares the seconds that PyTorch takes to load."""
+    """Call the entry point in this process, which avoids the seconds that importing PyTorch takes."""
 
     def call(*arguments: object) -> Outcome:
         from bimodal.cli.main import run
@@ -101,7 +101,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
 
 
 def fails_with_one_line(result: subprocess.CompletedProcess[str] | Outcome, *words: str) -> None:
-    """Check what bad input must do: exit code 2, one line that holds all of `words`, no traceback."""
+    """Check the result of bad input: exit code 2, and one line that contains all of `words`."""
     assert result.returncode == 2, (result.returncode, result.stdout, result.stderr)
     lines = [line for line in result.stderr.splitlines() if line.strip()]
     assert len(lines) == 1, result.stderr

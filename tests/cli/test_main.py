@@ -1,55 +1,62 @@
-"""The command line as a whole: quick to answer, clear when something is wrong, and nothing heavy before it is needed."""
+"""The command line as a whole: help, version, clear errors, and no import of a large library before it is needed."""
 
 import errno
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from bimodal.cli.main import app
+from bimodal.version import __version__
 from tests.conftest import Outcome, fails_with_one_line
 
-COMMANDS = (
-    "demo",
-    "draw",
-    "prepare",
-    "audit",
-    "train",
-    "evaluate",
-    "compare",
-    "report",
-    "predict",
-    "export",
-    "publish",
-    "reproduce",
-    "pretrain",
-)
+GROUPS = {
+    "Find wrong labels": ("prepare", "audit", "demo"),
+    "Train and measure": ("train", "evaluate", "compare", "report"),
+    "Predict and share": ("predict", "export", "publish"),
+    "Experiments": ("reproduce", "pretrain", "draw", "study"),
+}
 
 
-def test_help_lists_every_command_and_each_explains_itself(cli: Callable[..., Outcome]) -> None:
+def test_help_lists_the_commands_by_task(cli: Callable[..., Outcome]) -> None:
     overview = cli("--help")
     assert overview.returncode == 0
-    assert len(app.registered_commands) == len(COMMANDS)
-    for command in COMMANDS:
-        assert command in overview.stdout
-        own = cli(command, "--help")
-        assert own.returncode == 0
-        assert "Usage" in own.stdout
+    words = overview.stdout.split()
+    positions = [overview.stdout.index(group) for group in GROUPS]
+    assert positions == sorted(positions)
+    for group, following in zip(positions, [*positions[1:], len(overview.stdout)], strict=True):
+        part = overview.stdout[group:following]
+        commands = next(names for title, names in GROUPS.items() if part.startswith(title))
+        listed = [line.split()[1] for line in part.splitlines()[1:] if line.startswith("│ ") and line[2] != " "]
+        assert tuple(listed) == commands
+    assert "--install-completion" in words
+    assert len(app.registered_commands) + len(app.registered_groups) == sum(map(len, GROUPS.values()))
 
 
-@pytest.mark.parametrize(
-    "command", ["import bimodal", "import bimodal.cli.main", "import bimodal.removal, bimodal.evaluation"]
-)
-def test_nothing_heavy_is_loaded_before_it_is_needed(command: str) -> None:
+@pytest.mark.parametrize("command", [command for commands in GROUPS.values() for command in commands])
+def test_each_command_has_help(cli: Callable[..., Outcome], command: str) -> None:
+    result = cli(command, "--help")
+    assert result.returncode == 0
+    assert "Usage" in result.stdout
+
+
+def test_version(cli: Callable[..., Outcome]) -> None:
+    result = cli("--version")
+    assert (result.returncode, result.stdout) == (0, f"bimodal {__version__}\n")
+
+
+@pytest.mark.parametrize("command", ["import bimodal.cli.main", "import bimodal.removal, bimodal.evaluation"])
+def test_no_large_library_is_loaded_before_it_is_needed(command: str) -> None:
     code = f"{command}; import sys; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(result.stdout.split())
-    assert not loaded & {"torch", "lightning", "timm", "cv2", "albumentations", "matplotlib", "PIL"}
+    assert not loaded & {"torch", "lightning", "timm", "cv2", "albumentations", "matplotlib", "PIL", "pandas"}
 
 
 def test_a_full_disk_and_missing_permission_are_one_line(
-    cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, tmp_path
+    cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     import bimodal.synthetic.dataset
 

@@ -52,7 +52,8 @@ def _option(field: Field[Any], prefix: str, panel: str | None) -> inspect.Parame
     option = typer.Option(
         None,
         *names,
-        help=(text() if callable(text) else text) + (f" (default: {_text(field.default)})" if has_default else ""),
+        help=_sentence(text() if callable(text) else text)
+        + (f" (default: {_text(field.default)})" if has_default else ""),
         show_default=False,
         rich_help_panel=panel,
         metavar="|".join(choices) or None,
@@ -60,6 +61,15 @@ def _option(field: Field[Any], prefix: str, panel: str | None) -> inspect.Parame
     return inspect.Parameter(
         prefix + field.name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind | None
     )
+
+
+def _sentence(text: str) -> str:
+    """Return a help text with a capital letter and a full stop.
+
+    >>> _sentence("learning rate of Adam")
+    'Learning rate of Adam.'
+    """
+    return text[:1].upper() + text[1:].rstrip(".") + "."
 
 
 def _text(value: Any) -> str:

@@ -12,7 +12,7 @@ from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.removal import TwoModes, two_modes
-from bimodal.removal.two_modes import RARE
+from bimodal.removal.two_modes import is_rare_class
 from bimodal.runs.run import Run
 
 COLUMNS = ("image", "label", "rank", "probability", "loss", "suggested", "confidence", "flags")
@@ -115,7 +115,7 @@ def rank_labels(run: Run, manifest: Manifest) -> LabelRanking:
 def _flags(manifest: Manifest, rows: NDArray[np.int64], modes: TwoModes, copies: dict[int, list[int]]) -> list[str]:
     """Return the flags of each training face, joined by `;`."""
     sizes = np.bincount(manifest.labels[rows], minlength=len(NAMES))
-    is_rare = (sizes > 0) & (sizes < RARE * sizes[sizes > 0].mean())
+    is_rare = is_rare_class(sizes)
     splits, picture_flags = manifest.table["split"].to_numpy(), manifest.table["flag"].to_numpy()
     result = []
     for row, is_suspect, is_removable in zip(
