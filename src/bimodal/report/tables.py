@@ -61,10 +61,10 @@ def differences_table(comparisons: Sequence[Comparison]) -> Table:
 def seeds_table(comparison: Comparison) -> Table:
     """Return the McNemar test of each pair of runs."""
     rows = [
-        (str(seed), str(test.only_a), str(test.only_b), p_value(test.p))
+        (f"seed {seed}", str(test.only_a), str(test.only_b), p_value(test.p))
         for (_, seed), test in zip(comparison.seeds, comparison.by_seed, strict=True)
     ]
-    return Table.of(("seed", "only the baseline is right", "only this condition is right", "p"), rows)
+    return Table.of(("pair of runs", "only the baseline is right", "only this condition is right", "p"), rows)
 
 
 def classes_table(result: Result) -> Table:
