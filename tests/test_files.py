@@ -11,7 +11,7 @@ from bimodal.files import check_replaceable, locked, staged_folder, write_atomic
 
 
 def write(out: Path, text: str, overwrite: bool = False, fail: BaseException | None = None) -> None:
-    with staged_folder(out, overwrite, ours=("mark", "*.csv"), marks=("mark",)) as folder:
+    with staged_folder(out, overwrite, content=("mark", "*.csv"), marks=("mark",)) as folder:
         (folder / "mark").write_text(text)
         if fail:
             raise fail

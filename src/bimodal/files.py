@@ -96,7 +96,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def staged_folder(
-    out: Path, overwrite: bool = False, ours: Collection[str] = (), marks: Collection[str] = ()
+    out: Path, overwrite: bool = False, content: Collection[str] = (), marks: Collection[str] = ()
 ) -> Iterator[Path]:
     """Yield a temporary folder in the same place, and rename it to `out` when the block ends.
 
@@ -105,7 +105,7 @@ def staged_folder(
     Args:
         out: the folder to make, with its parents; an empty folder may exist there.
         overwrite: replace a folder that bimodal wrote.
-        ours, marks: how to recognise such a folder, see `check_replaceable`.
+        content, marks: how to recognise such a folder, see `check_replaceable`.
 
     Raises:
         InputError: `out` exists and may not be replaced.
@@ -122,7 +122,7 @@ def staged_folder(
     exists = os.path.lexists(out) and not _is_empty_folder(out)
     if exists and not overwrite:
         raise InputError(f"{out} exists; choose another folder, or replace it with --overwrite")
-    check_replaceable(out, ours, marks)
+    check_replaceable(out, content, marks)
     with _errors_name(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         staging = _beside(out)
@@ -137,14 +137,14 @@ def staged_folder(
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def check_replaceable(out: Path, ours: Collection[str], marks: Collection[str]) -> None:
+def check_replaceable(out: Path, content: Collection[str], marks: Collection[str]) -> None:
     """Raise unless a folder holds only files that bimodal wrote.
 
     A missing or empty folder may always be replaced; a link or a file never.
 
     Args:
         out: the folder.
-        ours: the names, or patterns of names (`*.csv`), of the files that bimodal writes to such a folder.
+        content: the names, or patterns of names (`*.csv`), of the files that bimodal writes to such a folder.
         marks: the files by which such a folder is recognised.
 
     Raises:
@@ -152,9 +152,9 @@ def check_replaceable(out: Path, ours: Collection[str], marks: Collection[str]) 
 
     >>> import tempfile
     >>> home = Path(tempfile.mkdtemp())
-    >>> check_replaceable(home, ours=("a.txt",), marks=("a.txt",))
+    >>> check_replaceable(home, content=("a.txt",), marks=("a.txt",))
     >>> (home / "a.txt").touch(); (home / "letter").touch()
-    >>> check_replaceable(home, ours=("a.txt",), marks=("a.txt",))  # doctest: +ELLIPSIS
+    >>> check_replaceable(home, content=("a.txt",), marks=("a.txt",))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
     bimodal.errors.InputError: ... holds 'letter', which --overwrite would delete; move it away, or ...
@@ -166,7 +166,7 @@ def check_replaceable(out: Path, ours: Collection[str], marks: Collection[str]) 
             f"--overwrite replaces only a folder with {' and '.join(marks)}, which {out} is not; choose another folder"
         )
     for name in sorted(os.listdir(out)):
-        if not any(fnmatchcase(name, pattern) for pattern in (*ours, f"{_PREFIX}*")):
+        if not any(fnmatchcase(name, pattern) for pattern in (*content, f"{_PREFIX}*")):
             raise InputError(
                 f"{out} holds {name!r}, which --overwrite would delete; move it away, or choose another folder"
             )

@@ -23,7 +23,7 @@ class Example:
     """An entry of a source with its class and the results of the inspection.
 
     Attributes:
-        entry: what the source says.
+        entry: the entry of the source.
         code: of the emotion, 0 to 6.
         digest: of the source's pixels; None for a picture of a single colour.
         stored_digest: of the pixels that the data folder will have; another one only if the face was aligned.

@@ -95,7 +95,7 @@ def training_overlap(manifest: Manifest, rows: Sequence[int], training: pd.DataF
 
 
 def pretraining_overlap(manifest: Manifest, rows: Sequence[int] | None = None) -> str:
-    """Return a clause that says that the packaged network was pretrained on these faces; `""` if it was on none.
+    """Return a clause with the number of these pictures that the packaged network was pretrained on; `""` if none.
 
     Pictures are recognised by their pixels. Faces that `prepare` aligned have other pixels than their source, so aligned
     faces of FER2013 are recognised by the source that `prepare` recorded.

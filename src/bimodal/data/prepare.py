@@ -86,15 +86,15 @@ def prepare(
     source, out = Path(os.path.abspath(source)), Path(os.path.abspath(out))
     _check_apart(source, out, options)
     with staged_folder(out, overwrite, CONTENT, MARKS) as folder:
-        found = _read(source, out, options)
-        examples, label_problems = _label(found, options)
+        loaded = _read(source, out, options)
+        examples, label_problems = _label(loaded, options)
         examples, unreadable = inspect(examples, folder, options)
-        problems = found.problems + label_problems + unreadable
-        drop = options.duplicates == "drop" or (options.duplicates == "auto" and found.drop_duplicates)
+        problems = loaded.problems + label_problems + unreadable
+        drop = options.duplicates == "drop" or (options.duplicates == "auto" and loaded.drop_duplicates)
         if drop:
             examples, copies = _drop_copies(examples)
             problems += copies
-        examples, test_of_val = _split(examples, found, options)
+        examples, test_of_val = _split(examples, loaded, options)
         before = len(examples)
         if options.sample is not None:
             examples, short = _sample(examples, options.sample, options.seed)
@@ -108,8 +108,8 @@ def prepare(
         problems = _with_new_names(problems, examples, images) + _report_kept(examples, images, drop)
         table = write_problems(problems, folder)
         counts = write_tables(examples, images, folder)
-        write_source_info(folder, source, found.kind, options)
-    return Prepared(out, found.kind, counts, table, before - len(examples), test_of_val)
+        write_source_info(folder, source, loaded.kind, options)
+    return Prepared(out, loaded.kind, counts, table, before - len(examples), test_of_val)
 
 
 def _check_apart(source: Path, out: Path, options: PrepareOptions) -> None:
@@ -123,20 +123,20 @@ def _check_apart(source: Path, out: Path, options: PrepareOptions) -> None:
 
 def _read(source: Path, out: Path, options: PrepareOptions) -> Source:
     """Read the source; raise if it needs another option or lists pictures of OUT."""
-    found = read_source(source, options)
-    if options.link and found.kind == "fer2013":
+    loaded = read_source(source, options)
+    if options.link and loaded.kind == "fer2013":
         raise InputError("--link needs pictures that are files, and FER2013 is one table; leave --link out")
-    if any(isinstance(entry.content, Path) and entry.content.is_relative_to(out) for entry in found.entries):
+    if any(isinstance(entry.content, Path) and entry.content.is_relative_to(out) for entry in loaded.entries):
         raise InputError(f"{source} lists pictures of {out}, which would be replaced; choose another folder")
-    return found
+    return loaded
 
 
-def _label(found: Source, options: PrepareOptions) -> tuple[list[Example], list[Problem]]:
+def _label(loaded: Source, options: PrepareOptions) -> tuple[list[Example], list[Problem]]:
     """Translate the labels; leave out the pictures whose label the user, or the source, wants dropped."""
-    meanings = {**found.labels, **parse_labels(options.labels)}
+    meanings = {**loaded.labels, **parse_labels(options.labels)}
     codes: dict[str, int | None] = {}
     examples, problems = [], []
-    for entry in found.entries:
+    for entry in loaded.entries:
         if entry.label not in codes:
             try:
                 codes[entry.label] = translate(entry.label, meanings)
@@ -167,13 +167,13 @@ def _drop_copies(examples: list[Example]) -> tuple[list[Example], list[Problem]]
     return [example for row, example in enumerate(examples) if first[row] == row], problems
 
 
-def _split(examples: list[Example], found: Source, options: PrepareOptions) -> tuple[list[Example], float]:
+def _split(examples: list[Example], loaded: Source, options: PrepareOptions) -> tuple[list[Example], float]:
     """Make the splits that the source lacks: test from val if the source has one (as in the paper), else from train.
 
     Returns the examples, and the share of val that became test.
     """
     given = {example.entry.split for example in examples} - {""}
-    val_share = found.val_share if options.val_share is None else options.val_share
+    val_share = loaded.val_share if options.val_share is None else options.val_share
     test_share, test_of_val = options.test_share, 0.0
     if not examples or given >= {"train", "val", "test"}:
         return examples, 0
@@ -194,7 +194,7 @@ def _split(examples: list[Example], found: Source, options: PrepareOptions) -> t
         raise InputError("--val-share and --test-share leave no pictures to train on; make them smaller")
 
     rows = [row for row, example in enumerate(examples) if example.entry.split == divided]
-    names = [examples[row].entry.group or None if found.keep_groups_together else None for row in rows]
+    names = [examples[row].entry.group or None if loaded.keep_groups_together else None for row in rows]
     groups = linked_groups(names, [examples[row].digest for row in rows])
     codes = np.array([examples[row].code for row in rows], dtype=np.int64)
     result = list(examples)

@@ -115,7 +115,7 @@ def write_set(
     parts += [_label(n, 0.0, 0.0, seed, stream) if n else _NOTHING for stream, n in ((1, val), (2, test))]
     if overwrite:
         _check_truth(out / _TRUTH)
-    with staged_folder(out, overwrite, ours=(_TRUTH, *NAMES, *_SPLITS), marks=(_TRUTH,)) as folder:
+    with staged_folder(out, overwrite, content=(_TRUTH, *NAMES, *_SPLITS), marks=(_TRUTH,)) as folder:
         _write(folder, parts, seed, size, split=bool(val or test))
 
 

@@ -98,10 +98,10 @@ class Detector:
         size = tuple(max(1, round(side * scale)) for side in image.shape[1::-1])
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         self._net.setInputSize(size)
-        found = self._net.detect(np.ascontiguousarray(small[..., ::-1]))[1]
-        if found is None:
+        table = self._net.detect(np.ascontiguousarray(small[..., ::-1]))[1]
+        if table is None:
             return []
-        rows = found.astype(np.float64)
+        rows = table.astype(np.float64)
         rows[:, :14] /= scale
         faces = [Face(row[:4], float(row[14]), row[4:14].reshape(5, 2)) for row in rows]
         return sorted(faces, key=lambda face: -face.box[2] * face.box[3])

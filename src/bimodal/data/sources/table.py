@@ -33,13 +33,13 @@ def read_csv(table: Path, root: Path | None = None, group: str | None = None) ->
 
     entries: list[Entry] = []
     problems: list[Problem] = []
-    seen: dict[str, int] = {}
+    first_rows: dict[str, int] = {}
     for row, image in enumerate(frame["image"]):
         path = os.path.normpath(os.path.join(base, image))
         if not path.startswith(base.rstrip(os.sep) + os.sep) or "\0" in image:
             hint = "put the pictures under it" if root else "give the folder of the pictures with --root"
             raise InputError(f"{table}, row {row + 1}: the path {image!r} leaves {base}; {hint}")
-        first = seen.setdefault(path, row)
+        first = first_rows.setdefault(path, row)
         name = Path(path).relative_to(base).as_posix()
         if first != row:
             detail = f"{labels[row]} in row {row + 1}, {labels[first]} in row {first + 1}"
