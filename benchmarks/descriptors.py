@@ -1,4 +1,4 @@
-"""Claim: the LPQ and the PHOG of a thousand faces of 128 pixels each take under 10 s on one core."""
+"""Claim: the LPQ and the PHOG of a thousand faces of 128 pixels take under 10 s each on one core."""
 
 import os
 
@@ -22,14 +22,14 @@ from bimodal.synthetic.dataset import draw_set
 from measure import alternate, options, ratios, show, spread, verdict
 
 FACES, SIDE, SECONDS = 1000, 128, 10.0
-FEW = {"LPQ, scipy's convolutions": 20, "LPQ, a window at a time": 2, "PHOG, an edge pixel at a time": 20}
-"""How many faces a slow way gets; its time is scaled to all of them."""
+FEW = {"LPQ, scipy's convolutions": 20, "LPQ, window by window": 2, "PHOG, pixel by pixel": 20}
+"""Number of faces for a slow method; its time is scaled to all faces."""
 
 LPQ, PHOG = LpqSettings(), PhogSettings()
 
 
 def lpq_by_convolution(faces: Any) -> Any:
-    """As scripts usually write it: complex convolutions with scipy, a stack of responses, a histogram a block."""
+    """The usual implementation: complex convolutions with scipy, a stack of responses, a histogram for each block."""
     x = np.arange(LPQ.window) - LPQ.window // 2
     one, wave = np.ones(LPQ.window), np.exp(-2j * np.pi * x / LPQ.window)
     pairs = ((one, wave), (wave, one), (wave, wave), (wave.conj(), wave))  # down, across
@@ -42,7 +42,7 @@ def lpq_by_convolution(faces: Any) -> Any:
 
 
 def lpq_by_window(faces: Any) -> Any:
-    """The paper's equations at one pixel after the other."""
+    """The equations of the LPQ paper, pixel by pixel."""
     matrix, window = whitening(LPQ) @ transform(LPQ), LPQ.window
     features = []
     for face in faces:
@@ -80,7 +80,7 @@ def phog_by_pixel(faces: Any) -> Any:
 
 
 def peers() -> dict[str, Callable[[Any], Any]]:
-    """scikit-image has neither, but what is nearest to each: local binary patterns, and gradients without a pyramid."""
+    """Return the nearest descriptors of scikit-image: local binary patterns, and gradients without a pyramid."""
     if importlib.util.find_spec("skimage") is None:
         return {}
     from skimage.feature import hog, local_binary_pattern
@@ -105,15 +105,15 @@ def main() -> None:
     ways: dict[str, Callable[[Any], Any]] = {
         "LPQ, bimodal": lpq,
         "LPQ, scipy's convolutions": lpq_by_convolution,
-        "LPQ, a window at a time": lpq_by_window,
+        "LPQ, window by window": lpq_by_window,
         "PHOG, bimodal": phog,
-        "PHOG, an edge pixel at a time": phog_by_pixel,
+        "PHOG, pixel by pixel": phog_by_pixel,
         **peers(),
     }
     for name, ours in (("LPQ", lpq), ("PHOG", phog)):
         for way in (way for way in FEW if way.startswith(name)):
             if not np.allclose(ways[way](faces[:2]), ours(faces[:2]), atol=1e-6):
-                raise SystemExit(f"{way} gives other numbers than ours")
+                raise SystemExit(f"{way} gives other numbers than bimodal")
 
     def run(way: str) -> float:
         some = faces[: FEW.get(way, len(faces))]
@@ -124,14 +124,14 @@ def main() -> None:
     times = alternate({way: partial(run, way) for way in ways}, 1 if arguments.quick else arguments.rounds)
     ours_of = {way: "LPQ, bimodal" if way.startswith("L") else "PHOG, bimodal" for way in ways}
     show(
-        f"{count:,} drawn faces ({len(different)} different ones) of {SIDE} pixels; slow ways: on a few, scaled",
-        ["way", "seconds, median (min to max)", "times bimodal's"],
+        f"{count:,} drawn faces ({len(different)} different ones) of {SIDE} pixels; slow methods: measured on a few faces, scaled",
+        ["method", "seconds, median (min to max)", "times bimodal"],
         [[way, spread(times[way]), spread(ratios(times[way], times[ours_of[way]]), 1)] for way in ways],
     )
     if not peers():
-        print("\nscikit-image is not installed, so its LBP and HOG are not beside them.")
+        print("\nscikit-image is not installed, so its LBP and HOG were not measured.")
     verdict(
-        f"{count:,} faces in under {SECONDS:g} s each, on one core",
+        f"each descriptor of {count:,} faces in under {SECONDS:g} s on one core",
         all(median(times[way]) < SECONDS for way in ("LPQ, bimodal", "PHOG, bimodal")),
     )
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from bimodal.data.options import PrepareOptions
 from bimodal.data.prepare import prepare
+from bimodal.data.prepare_options import PrepareOptions
 from bimodal.synthetic.dataset import write_set
 
 

@@ -1,4 +1,4 @@
-"""Claim: `bimodal predict` says what a face shows in under 1 s, counted from the start of the process, with the packaged network."""
+"""Claim: `bimodal predict` classifies a face in under 1 s, counted from the start of the process, with the packaged network."""
 
 import os
 import tempfile
@@ -15,10 +15,10 @@ BAR = 1.0
 def main() -> None:
     parser = options(__doc__ or "", rounds=10)
     parser.add_argument(
-        "--picture", type=Path, help="photograph of a face, which is searched for [a drawn one, taken as it is]"
+        "--picture", type=Path, help="photograph in which the face is detected [a drawn face, without detection]"
     )
-    parser.add_argument("--detector", type=Path, help="YuNet's ONNX file [fetched once]")
-    parser.add_argument("--model", default="bimodal/face-s", help="what it predicts with [bimodal/face-s]")
+    parser.add_argument("--detector", type=Path, help="ONNX file of the face detector YuNet [downloaded once]")
+    parser.add_argument("--model", default="bimodal/face-s", help="model to predict with [bimodal/face-s]")
     arguments = parser.parse_args()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryDirectory() as temporary:
@@ -34,21 +34,21 @@ def main() -> None:
             del lines["import torch"]
         computing: dict[str, list[float]] = {name: [] for name in lines}
         ways = {name: partial(seconds, words, environment, computing[name]) for name, words in lines.items()}
-        alternate(ways, 1)  # compiles, and fills the file cache
+        alternate(ways, 1)  # compiles the modules and fills the file cache
         times = alternate(ways, 1 if arguments.quick else arguments.rounds)
     show(
-        "From the start of the process to its end: one picture",
-        ["way", "seconds, median (min to max)", "times `python -c pass`", "of it computing, seconds"],
+        "From the start of the process to its end, for one picture",
+        ["command", "seconds, median (min to max)", "times `python -c pass`", "processor seconds"],
         [
             [name, spread(values), spread(ratios(values, times["python -c pass"]), 1), spread(computing[name][1:])]
             for name, values in times.items()
         ],
     )
-    verdict(f"the first result within {BAR:g} s", median(times["bimodal predict"]) < BAR)
+    verdict(f"first result in under {BAR:g} s", median(times["bimodal predict"]) < BAR)
 
 
 def draw(file: Path) -> Path:
-    """Draw a face."""
+    """Draw a face into a file."""
     from PIL import Image
 
     from bimodal.synthetic.dataset import draw_set

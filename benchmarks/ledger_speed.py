@@ -1,4 +1,4 @@
-"""Claim: ten million losses go through the ledger and the paper's rule in under 2 s and 200 MB."""
+"""Claim: the ledger and the paper's rule process ten million losses in under 2 s and 200 MB."""
 
 import json
 import subprocess
@@ -18,11 +18,11 @@ LOSSES = 10_000_000
 BATCH = 65_536
 SECONDS, MEGABYTES = 2.0, 200.0
 SCALE = {"bimodal": 1, "pandas": 1, "dict": 10}
-"""By how much each way's input is smaller; its time and memory are multiplied by it."""
+"""Each method gets this fraction of the losses (1 or a tenth); its time and memory are multiplied by the number."""
 
 
 def batches(count: int) -> Iterator[tuple[Any, Any]]:
-    """Yield the losses of one epoch, each example once, in an order that jumps about as a shuffled one does."""
+    """Yield the losses of one epoch in batches, each example once, in a scattered order as after shuffling."""
     stride = int(count * 0.618) | 1
     while np.gcd(stride, count) != 1:
         stride += 2
@@ -34,7 +34,7 @@ def batches(count: int) -> Iterator[tuple[Any, Any]]:
 
 
 def with_bimodal(count: int) -> tuple[float, int]:
-    """Return seconds, without those that making the batches takes, and how many are removed."""
+    """Return the seconds without making the batches, and the number of removed examples."""
     from bimodal.removal import LossLedger, wang
 
     ledger, watch = LossLedger(count), Stopwatch()
@@ -50,7 +50,7 @@ def with_bimodal(count: int) -> tuple[float, int]:
 
 
 def with_dict(count: int) -> tuple[float, int]:
-    """The same in plain Python: a dict by example, the statistics module's formulas by hand."""
+    """The same in plain Python, with one dict for each statistic."""
     last: dict[int, float] = {}
     mean: dict[int, float] = {}
     seen: dict[int, int] = {}
@@ -73,7 +73,7 @@ def with_dict(count: int) -> tuple[float, int]:
 
 
 def with_pandas(count: int) -> tuple[float, int]:
-    """The same with a table of all losses, grouped by example."""
+    """The same with a table of all losses that is grouped by example."""
     import pandas as pd
 
     watch, parts = Stopwatch(), []
@@ -104,20 +104,20 @@ class Stopwatch:
 
 
 def worker(way: str, count: int) -> None:
-    """Run one way in this process and print seconds, megabytes above the start, and the number of removed."""
+    """Run one method in this process; print the seconds, the peak memory above the start and the number of removed examples."""
     ways: dict[str, Callable[[int], tuple[float, int]]] = {
         "bimodal": with_bimodal,
         "dict": with_dict,
         "pandas": with_pandas,
     }
-    ways[way](1000)  # imports, and whatever is set up once
+    ways[way](1000)  # imports and one-time initialisation
     before = memory("VmRSS")
     seconds, removed = ways[way](count)
     print(json.dumps({"seconds": seconds, "megabytes": memory("VmHWM") - before, "removed": removed}))
 
 
 def memory(field: str) -> float:
-    """Return VmRSS (memory in use now) or VmHWM (its highest so far) of this process, in MB."""
+    """Return VmRSS (present memory) or VmHWM (peak memory) of this process, in MB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     kilobytes = next(int(line.split()[1]) for line in lines if line.startswith(field))
     return kilobytes * 1024 / 1e6
@@ -142,10 +142,10 @@ def main() -> None:
     rounds = 1 if arguments.quick else arguments.rounds
     times = alternate({way: partial(run, way) for way in SCALE}, rounds)
     if abs(removed["bimodal"] - removed["pandas"]) > 1e-4 * count:  # pandas sums in another order
-        raise SystemExit(f"the ways do not agree on what to remove: {removed}")
+        raise SystemExit(f"the methods remove different numbers of examples: {removed}")
     show(
         f"{count:,} losses, one epoch: ledger and rule (dict: measured on a tenth, multiplied by ten)",
-        ["way", "seconds, median (min to max)", "times bimodal's", "MB at the peak", "times bimodal's"],
+        ["method", "seconds, median (min to max)", "times bimodal", "peak MB", "times bimodal"],
         [
             [
                 way,

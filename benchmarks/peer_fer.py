@@ -1,6 +1,6 @@
-"""The package `fer`, run in an environment of its own by predict_speed.py: it takes commands as lines and answers in JSON.
+"""Runs the package `fer` for predict_speed.py, in a separate environment: reads commands line by line, writes JSON.
 
-Nothing of bimodal is imported here.
+This file does not import bimodal.
 """
 
 import json
@@ -14,11 +14,11 @@ import numpy as np
 from fer.fer import FER
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
-"""As in bimodal's tables; fer itself has neutral last."""
+"""In the order of bimodal; in fer, neutral comes last."""
 
 
-def look(network: FER, folder: Path) -> dict[str, object]:
-    """Detect and classify the faces of each picture in a folder, as fer's README does."""
+def predict(network: FER, folder: Path) -> dict[str, object]:
+    """Detect and classify the faces of each picture in a folder, as in the README of fer."""
     start, found = time.perf_counter(), {}
     for file in sorted(folder.iterdir()):
         faces = network.detect_emotions(cv2.imread(str(file)))
@@ -28,24 +28,24 @@ def look(network: FER, folder: Path) -> dict[str, object]:
 
 
 def classify(network: FER, file: Path) -> dict[str, object]:
-    """Classify cut-out faces, uint8 (n,48,48), the whole of each, and each with fer's own margin round it."""
+    """Classify cropped faces, uint8 (n,48,48): each as a whole, and each with the margin of fer around it."""
     answers = {}
     for name, box in (("whole", (10, 10, 28, 28)), ("margin", (0, 0, 48, 48))):  # fer adds 10 pixels on each side
         rows = []
         for face in np.load(file):
-            (seen,) = network.detect_emotions(cv2.cvtColor(face, cv2.COLOR_GRAY2BGR), face_rectangles=[box])
-            rows.append([seen["emotions"][emotion] for emotion in EMOTIONS])
+            (result,) = network.detect_emotions(cv2.cvtColor(face, cv2.COLOR_GRAY2BGR), face_rectangles=[box])
+            rows.append([result["emotions"][emotion] for emotion in EMOTIONS])
         answers[name] = rows
     return answers
 
 
 def main() -> None:
     logging.disable(logging.CRITICAL)
-    network = FER(mtcnn=False)  # its default: OpenCV's cascade and its own network in eight bits
+    network = FER(mtcnn=False)  # the default: OpenCV's cascade, and a network in eight bits
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
-        what, path = line.rstrip("\n").split(" ", 1)
-        print(json.dumps((look if what == "look" else classify)(network, Path(path))), flush=True)
+        command, path = line.rstrip("\n").split(" ", 1)
+        print(json.dumps((predict if command == "predict" else classify)(network, Path(path))), flush=True)
 
 
 if __name__ == "__main__":

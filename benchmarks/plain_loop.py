@@ -1,4 +1,4 @@
-"""The paper's recipe as a script usually writes it: the yardstick of training_speed.py. It knows no way of ours."""
+"""The paper's recipe as a plain PyTorch script: the baseline of training_speed.py. It does not use the training of bimodal."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ from bimodal.emotions import CODES
 
 
 class Pictures(Dataset[Any]):
-    """The training pictures of a data folder, decoded and resized whenever they are asked for."""
+    """The training pictures of a data folder; each access decodes and resizes the picture."""
 
     def __init__(self, folder: Path, side: int, augment: bool) -> None:
         with open(folder / "manifest.csv", encoding="utf-8", newline="") as file:
@@ -57,7 +57,7 @@ def compress(picture: Image.Image) -> Image.Image:
 
 
 def in_seeds_order(pictures: Pictures, batch_size: int, seed: int) -> DataLoader[Any]:
-    """Return batches in the order in which `bimodal train` sees them with this seed, so that losses can be compared."""
+    """Return batches in the order of `bimodal train` with this seed, so that the losses can be compared."""
     return DataLoader(pictures, batch_size, sampler=DistributedSampler(pictures, 1, 0, seed=seed))
 
 
@@ -87,7 +87,7 @@ def train(
 
 
 class PlainModule(pl.LightningModule):
-    """The same in Lightning, with its defaults."""
+    """The same training as a LightningModule."""
 
     def __init__(self, model: nn.Module, lr: float, begin: Callable[[], None], end: Callable[[], None]) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ def train_with_lightning(
     begin: Callable[[], None],
     end: Callable[[], None],
 ) -> list[float]:
-    """Train as `train` does, in Lightning."""
+    """Train as `train` does, with Lightning and its defaults."""
     module = PlainModule(model, lr, begin, end)
     quiet: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     pl.Trainer(accelerator="cpu", max_epochs=epochs, enable_model_summary=False, **quiet).fit(module, loader)

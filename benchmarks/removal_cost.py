@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def measure(folder: Path, arguments: argparse.Namespace) -> None:
-    """Measure whole epochs of `fit`, then single steps."""
+    """Measure whole epochs of `train`, then single steps."""
     from faces import draw
 
     recipe: dict[str, Any] = {"backbone": "resnet50", "image_size": 224, "batch_size": 64}
@@ -50,8 +50,8 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
     shares = alternate({losses: partial(share, losses) for losses in parts}, rounds)
     about = f"{recipe['backbone']}, {recipe['image_size']} px, batches of {recipe['batch_size']}"
     show(
-        f"Removal's share of a training epoch ({about}; steps an epoch: {arguments.steps}), by the time spent in it",
-        ["losses from", "% of the epoch without it, median (min to max)", *NAMES.values()],
+        f"Time of removal as a share of a training epoch ({about}; steps in an epoch: {arguments.steps})",
+        ["source of the losses", "% of the epoch without removal, median (min to max)", *NAMES.values()],
         [
             [
                 {"training": "the training pass", "clean": "a clean pass after each epoch"}[losses],
@@ -65,20 +65,20 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
     extra = [100 * (r - 1) for r in ratios(steps["with"], steps["without"])]
     show(
         "Check: single training steps, with and without the second pass of the head and the callback's bookkeeping",
-        ["way", "seconds a step, median (min to max)", "% more than without"],
+        ["method", "seconds per step, median (min to max)", "% more than without"],
         [["without", spread(steps["without"]), "0"], ["with", spread(steps["with"]), spread(extra, 1)]],
     )
     verdict(f"removal costs at most {BAR:g} % of a training epoch", median(shares["training"]) <= BAR)
 
 
 NAMES = {
-    "head": "the head once more",
+    "head": "second pass of the head",
     "loss": "loss of each example",
     "batch": "after each batch",
     "end": "end of the epoch",
     "loader": "new loader",
 }
-"""Where removal spends time in an epoch."""
+"""The parts of the removal in an epoch."""
 
 
 def base(part: dict[str, float]) -> float:
@@ -87,14 +87,14 @@ def base(part: dict[str, float]) -> float:
 
 
 def percent(part: dict[str, float]) -> float:
-    """Return removal's share of the epoch without it, in percent."""
+    """Return the time of the removal as a share of the epoch without removal, in percent."""
     return 100 * sum(part[name] for name in NAMES) / base(part)
 
 
 def epoch(data: Path, out: Path, recipe: dict[str, Any]) -> dict[str, float]:
-    """Train for one epoch that ends with a removal; return its seconds, and those of each part of removal.
+    """Train for one epoch that ends with a removal; return the seconds of the epoch and of each part of the removal.
 
-    The epoch is the training one, without validation and writing, of which removal's share would be smaller still.
+    The time of the epoch excludes validation and writing; with them, the share of the removal would be smaller.
     """
     from torch.nn.functional import cross_entropy
 
@@ -117,7 +117,7 @@ def epoch(data: Path, out: Path, recipe: dict[str, Any]) -> dict[str, float]:
         (Removal, "on_train_batch_end", "batch"),
         (Removal, "on_train_epoch_end", "end"),
         (Removal, "without_removed", "loader"),
-        # Lightning calls these two around the training batches of an epoch; our module leaves both free.
+        # Lightning calls these two before and after the training batches of an epoch; EmotionModule does not define them.
         (module.EmotionModule, "on_train_epoch_start", lambda self: stamps.append(time.perf_counter())),
         (module.EmotionModule, "on_validation_start", lambda self: stamps.append(time.perf_counter())),
     ]
@@ -133,7 +133,7 @@ def epoch(data: Path, out: Path, recipe: dict[str, Any]) -> dict[str, float]:
 
 
 def timed(call: Callable[..., Any], part: str, spent: dict[str, float]) -> Callable[..., Any]:
-    """Return `call`, which also adds its time to `spent[part]`."""
+    """Return a function that calls `call` and adds its time to `spent[part]`."""
 
     def wrapped(*inputs: Any, **options: Any) -> Any:
         start = time.perf_counter()
@@ -146,7 +146,7 @@ def timed(call: Callable[..., Any], part: str, spent: dict[str, float]) -> Calla
 
 
 def single_steps(recipe: dict[str, Any], pairs: int) -> dict[str, list[float]]:
-    """Return the seconds of single steps of one warm model, with and without removal's work, in turn."""
+    """Return the seconds of single steps of one warm model with and without removal, measured alternately."""
     import torch
     from torch.nn.functional import cross_entropy
 

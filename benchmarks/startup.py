@@ -20,7 +20,7 @@ WAYS = {
 
 
 def seconds(arguments: list[str], environment: dict[str, str], computing: list[float]) -> float:
-    """Return how long Python takes with these arguments, from start to exit; add its processor time to `computing`."""
+    """Return the seconds of a Python process with these arguments; append its processor seconds to `computing`."""
     start, before = time.perf_counter(), os.times()
     subprocess.run([sys.executable, *arguments], env=environment, check=True, stdout=subprocess.DEVNULL)
     after = os.times()
@@ -30,7 +30,7 @@ def seconds(arguments: list[str], environment: dict[str, str], computing: list[f
 
 def main() -> None:
     arguments = options(__doc__ or "", rounds=10).parse_args()
-    # Python keeps compiled modules unless told not to; here in a folder of the benchmark's own.
+    # Python caches compiled modules by default; here they go to a temporary folder.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryDirectory() as folder:
         environment["PYTHONPYCACHEPREFIX"] = folder
@@ -38,18 +38,18 @@ def main() -> None:
         ways = {name: partial(seconds, a, environment, computing[name]) for name, a in WAYS.items()}
         if arguments.quick:
             del ways["import torch"]
-        alternate(ways, 1)  # compiles, and fills the file cache
+        alternate(ways, 1)  # compiles the modules and fills the file cache
         times = alternate(ways, 1 if arguments.quick else arguments.rounds)
     base = times["python -c pass"]
     show(
         "Start of the command line",
-        ["way", "seconds, median (min to max)", "times `python -c pass`", "of it computing, seconds"],
+        ["command", "seconds, median (min to max)", "times `python -c pass`", "processor seconds"],
         [
-            [name, spread(values), spread(ratios(values, base), 1), spread(computing[name][1:])]  # [0] compiled
+            [name, spread(values), spread(ratios(values, base), 1), spread(computing[name][1:])]  # [0]: compiling
             for name, values in times.items()
         ],
     )
-    verdict(f"bimodal --help under {BAR} s", median(times["bimodal --help"]) < BAR)
+    verdict(f"bimodal --help in under {BAR} s", median(times["bimodal --help"]) < BAR)
 
 
 if __name__ == "__main__":

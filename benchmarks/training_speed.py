@@ -1,4 +1,4 @@
-"""Claim: on a CPU `bimodal train` passes at least 2.5 times the pictures per second of a plain loop, at equal losses."""
+"""Claim: on a CPU, `bimodal train` processes at least 2.5 times as many pictures per second as a plain loop, with equal losses."""
 
 import argparse
 import json
@@ -19,19 +19,19 @@ BAR = 2.5
 WAYS = {
     "plain": "plain loop",
     "lightning": "plain Lightning",
-    "kept": "plain loop, freed memory kept",
-    "last": "plain loop, freed memory kept, channels last",
+    "kept": "plain loop, freed memory reused",
+    "last": "plain loop, freed memory reused, channels last",
     "bimodal": "bimodal train",
 }
 EPOCHS = 2
-"""The first warms up; the last is measured."""
+"""The first epoch warms up, the last is measured."""
 
 
 def main() -> None:
     parser = options(__doc__ or "", rounds=3, threads=True)
     parser.add_argument("--steps", type=int, default=2, help="steps in an epoch [2]")
-    parser.add_argument("--side", type=int, default=160, help="side of the pictures on disk, in pixels [160]")
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="which to measure [all]")
+    parser.add_argument("--side", type=int, default=160, help="side of the stored pictures in pixels [160]")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="methods to measure [all]")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.threads:
@@ -52,11 +52,11 @@ def compare(folder: Path, arguments: argparse.Namespace) -> None:
         recipe = {"backbone": "test_resnet", "image_size": 64, "batch_size": 8, "epochs": EPOCHS}
     faces = recipe["batch_size"] * arguments.steps
     data = draw(folder, faces, side=arguments.side)
-    frugality: dict[str, list[float]] = {way: [] for way in arguments.ways}
+    efficiency: dict[str, list[float]] = {way: [] for way in arguments.ways}
 
     def speed(way: str) -> float:
         result = run(way, data, recipe)
-        frugality[way].append(faces / result["computing"])
+        efficiency[way].append(faces / result["computing"])
         return float(faces / result["seconds"])
 
     rounds = 1 if arguments.quick else arguments.rounds
@@ -66,7 +66,7 @@ def compare(folder: Path, arguments: argparse.Namespace) -> None:
         f"Training {recipe['backbone']}, {recipe['image_size']} px, batches of {recipe['batch_size']}; "
         f"pictures of {arguments.side} px on disk",
         [
-            "way",
+            "method",
             "pictures per second, median (min to max)",
             f"times {WAYS[first]}",
             "pictures per second of processor time",
@@ -76,7 +76,7 @@ def compare(folder: Path, arguments: argparse.Namespace) -> None:
             [
                 WAYS[way],
                 *(spread(speeds[way]), spread(ratios(speeds[way], speeds[first]))),
-                *(spread(frugality[way]), spread(ratios(frugality[way], frugality[first]))),
+                *(spread(efficiency[way]), spread(ratios(efficiency[way], efficiency[first]))),
             ]
             for way in speeds
         ],
@@ -88,10 +88,10 @@ def compare(folder: Path, arguments: argparse.Namespace) -> None:
 
 
 def compare_losses(data: Path, recipe: dict[str, Any], seeds: int) -> None:
-    """Print how far the loss curves lie apart: without chance, and beside plain loops that differ by chance alone."""
-    still = recipe | {"augment": "none", "dropout_features": 0.0, "dropout_hidden": 0.0, "batch_size": 8}
+    """Print how much the loss curves differ: without randomness, and compared with two plain loops of other random numbers."""
+    deterministic = recipe | {"augment": "none", "dropout_features": 0.0, "dropout_hidden": 0.0, "batch_size": 8}
     small = recipe | {"image_size": 64, "batch_size": 8, "epochs": 2 * EPOCHS}  # many steps in little time
-    exact = [run("plain", data, still)["losses"], run("bimodal", data, still)["losses"]]
+    exact = [run("plain", data, deterministic)["losses"], run("bimodal", data, deterministic)["losses"]]
     ours: list[list[list[float]]] = []
     chance: list[list[list[float]]] = []
     for seed in range(seeds):
@@ -101,7 +101,7 @@ def compare_losses(data: Path, recipe: dict[str, Any], seeds: int) -> None:
     pairs = {
         "plain loop, bimodal train; no augmentation, no dropout": [exact],
         "plain loop, bimodal train; the recipe at 64 px, batches of 8": ours,
-        "plain loop, plain loop with other draws; the same": chance,
+        "plain loop, plain loop with other random numbers; the same": chance,
     }
     show(
         "Loss curves of two trainings with the same first weights and order of faces",
@@ -118,7 +118,7 @@ def apart(pairs: Sequence[Sequence[list[float]]]) -> list[str]:
 
 
 def run(way: str, data: Path, recipe: dict[str, Any], chance: int = 0) -> Any:
-    """Measure one way in a process of its own: what one tells the C library must not reach the other."""
+    """Measure one method in a separate process, because settings of the C library apply to the whole process."""
     task = json.dumps({"way": way, "data": str(data), "recipe": recipe, "chance": chance})
     result = subprocess.run([sys.executable, __file__, "--worker", task], capture_output=True, text=True, check=False)
     if result.returncode:
@@ -127,7 +127,7 @@ def run(way: str, data: Path, recipe: dict[str, Any], chance: int = 0) -> Any:
 
 
 def work(way: str, data: str, recipe: dict[str, Any], chance: int) -> dict[str, Any]:
-    """Train; return the seconds of the last epoch, those of the processor, and the loss of each step."""
+    """Train; return the seconds and the processor seconds of the last epoch, and the loss of each step."""
     stamps: list[tuple[float, float]] = []
 
     def stamp() -> None:
@@ -139,14 +139,14 @@ def work(way: str, data: str, recipe: dict[str, Any], chance: int) -> dict[str, 
 
 
 def train_bimodal(data: str, recipe: dict[str, Any], stamp: Any) -> list[float]:
-    """Train as `bimodal train` does, all of it: removal's bookkeeping, logs, and the callbacks of every step."""
+    """Train as `bimodal train` does, including removal, logs and all callbacks."""
     import pandas as pd
 
     from bimodal.training.module import EmotionModule
     from bimodal.training.settings import TrainSettings
     from bimodal.training.train import train
 
-    # Lightning calls these around the training batches of an epoch; our module leaves both free.
+    # Lightning calls these before and after the training batches of an epoch; EmotionModule does not define them.
     EmotionModule.on_train_epoch_start = lambda self: stamp()  # type: ignore[method-assign]
     EmotionModule.on_validation_start = lambda self: stamp()  # type: ignore[method-assign]
     settings = TrainSettings.preset("paper", recipe | {"pretrained": False})
@@ -156,7 +156,7 @@ def train_bimodal(data: str, recipe: dict[str, Any], stamp: Any) -> list[float]:
 
 
 def train_plain(way: str, data: str, recipe: dict[str, Any], chance: int, stamp: Any) -> list[float]:
-    """Train as a plain script does, from the weights that `bimodal train` starts from."""
+    """Train as a plain script does, from the initial weights of `bimodal train`."""
     import lightning.pytorch as pl
     import torch
 

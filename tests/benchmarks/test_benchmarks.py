@@ -1,4 +1,4 @@
-"""Each benchmark runs at a tiny size and prints its table and its verdict; the numbers are not looked at here."""
+"""Each benchmark runs at a tiny size and prints its table and its verdict; the numbers are not checked."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ ROWS = {
     "removal_cost": ["the training pass", "a clean pass after each epoch", "with", "without"],
     "training_speed": ["plain loop", "bimodal train", "plain loop, bimodal train; no augmentation, no dropout"],
     "ledger_speed": ["bimodal", "pandas", "dict"],
-    "descriptors": ["LPQ, bimodal", "LPQ, a window at a time", "PHOG, bimodal", "PHOG, an edge pixel at a time"],
+    "descriptors": ["LPQ, bimodal", "LPQ, window by window", "PHOG, bimodal", "PHOG, pixel by pixel"],
     "onnx_speed": ["PyTorch, batch 1", "ONNX Runtime, batch 1", "ONNX Runtime, batch 64"],
     "predict_speed": ["bimodal predict"],
     "first_result": ["python -c pass", "bimodal predict"],
