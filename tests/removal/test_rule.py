@@ -56,7 +56,7 @@ def test_without_registration_a_rule_is_unknown() -> None:
 
 
 def test_a_name_is_registered_once(toy_rule: Rule) -> None:
-    with pytest.raises(InputError, match="a removal rule named 'worst' is registered already"):
+    with pytest.raises(InputError, match="'worst' is registered already"):
         register(toy_rule)
 
 

@@ -37,5 +37,5 @@ __all__ = [
     "wang",
 ]
 
-for rule in (WANG, SLADE_GEDEON, TWO_MODES, NONE):
-    register(rule)
+for _rule in (WANG, SLADE_GEDEON, TWO_MODES, NONE):
+    register(_rule)

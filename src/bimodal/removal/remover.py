@@ -89,7 +89,8 @@ class Remover:
     def end_epoch(self) -> RemovalStep | None:
         """Close the epoch; return the removal, or None if none was due or the rule removed nothing."""
         self.ledger.end_epoch()
-        decide = RULES[self.settings.rule].decide
+        name = self.settings.rule
+        decide = RULES[name].decide
         if decide is None or not is_due(self.settings, self.ledger.epochs, self._checks):
             return None
         rows = np.flatnonzero(self.kept & ~np.isnan(self.ledger.last))
@@ -110,18 +111,9 @@ class Remover:
         if self.before is None:
             self.before = np.where(self.kept, scores, np.float32(np.nan))
         self.kept[removed] = False
-        step = RemovalStep(
-            epoch,
-            self.settings.rule,
-            cut.m1,
-            cut.m2,
-            cut.std2,
-            cut.threshold,
-            removed,
-            self.ledger.last[removed],
-            probabilities[removed],
-            int(selected.sum()) - removed.size,
-        )
+        numbers = (cut.m1, cut.m2, cut.std2, cut.threshold)
+        losses, kept_by_limits = self.ledger.last[removed], int(selected.sum()) - removed.size
+        step = RemovalStep(epoch, name, *numbers, removed, losses, probabilities[removed], kept_by_limits)
         self.steps.append(step)
         return step
 

@@ -63,8 +63,8 @@ class Rule:
         scores: the unit of `Cut.scores`: losses, or log-odds of the best other class against the label.
         includes_threshold: whether a score equal to the threshold is removed, too.
         defaults: removal settings that differ from the defaults of `RemovalSettings` for this rule.
-        default_epoch_share: share of the training epochs after which the rule is applied unless an epoch is given;
-            None: `RemovalSettings.epoch`.
+        default_epoch_share: share of the training epochs after which the rule is applied if no epoch is given;
+            None: after `RemovalSettings.epoch`.
         ranges: (low, high) of settings whose range is narrower for this rule.
     """
 
@@ -101,7 +101,9 @@ def register(rule: Rule) -> None:
         InputError: if a rule of this name is registered already.
     """
     if rule.name in RULES:
-        raise InputError(f"a removal rule named {rule.name!r} is registered already; choose another name")
+        raise InputError(
+            f"the name of a removal rule must be new, but {rule.name!r} is registered already; choose another"
+        )
     RULES[rule.name] = rule
 
 

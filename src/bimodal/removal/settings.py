@@ -29,21 +29,21 @@ class RemovalSettings:
     )
     k: float = option(
         1.0,
-        "rules wang and slade-gedeon: remove losses above M2 + k·std2, the mean and standard deviation of the losses above "
-        "the mean; slade-gedeon: 0 to 1, by default 0.5",
+        "rules wang and slade-gedeon: factor k of the threshold M2 + k·std2, where M2 and std2 are the mean and standard "
+        "deviation of the losses above the mean, 0 to 100; slade-gedeon: 0 to 1, by default 0.5",
         0,
         100,
     )
     alpha: float = option(
         0.05,
-        "rule two-modes: significance level, the probability to find wrong labels where there are none",
+        "rule two-modes: significance level, the probability to find wrong labels where there are none, 1e-6 to 0.5",
         1e-6,
         0.5,
     )
     rare_share: float = option(
         0.0,
-        "rule two-modes: largest share of a rare class to remove; a class is rare if it has less than half as many examples as "
-        "the mean class",
+        "rule two-modes: largest share of a rare class to remove, 0 to 1; a class is rare if it has less than half as many "
+        "examples as the mean class",
         0,
         1,
     )
@@ -54,41 +54,46 @@ class RemovalSettings:
     )
     epoch: int = option(
         6,
-        "epoch after which the first removal is due, and the earliest one with --removal-start settled or variance; "
-        "two-modes: by default after 80 % of the epochs",
+        "number of the epoch after which the first removal is due, from 1; the earliest one with --removal-start settled or "
+        "variance; two-modes: by default after 80 % of the epochs",
         1,
     )
     settle_change: float = option(
         0.05,
-        "--removal-start settled: the variance of the losses has settled if it changes by less than this share from epoch to "
-        "epoch",
+        "with --removal-start settled: the variance of the losses has settled if it changes by less than this share from one "
+        "epoch to the next, 0 to 1",
         0,
         1,
     )
-    settle_epochs: int = option(2, "--removal-start settled: number of successive epochs with such a small change", 1)
-    start_variance: float = option(
-        0.1, "--removal-start variance: normalised variance of the losses below which removal starts", 0, 0.25
+    settle_epochs: int = option(
+        2, "with --removal-start settled: number of successive epochs with a change below --removal-settle-change", 1
     )
-    every: int = option(0, "repeat the removal after this many epochs; 0: remove once", 0)
+    start_variance: float = option(
+        0.1,
+        "with --removal-start variance: normalised variance of the losses below which removal starts, 0 to 0.25",
+        0,
+        0.25,
+    )
+    every: int = option(0, "number of epochs after which the removal is repeated; 0: remove once", 0)
     stop_std2: float = option(
         0.0,
-        "end the repetition once the standard deviation of the losses above the mean is below this; 0: never",
+        "end the repetition once the standard deviation of the losses above the mean is below this, 0 to 1000; 0: never",
         0,
         1000,
     )
     stop_variance: float = option(
         0.0,
-        "stop training after a removal once the normalised variance of the losses is at most this; 0: never",
+        "stop training after a removal once the normalised variance of the losses is at most this, 0 to 0.25; 0: never",
         0,
         0.25,
     )
     max_share: float = option(
         0.3,
-        "largest share of the training faces that all removals together may remove; two-modes: by default 0.6",
+        "largest share of the training faces that all removals together may remove, 0 to 0.9; two-modes: by default 0.6",
         0,
         0.9,
     )
-    min_per_class: int = option(5, "smallest number of training faces that stay in each class", 1)
+    min_per_class: int = option(5, "smallest number of training faces that stay in each class, at least 1", 1)
 
     def __post_init__(self) -> None:
         check_choice("removal", self.rule, RULES)

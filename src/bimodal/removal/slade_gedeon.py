@@ -37,16 +37,9 @@ def slade_gedeon(losses: ArrayLike, k: float = 0.5) -> Cut:
 
 SLADE_GEDEON = Rule(
     "slade-gedeon",
-    "the original rule of 1993, remove losses of at least M2 + k·std2 every 50 epochs, and stop training early",
+    "remove the losses from a threshold on, every 50 epochs, and stop training early (the original of 1993)",
     decide=lambda given, settings: slade_gedeon(given.losses, settings.k),
     includes_threshold=True,
-    defaults={
-        "k": 0.5,
-        "start": "variance",
-        "epoch": 1,
-        "start_variance": 0.1,
-        "every": 50,
-        "stop_variance": 0.01,
-    },
+    defaults={"k": 0.5, "start": "variance", "epoch": 1, "start_variance": 0.1, "every": 50, "stop_variance": 0.01},
     ranges={"k": (0, 1)},
 )

@@ -121,22 +121,8 @@ def two_modes(pred_probs: ArrayLike, labels: ArrayLike, alpha: float = 0.05, rar
         remove = _limit_rare_classes(issue & (probability >= MIN_PROBABILITY), score, given, rare_share)
     else:
         rate, probability = 0.0, alpha * probability  # the tests miss wrong labels with at most this probability
-    return TwoModes(
-        found,
-        rate,
-        score,
-        probability,
-        threshold,
-        issue,
-        remove,
-        classes[other],
-        confidence,
-        contradicted,
-        p_contradicted,
-        unrelated,
-        p_unrelated,
-        between,
-    )
+    tests = (contradicted, p_contradicted, unrelated, p_unrelated, between)
+    return TwoModes(found, rate, score, probability, threshold, issue, remove, classes[other], confidence, *tests)
 
 
 def is_rare_class(sizes: NDArray[np.integer]) -> NDArray[np.bool_]:
@@ -219,7 +205,7 @@ def _decide(given: RuleInput, settings: "RemovalSettings") -> Cut:
 
 TWO_MODES = Rule(
     "two-modes",
-    "test for wrong labels, estimate how many there are, and remove those that are probably wrong; nothing in a clean set",
+    "test for wrong labels, estimate how many there are, and remove the probable ones; nothing from clean labels",
     decide=_decide,
     needs_pred_probs=True,
     scores="log-odds",

@@ -36,6 +36,6 @@ def wang(losses: ArrayLike, k: float = 1.0) -> Cut:
 
 WANG = Rule(
     "wang",
-    "the paper's rule, remove losses above M2 + k·std2, the mean and standard deviation of the losses above the mean",
+    "remove the losses above a threshold (see --removal-k), once (the paper)",
     decide=lambda given, settings: wang(given.losses, settings.k),
 )

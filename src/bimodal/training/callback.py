@@ -91,9 +91,7 @@ class BimodalDistributionRemoval(pl.Callback):
             trainer.fit_loop._data_source = _SourceWithoutRemoved(source, self)  # type: ignore[assignment]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if (
-            self.remover.ledger.epochs and self.remover.should_stop_training
-        ):  # resumed after the schedule ended training
+        if self.remover.ledger.epochs and self.remover.should_stop_training:  # resumed after the halt
             trainer.should_stop = True
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
