@@ -238,6 +238,7 @@ def test_without_a_connection_a_repository_gives_one_line(monkeypatch: pytest.Mo
         fetch_published("nobody-at-all/nothing")
 
 
+@pytest.mark.slow
 def test_the_face_network_is_trained_and_exported(tmp_path: Path, cli: Callable[..., Outcome]) -> None:
     data = write_data(tmp_path / "data", {"train": 70, "val": 14, "test": 14})
     options = [

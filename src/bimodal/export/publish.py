@@ -34,7 +34,7 @@ def publish(folder: str | Path, out: str | Path, overwrite: bool = False) -> Pat
     load_run(folder, "cpu")  # raises an error if the run cannot be loaded
     config = run.config | {"data": "", "weights": None}
     card = run.path / "README.md"
-    with staged_folder(out, overwrite, ours=PUBLISHED, marks=(INFO_FILE, FINISHED)) as stage:
+    with staged_folder(out, overwrite, content=PUBLISHED, marks=(INFO_FILE, FINISHED)) as stage:
         shutil.copyfile(run.path / FINISHED, stage / FINISHED)
         (stage / INFO_FILE).write_text(ModelInfo.read(run.path / INFO_FILE).to_json(), encoding="utf-8")
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
