@@ -58,9 +58,7 @@ def evaluate(
     Raises:
         InputError: run or data cannot be used, the data of the run have changed, or the split has no faces.
 
-    Example:
-        >>> evaluation = evaluate("run", "test")  # doctest: +SKIP
-        >>> evaluation.measures.accuracy.value, evaluation.measures.calibration_error.value  # doctest: +SKIP
+    `docs/python.md` has an example that runs.
     """
     check_choice("split", split, ("val", "test"))
     run = run if isinstance(run, Run) else Run.open(run)

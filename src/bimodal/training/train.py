@@ -64,9 +64,7 @@ def train(
     Raises:
         InputError: data, settings or run cannot be used, or the loss becomes infinite or NaN.
 
-    Example:
-        >>> run = train("data", "run", TrainSettings.preset("small", {"epochs": 5}))  # doctest: +SKIP
-        >>> run.metrics["val_accuracy"].max(), len(run.removed)  # doctest: +SKIP
+    `docs/python.md` has an example that runs.
     """
     out = Path(out)
     run = Run.open(out) if resume else None
