@@ -54,7 +54,7 @@ def begin_run(
     if os.path.lexists(out) and not overwrite and not (out.is_dir() and not any(out.iterdir())):
         raise InputError(f"{out} exists; choose another --out, resume it with --resume, or replace it with --overwrite")
     config = {"bimodal": __version__, "data": str(manifest.root), **settings}
-    with staged_folder(out, overwrite, ours=_OURS, marks=("config.yaml",)) as folder:
+    with staged_folder(out, overwrite, content=_OURS, marks=("config.yaml",)) as folder:
         write_text(folder / "environment.json", json.dumps(environment, indent=1))
         write_text(folder / "network.json", json.dumps(network, indent=1))
         # the digests tell later which images of other data this run was trained on
