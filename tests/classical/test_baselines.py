@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bimodal.classical.baselines import guess, majority
+from bimodal.classical.baselines import majority, uniform_guess
 from bimodal.errors import InputError
 
 
@@ -20,7 +20,7 @@ def test_majority_scores_the_share_of_the_majority() -> None:
 
 
 def test_guesses_are_uniform_over_the_emotions_of_training_however_frequent() -> None:
-    guesses = guess([1] * 98 + [4, 6], 30_000, seed=1)
+    guesses = uniform_guess([1] * 98 + [4, 6], 30_000, seed=1)
     assert guesses.shape == (30_000, 7)
     assert np.array_equal(np.sort(guesses, axis=1)[:, -2:], [[0, 1]] * 30_000)
     shares = guesses.mean(axis=0)
@@ -29,16 +29,16 @@ def test_guesses_are_uniform_over_the_emotions_of_training_however_frequent() ->
 
 
 def test_guesses_depend_on_the_seed_alone() -> None:
-    assert np.array_equal(guess([0, 1], 50, seed=3), guess([1, 0, 0], 50, seed=3))
-    assert not np.array_equal(guess([0, 1], 50, seed=3), guess([0, 1], 50, seed=4))
+    assert np.array_equal(uniform_guess([0, 1], 50, seed=3), uniform_guess([1, 0, 0], 50, seed=3))
+    assert not np.array_equal(uniform_guess([0, 1], 50, seed=3), uniform_guess([0, 1], 50, seed=4))
 
 
 def test_no_face_gives_no_row() -> None:
-    assert majority([1], 0).shape == guess([1], 0, seed=0).shape == (0, 7)
+    assert majority([1], 0).shape == uniform_guess([1], 0, seed=0).shape == (0, 7)
 
 
 @pytest.mark.parametrize("labels", [[], [7], [-1, 2], [[1, 2]]], ids=str)
 def test_what_is_no_training_label_is_refused(labels: list[int]) -> None:
-    for predict in (lambda: majority(labels, 2), lambda: guess(labels, 2, 0)):
+    for predict in (lambda: majority(labels, 2), lambda: uniform_guess(labels, 2, 0)):
         with pytest.raises(InputError, match="codes 0 to 6"):
             predict()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from bimodal.experiments.label_noise.detectors import Found
+from bimodal.experiments.label_noise.detectors import Detection
 from bimodal.experiments.label_noise.measures import (
     RESAMPLES,
     area_under_roc,
@@ -15,7 +15,7 @@ from bimodal.experiments.label_noise.measures import (
 )
 
 
-def test_both_areas_are_those_of_scikit_learn_with_ties_and_weights() -> None:
+def test_both_areas_equal_those_of_scikit_learn_with_ties_and_weights() -> None:
     random = np.random.default_rng(0)
     for _ in range(30):
         n = int(random.integers(10, 120))
@@ -31,38 +31,38 @@ def test_both_areas_are_those_of_scikit_learn_with_ties_and_weights() -> None:
 def test_precision_recall_and_f1_of_what_is_removed() -> None:
     truth = np.array([1, 1, 0, 0, -1, 1], dtype=np.int8)
     remove = np.array([True, True, True, False, True, False])
-    found = Found(np.arange(6.0), remove, np.zeros(6, dtype=int))
-    values = {name: own.value for name, own in measure(found, truth, draw_weights(6, 0)).items()}
-    assert values["precision"] == pytest.approx(2 / 3)  # the undecided one does not count
+    detection = Detection(np.arange(6.0), remove, np.zeros(6, dtype=int))
+    values = {name: own.value for name, own in measure(detection, truth, draw_weights(6, 0)).items()}
+    assert values["precision"] == pytest.approx(2 / 3)  # the undecided face does not count
     assert values["recall"] == pytest.approx(2 / 3)
     assert values["f1"] == pytest.approx(2 / 3)
-    assert values["removed"] == pytest.approx(4 / 6)  # but was removed
+    assert values["removed"] == pytest.approx(4 / 6)  # here it counts
 
 
-def test_who_removes_nothing_has_found_nothing() -> None:
+def test_without_removals_f1_is_zero_and_precision_undefined() -> None:
     truth = np.array([1, 0, 0, 0], dtype=np.int8)
-    found = Found(None, np.zeros(4, dtype=bool), np.zeros(4, dtype=int))
-    values = {name: own.value for name, own in measure(found, truth, draw_weights(4, 0)).items()}
+    detection = Detection(None, np.zeros(4, dtype=bool), np.zeros(4, dtype=int))
+    values = {name: own.value for name, own in measure(detection, truth, draw_weights(4, 0)).items()}
     assert values["f1"] == 0
     assert np.isnan(values["precision"])
     assert np.isnan(values["average_precision"])
 
 
-def test_two_methods_of_a_cell_are_resampled_alike() -> None:
+def test_methods_of_a_cell_are_resampled_alike() -> None:
     truth = (np.random.default_rng(1).random(300) < 0.3).astype(np.int8)
     noisy = truth + np.random.default_rng(2).normal(size=300)
     weights = draw_weights(300, 5)
     assert weights.shape == (RESAMPLES, 300)
     assert (weights.sum(axis=1) == 300).all()
-    one = measure(Found(noisy, None, truth.astype(int)), truth, weights)["average_precision"]
-    same = measure(Found(2 * noisy + 1, None, truth.astype(int)), truth, weights)["average_precision"]
+    one = measure(Detection(noisy, None, truth.astype(int)), truth, weights)["average_precision"]
+    same = measure(Detection(2 * noisy + 1, None, truth.astype(int)), truth, weights)["average_precision"]
     assert (one.draws == same.draws).all()
     assert one.draws.std() > 0
 
 
-def test_kept_is_of_right_labels_by_class() -> None:
+def test_kept_right_labels_are_counted_by_class() -> None:
     labels = np.array([0, 0, 0, 1, 1, 2])
     truth = np.array([0, 0, 1, 0, -1, 1], dtype=np.int8)
     remove = np.array([True, False, False, False, True, True])
-    kept, counts = kept_by_class(Found(None, remove, labels), truth, labels, 4)
+    kept, counts = kept_by_class(Detection(None, remove, labels), truth, labels, 4)
     assert (kept.tolist(), counts.tolist()) == ([1, 1, 0, 0], [2, 1, 0, 0])

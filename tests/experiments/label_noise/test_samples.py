@@ -1,4 +1,4 @@
-"""Training sets with known wrong labels: how many, which, and what is known of them."""
+"""Training sets with known wrong labels."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ PLUS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise
 
 @pytest.fixture(scope="module")
 def fer(tmp_path_factory: pytest.TempPathFactory) -> samples.Fer:
-    """A set that looks like FER2013: of every ten faces seven are clear, one is wrong, one split, one no emotion."""
+    """A data folder like FER2013's: of ten faces seven are clean, one is wrong, one undecided, one shows no emotion."""
     folder = write_data(tmp_path_factory.mktemp("fer"), {"train": 700, "val": 70, "test": 140})
     table = pd.read_csv(folder / "manifest.csv", keep_default_na=False)
     votes = []
@@ -32,19 +32,19 @@ def fer(tmp_path_factory: pytest.TempPathFactory) -> samples.Fer:
     return read_fer(Manifest.read(folder))
 
 
-def test_the_votes_say_what_is_right_and_wrong(fer: samples.Fer) -> None:
+def test_votes_decide_which_labels_are_wrong(fer: samples.Fer) -> None:
     kinds = np.arange(910) // 7 % 10
     assert (fer.truth[kinds < 7] == RIGHT).all()
     assert (fer.truth[kinds == 7] == WRONG).all()
     assert (fer.truth[kinds == 8] == UNDECIDED).all()
-    assert (fer.truth[kinds == 9] == WRONG).all()  # most say that it is no face
+    assert (fer.truth[kinds == 9] == WRONG).all()  # most taggers see no face
     assert (fer.is_clean == (kinds < 8)).all()
     assert fer.confusions.sum(axis=1) == pytest.approx(np.ones(7))
     assert fer.confusions.diagonal() == pytest.approx(np.zeros(7))
 
 
 @pytest.mark.parametrize("pattern", ["symmetric", "confusions"])
-def test_so_many_labels_are_wrong_and_the_truth_knows_them(fer: samples.Fer, tmp_path: Path, pattern: str) -> None:
+def test_the_truth_file_marks_the_wrong_labels(fer: samples.Fer, tmp_path: Path, pattern: str) -> None:
     cell = Cell("clean", 210, pattern, 0.2, "", 3)  # type: ignore[arg-type]
     write_fer_cell(fer, cell, tmp_path / "cell")
     manifest = Manifest.read(tmp_path / "cell")
@@ -57,7 +57,7 @@ def test_so_many_labels_are_wrong_and_the_truth_knows_them(fer: samples.Fer, tmp
     assert (truth[manifest.rows("test")] == RIGHT).all()
     assert np.bincount(true[rows], minlength=7).tolist() == [30] * 7
     wrong = rows[truth[rows] == WRONG]
-    if pattern == "confusions":  # here every emotion is taken for one other alone
+    if pattern == "confusions":  # here each emotion is confused with one other only
         assert ((true[wrong] - 2) % 7 == manifest.labels[wrong]).all()
     else:
         assert len({(int(t), int(g)) for t, g in zip(true[wrong], manifest.labels[wrong], strict=True)}) > 20
@@ -82,7 +82,7 @@ def test_a_rare_emotion_is_cut_to_a_tenth(fer: samples.Fer, tmp_path: Path) -> N
     assert set(np.delete(counts, CODES["happy"])) == {30}
 
 
-def test_own_labels_stay_as_they_are(fer: samples.Fer, tmp_path: Path) -> None:
+def test_fer2013s_labels_are_unchanged(fer: samples.Fer, tmp_path: Path) -> None:
     write_fer_cell(fer, Cell("own", 200, "own", 0.0, "", 0), tmp_path / "own")
     manifest = Manifest.read(tmp_path / "own")
     rows = manifest.rows("train")
@@ -95,7 +95,7 @@ def test_own_labels_stay_as_they_are(fer: samples.Fer, tmp_path: Path) -> None:
     assert {RIGHT, WRONG, UNDECIDED} == set(truth.tolist())
 
 
-def test_what_is_missing_is_said(tmp_path: Path) -> None:
+def test_missing_votes_or_faces_are_refused(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data", {"train": 21, "val": 7, "test": 7})
     with pytest.raises(InputError, match="--votes"):
         read_fer(Manifest.read(data))
@@ -103,7 +103,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         even_counts(np.array([10, 20]), 50)
 
 
-def test_cells_have_names_of_their_own() -> None:
+def test_each_cell_has_its_name() -> None:
     cells = all_cells()
     assert len({cell.name for cell in cells}) == len(cells)
     assert {cell.seed for cell in cells} == {0, 1, 2}

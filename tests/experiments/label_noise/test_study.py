@@ -1,4 +1,4 @@
-"""The study from end to end on a handful of drawn faces, and what becomes of what it found."""
+"""The whole study on a few synthetic faces: its files, its tables, and a second call."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 
 from bimodal.errors import InputError
-from bimodal.experiments.jobs import executor
-from bimodal.experiments.jobs.executor import Job, perform
-from bimodal.experiments.jobs.executor import Outcome as Ended
-from bimodal.experiments.label_noise import plan, studying
+from bimodal.experiments.jobs import scheduler
+from bimodal.experiments.jobs.job import Job, perform
+from bimodal.experiments.jobs.job import Outcome as JobOutcome
+from bimodal.experiments.label_noise import plan
+from bimodal.experiments.label_noise import study as study_module
 from bimodal.experiments.label_noise.cells import Cell
-from bimodal.experiments.label_noise.recipes import settings_of
+from bimodal.experiments.label_noise.settings import settings_of
 from bimodal.experiments.label_noise.study import NoiseOptions, NoiseStudy, study_label_noise
 from tests.conftest import Outcome, fails_with_one_line
 
@@ -24,48 +25,48 @@ CELL = Cell("drawn", 891, "symmetric", 0.2, "", 0)
 EPOCHS = 3
 
 
-class Here:
+class ThisProcess:
     """A pool that runs each job at once, in this process."""
 
-    description = "here"
+    description = "in this process"
     has_place = True
 
     def __init__(self) -> None:
-        self.done: list[Ended] = []
+        self.done: list[JobOutcome] = []
 
     def start(self, job: Job) -> None:
-        self.done.append(Ended(job, *perform(job)))
+        self.done.append(perform(job))
 
-    def wait(self) -> Ended:
+    def wait(self) -> JobOutcome:
         return self.done.pop()
 
 
 @contextmanager
-def pool_here(address: str | None = None) -> Iterator[Here]:
-    yield Here()
+def this_process(address: str | None = None) -> Iterator[ThisProcess]:
+    yield ThisProcess()
 
 
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, NoiseStudy]]:
-    """One cell of 140 drawn faces, with few and short trainings."""
+    """A study of one cell with 140 synthetic faces, and few and short trainings."""
     out = tmp_path_factory.mktemp("noise") / "study"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(studying, "SMALL", 140)
-        patch.setattr(studying, "VAL", 7)
-        patch.setattr(studying, "DRAWN_TEST", 14)
-        patch.setattr(studying, "all_cells", lambda *_: [CELL])
-        patch.setattr(executor, "open_pool", pool_here)
+        patch.setattr(study_module, "SMALL", 140)
+        patch.setattr(study_module, "VAL", 7)
+        patch.setattr(study_module, "SYNTHETIC_TEST", 14)
+        patch.setattr(study_module, "all_cells", lambda *_: [CELL])
+        patch.setattr(scheduler, "open_pool", this_process)
         patch.setattr(plan, "settings_of", lambda *cell: replace(settings_of(*cell), epochs=EPOCHS, batch_size=16))
         patch.setattr(plan, "RULES", ("two-modes", "wang"))
         patch.setattr(
             plan,
-            "AGAIN",
+            "RETRAININGS",
             (("two-modes-removal", False), ("cleanlab", False), ("two-modes-removal", True), ("scn", True)),
         )
         yield out, study_label_noise(out, NoiseOptions(), command="bimodal study label-noise")
 
 
-def test_every_training_left_its_evidence_and_nothing_else(studied: tuple[Path, NoiseStudy]) -> None:
+def test_each_training_leaves_one_file(studied: tuple[Path, NoiseStudy]) -> None:
     out, study = studied
     assert study.failures == {}
     folder = out / "cells" / CELL.name
@@ -86,7 +87,7 @@ def test_every_training_left_its_evidence_and_nothing_else(studied: tuple[Path, 
     assert held_out == 140
 
 
-def test_the_tables_hold_every_method_with_intervals(studied: tuple[Path, NoiseStudy]) -> None:
+def test_the_tables_hold_each_method_with_intervals(studied: tuple[Path, NoiseStudy]) -> None:
     out, _ = studied
     table = pd.read_csv(out / "measures.csv")
     assert {
@@ -108,7 +109,7 @@ def test_the_tables_hold_every_method_with_intervals(studied: tuple[Path, NoiseS
     assert costs["margins"] == 2
     assert (pd.read_csv(out / "costs.csv")["seconds"] > 0).all()
     text = (out / "tables.md").read_text()
-    assert "| **two-modes** |" in text
+    assert "| two-modes |" in text
     assert "without-two-modes-removal" in text
     accuracies = pd.read_csv(out / "accuracies.csv").set_index("training")
     assert accuracies.loc["plain", "difference"] == 0
@@ -116,27 +117,28 @@ def test_the_tables_hold_every_method_with_intervals(studied: tuple[Path, NoiseS
     assert {f"{what}-{CELL.condition}.png" for what in ("curves", "scores", "found")} <= pictures
 
 
-def test_what_has_ended_is_not_done_again(studied: tuple[Path, NoiseStudy], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_trainings_are_not_repeated(studied: tuple[Path, NoiseStudy], monkeypatch: pytest.MonkeyPatch) -> None:
     out, _ = studied
-    monkeypatch.setattr(studying, "all_cells", lambda *_: [CELL])
+    monkeypatch.setattr(study_module, "all_cells", lambda *_: [CELL])
     monkeypatch.setattr(plan, "RULES", ("two-modes", "wang"))
-    monkeypatch.setattr(plan, "AGAIN", (("two-modes-removal", False),) * 3)
+    monkeypatch.setattr(plan, "RETRAININGS", (("two-modes-removal", False),) * 3)
 
     def never(address: str | None = None) -> None:
         raise AssertionError("a training was started")
 
-    monkeypatch.setattr(executor, "open_pool", never)
-    begun: list[tuple[int, int]] = []
-    watch = studying.Watch(tell=lambda line: None, begin=lambda total, done: begun.append((total, done)))
-    study_label_noise(out, NoiseOptions(), watch)
-    assert begun[0][0] == begun[0][1]
+    monkeypatch.setattr(scheduler, "open_pool", never)
+    assert study_label_noise(out).failures == {}
 
 
-def test_bad_calls_are_one_line(tmp_path: Path, studied: tuple[Path, NoiseStudy], cli: Callable[..., Outcome]) -> None:
-    fails_with_one_line(cli("study", "label-noise", "--out", tmp_path / "s", "--only", "cats-*"), "matches no cell")
+def test_bad_calls_are_refused_with_one_line(
+    tmp_path: Path, studied: tuple[Path, NoiseStudy], cli: Callable[..., Outcome]
+) -> None:
+    fails_with_one_line(
+        cli("study", "label-noise", "--out", tmp_path / "s", "--only", "cats-*"), "matches no training set"
+    )
     fails_with_one_line(cli("study", "label-noise", "--out", tmp_path / "s", "--seeds", "0"), "--seeds")
     fails_with_one_line(cli("study", "label-noise", "--out", tmp_path / "s", "--fer", tmp_path / "none"), "none")
-    with pytest.raises(InputError, match="belong together"):
+    with pytest.raises(InputError, match="needs --annotations"):
         NoiseOptions(photographs=tmp_path)
     (tmp_path / "other").mkdir()
     (tmp_path / "other/letter").touch()

@@ -1,4 +1,4 @@
-"""A larger set without this study's pictures, and the same faces before alignment."""
+"""The larger set without the study's pictures, and the same faces before alignment."""
 
 import shutil
 from pathlib import Path
@@ -8,48 +8,52 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bimodal import packaged
-from bimodal.data.copies import pixel_hashes
 from bimodal.data.leakage import pretraining_overlap
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
 from bimodal.experiments.paper_table.options import StudyOptions
-from bimodal.experiments.paper_table.other_sets import counterparts, larger_table
-from bimodal.experiments.paper_table.reproduction import _without_known, reproduce
+from bimodal.experiments.paper_table.other_sets import larger_table, match_pictures
+from bimodal.experiments.paper_table.reproduction import _leave_out_pretrained, reproduce
+from bimodal.model_files import packaged
 from tests.conftest import write_data
 
 
 @pytest.fixture
-def learnt(tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The packaged network has learnt from three test faces of `tiny_data`."""
-    own = Manifest.read(tiny_data)
-    digests = pixel_hashes(own, own.rows("test")[:3].tolist())
+def _pretrained_on_test_faces(tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The packaged network was pretrained on three test faces of `tiny_data`."""
+    manifest = Manifest.read(tiny_data)
+    digests = [manifest.pixel_digests[row] or b"" for row in manifest.rows("test")[:3]]
     np.save(tmp_path / packaged.TRAINING_DIGESTS, packaged.short_digests(digests))
     monkeypatch.setattr(packaged, "FOLDER", tmp_path)
 
 
-@pytest.mark.usefixtures("learnt")
-def test_the_packaged_network_is_not_tested_on_what_it_has_seen(tiny_data: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("_pretrained_on_test_faces")
+def test_overlap_with_the_pretraining_is_found(tiny_data: Path, tmp_path: Path) -> None:
     manifest = Manifest.read(tiny_data)
-    assert pretraining_overlap(manifest) == "bimodal/face-s has learnt from 3 of these 112 pictures"
+    assert pretraining_overlap(manifest) == "bimodal/face-s was pretrained on 3 of these 112 pictures"
     assert pretraining_overlap(manifest, manifest.rows("train").tolist()) == ""
     other = write_data(tmp_path / "other", {"train": 14}, seed=9)
     assert pretraining_overlap(Manifest.read(other)) == ""
     (other / "source.json").write_text('{"kind": "fer2013", "options": {"align": true}}')
-    assert "from which these faces were cut out" in pretraining_overlap(Manifest.read(other))
+    assert "the source of these faces" in pretraining_overlap(Manifest.read(other))
+
+
+@pytest.mark.usefixtures("_pretrained_on_test_faces")
+def test_a_network_that_was_pretrained_on_the_faces_is_left_out(tiny_data: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"3 of these 112 pictures.* leave out of --methods: two-stage-face-s$"):
         reproduce(tiny_data, tmp_path / "study", StudyOptions(methods=("two-stage-face-s",), quick=True))
     assert not (tmp_path / "study" / "study.yaml").exists()
-    options, notes = _without_known(StudyOptions(quick=True), [manifest], lambda _: None)
+    manifest = Manifest.read(tiny_data)
+    options, notes = _leave_out_pretrained(StudyOptions(quick=True), [manifest])
     names = [method.name for method in options.chosen]
     assert "face-s-scratch" in names
     assert "two-stage-face-s" not in names
     assert [note.partition(" ")[0] for note in notes] == ["two-stage-face-s", "two-stage-face-s-bdr"]
-    plain = StudyOptions(methods=("majority",))
-    assert _without_known(plain, [manifest], pytest.fail) == (plain, [])
+    baseline = StudyOptions(methods=("majority",))
+    assert _leave_out_pretrained(baseline, [manifest]) == (baseline, [])
 
 
-def test_pictures_of_the_study_are_kept_out_whatever_their_format(tiny_data: Path, tmp_path: Path) -> None:
+def test_copies_of_the_studys_pictures_are_left_out_whatever_their_format(tiny_data: Path, tmp_path: Path) -> None:
     own = Manifest.read(tiny_data)
     write_data(tmp_path, {"train": 210, "val": 42}, seed=9)
     # copies of a training and of a test face, under other names and in another format
@@ -59,10 +63,10 @@ def test_pictures_of_the_study_are_kept_out_whatever_their_format(tiny_data: Pat
     table, note = larger_table(Manifest.read(tmp_path), "larger", [own])
     assert len(table) == 250
     assert not set(table["image"]) & {"images/train-0003.png", "images/val-0007.png"}
-    assert "2 of its pictures that are in this study" in note
+    assert "2 of its pictures have the same pixels as pictures in this study" in note
 
 
-def test_faces_before_alignment_are_known_too(tiny_data: Path, tmp_path: Path) -> None:
+def test_copies_of_faces_before_alignment_are_left_out_too(tiny_data: Path, tmp_path: Path) -> None:
     own = Manifest.read(tiny_data)
     before = write_data(tmp_path / "before", {"train": 70, "val": 21, "test": 21}, seed=7)
     larger = write_data(tmp_path / "larger", {"train": 210, "val": 42}, seed=9)
@@ -71,7 +75,7 @@ def test_faces_before_alignment_are_known_too(tiny_data: Path, tmp_path: Path) -
     assert len(known) == 251
 
 
-def test_a_set_without_anything_new_is_refused(tiny_data: Path, tmp_path: Path) -> None:
+def test_a_set_without_new_faces_is_refused(tiny_data: Path, tmp_path: Path) -> None:
     own = Manifest.read(tiny_data)
     shutil.copytree(tiny_data / "images", tmp_path / "images")
     own.table.assign(split=["train", "val"] * 56).to_csv(tmp_path / "manifest.csv", index=False)
@@ -79,9 +83,9 @@ def test_a_set_without_anything_new_is_refused(tiny_data: Path, tmp_path: Path) 
         larger_table(Manifest.read(tmp_path), "larger", [own])
 
 
-def test_fewer_keep_the_proportions_of_the_classes(tiny_data: Path, tmp_path: Path) -> None:
+def test_limits_keep_the_proportions_of_the_classes(tiny_data: Path, tmp_path: Path) -> None:
     write_data(tmp_path, {"train": 210, "val": 42}, seed=9)
-    table, _ = larger_table(Manifest.read(tmp_path), "larger", [Manifest.read(tiny_data)], train=70, val=14)
+    table, _ = larger_table(Manifest.read(tmp_path), "larger", [Manifest.read(tiny_data)], {"train": 70, "val": 14})
     counts = table.groupby(["split", "label"]).size()
     assert (counts["train"] == 10).all()
     assert (counts["val"] == 2).all()
@@ -93,7 +97,7 @@ def test_a_set_that_is_not_larger_is_refused(tiny_data: Path, tmp_path: Path) ->
         larger_table(Manifest.read(tmp_path), "larger", [Manifest.read(tiny_data)])
 
 
-def test_counterparts_are_found_by_where_they_come_from(tiny_data: Path, tmp_path: Path) -> None:
+def test_faces_are_matched_by_their_source_file(tiny_data: Path, tmp_path: Path) -> None:
     own = Manifest.read(tiny_data)
     order = np.random.default_rng(0).permutation(len(own))
     other = own.table.iloc[order].reset_index(drop=True)
@@ -104,13 +108,13 @@ def test_counterparts_are_found_by_where_they_come_from(tiny_data: Path, tmp_pat
     origins = pd.DataFrame({"image": renamed, "origin": [f"Faces/{image}" for image in other["image"]]})
     origins.to_csv(tmp_path / "origins.csv", index=False)
     other.assign(image=renamed).to_csv(tmp_path / "manifest.csv", index=False)
-    table = counterparts(own, Manifest.read(tmp_path))
+    table = match_pictures(own, Manifest.read(tmp_path))
     for mine, theirs in zip(own.table["image"], table["image"], strict=True):
         assert (tmp_path / theirs).read_bytes() == (tiny_data / mine).read_bytes()
     assert (table["split"] == own.table["split"]).all()
 
 
-def test_a_face_without_counterpart_is_named(tiny_data: Path, tmp_path: Path) -> None:
+def test_a_face_without_a_match_is_named(tiny_data: Path, tmp_path: Path) -> None:
     other = write_data(tmp_path, {"train": 70, "val": 21, "test": 20})
     with pytest.raises(InputError, match=r"1 of the 112 faces .* no counterpart .*images/test-0020"):
-        counterparts(Manifest.read(tiny_data), Manifest.read(other))
+        match_pictures(Manifest.read(tiny_data), Manifest.read(other))

@@ -1,7 +1,9 @@
-"""The whole study: runs, what is kept of them, what is refused, and what can be repeated."""
+"""The whole study: its runs and rows, what stays, what is refused, and how it resumes."""
 
 import json
+import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,12 +20,13 @@ from PIL import Image
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.evaluation.metrics import measure
-from bimodal.experiments.jobs.executor import Watch
-from bimodal.experiments.paper_table.folder import alone
+from bimodal.experiments.paper_table.methods import METHODS
 from bimodal.experiments.paper_table.options import StudyOptions
+from bimodal.experiments.paper_table.plan import Cell
 from bimodal.experiments.paper_table.reproduction import Reproduced, reproduce
+from bimodal.experiments.study_folder import exclusive_folder
 from bimodal.model_files.packaged import FACE
-from bimodal.runs.run import PROBABILITIES
+from bimodal.runs.tables import PROBABILITIES
 from tests.conftest import Outcome, fails_with_one_line, write_data
 
 CHEAP = (
@@ -36,12 +39,11 @@ CHEAP = (
     "simple-nn-bdr",
     "deep-nn-bn-dropout",
 )
-QUIET = Watch(tell=lambda line: None)
 
 
 @pytest.fixture(autouse=True)
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without Ray: that it does the same is a test of the executor's."""
+    """Run without Ray; the tests of the jobs compare both pools."""
     monkeypatch.setitem(sys.modules, "ray", None)
 
 
@@ -56,7 +58,7 @@ def cheap(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Reproduced:
     options = StudyOptions(methods=CHEAP, seeds=2, noise=(0.0, 0.2), quick=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "ray", None)
-        return reproduce(data, out, options, QUIET)
+        return reproduce(data, out, options)
 
 
 def test_every_cheap_method_has_its_row(cheap: Reproduced) -> None:
@@ -66,15 +68,15 @@ def test_every_cheap_method_has_its_row(cheap: Reproduced) -> None:
         assert row.predicted.shape == (2, 35)
     rows = {(row.method.name, row.noise): row for row in cheap.study.rows}
     assert rows["majority", 0.0].accuracy.value == pytest.approx(1 / 7)
-    assert rows["svm-lpq", 0.0].accuracy.value > 0.5  # the blobs of the seven colours differ in place
+    assert rows["svm-lpq", 0.0].accuracy.value > 0.5
     assert max(rows["simple-nn-bdr", 0.2].removed) > 0
     assert rows["simple-nn", 0.2].removed == (0, 0)
     wrong, removed = rows["simple-nn-bdr", 0.2].removed_wrong, rows["simple-nn-bdr", 0.2].removed
     assert all(0 <= one <= other for one, other in zip(wrong or (), removed, strict=True))
-    assert rows["simple-nn-bdr", 0.0].removed_wrong is None  # of these faces no truth is known
+    assert rows["simple-nn-bdr", 0.0].removed_wrong is None  # no true labels are known
 
 
-def test_a_row_is_what_its_runs_predicted(cheap: Reproduced) -> None:
+def test_a_row_holds_the_predictions_of_its_runs(cheap: Reproduced) -> None:
     row = next(row for row in cheap.study.rows if row.method.name == "svm-phog" and row.noise == 0.2)
     for seed, (run,) in enumerate(row.runs):
         table = pd.read_csv(run / "predictions_test.csv")
@@ -85,7 +87,7 @@ def test_a_row_is_what_its_runs_predicted(cheap: Reproduced) -> None:
         assert (table["label"].to_numpy() == np.array(NAMES)[row.labels]).all()
 
 
-def test_wrong_labels_are_the_same_for_every_method_and_in_training_alone(cheap: Reproduced, data: Path) -> None:
+def test_wrong_labels_are_the_same_for_every_method_and_in_training_only(cheap: Reproduced, data: Path) -> None:
     clean = pd.read_csv(data / "manifest.csv", keep_default_na=False)
     for seed in (0, 1):
         view = pd.read_csv(cheap.study.folder / f"data/own-wrong-20-seed-{seed}/manifest.csv", keep_default_na=False)
@@ -98,23 +100,30 @@ def test_wrong_labels_are_the_same_for_every_method_and_in_training_alone(cheap:
             assert json.loads((runs[0] / "result.json").read_text())["settings"]["seed"] in (0, 1)
 
 
-def test_what_has_ended_is_not_run_again_and_more_may_be_asked(cheap: Reproduced, data: Path, tmp_path: Path) -> None:
+def test_finished_runs_are_not_repeated_and_more_may_be_added(
+    cheap: Reproduced, data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     study = tmp_path / "study"
     shutil.copytree(cheap.study.folder, study, symlinks=True)
-    for name in ("lpq", "phog"):  # nothing may need them
+    for name in ("lpq", "phog"):  # no unfinished run needs them
         (study / f"features/{name}.npz").unlink()
-    ran: list[str] = []
-    watch = Watch(lambda line: None, lambda total, done: None, lambda outcome: ran.append(outcome.job.name))
-    options = StudyOptions(methods=("majority", "svm-lpq"), seeds=3, noise=(0.0, 0.2), quick=True)
-    done = reproduce(data, study, StudyOptions(methods=CHEAP, seeds=2, noise=(0.0, 0.2), quick=True), watch)
-    assert ran == []
-    for old, new in zip(cheap.study.rows, done.study.rows, strict=True):
-        np.testing.assert_array_equal(old.predicted, new.predicted)
-    done = reproduce(data, study, options, watch)
-    assert sorted(ran) == sorted(
-        ["lpq"]
-        + [f"{name}{wrong}, own, seed 2" for name in ("majority", "svm-lpq") for wrong in ("", ", 20 % wrong labels")]
-    )
+
+    def ran() -> list[str]:
+        """The jobs that have ended since the last call."""
+        ended = [match[1] for line in caplog.messages if (match := re.fullmatch(r"(.*): \d+ s", line))]
+        caplog.clear()
+        return sorted(ended)
+
+    with caplog.at_level(logging.INFO, "bimodal"):
+        done = reproduce(data, study, StudyOptions(methods=CHEAP, seeds=2, noise=(0.0, 0.2), quick=True))
+        assert ran() == []
+        for old, new in zip(cheap.study.rows, done.study.rows, strict=True):
+            np.testing.assert_array_equal(old.predicted, new.predicted)
+        options = StudyOptions(methods=("majority", "svm-lpq"), seeds=3, noise=(0.0, 0.2), quick=True)
+        done = reproduce(data, study, options)
+        wrong = ("", ", 20 % wrong labels")
+        added = [f"{name}{share}, own, seed 2" for name in ("majority", "svm-lpq") for share in wrong]
+        assert ran() == sorted(["lpq", *added])
     for row in done.study.rows:
         assert row.seeds == ((0, 1, 2) if row.method.name in ("majority", "svm-lpq") else (0, 1))
 
@@ -122,12 +131,12 @@ def test_what_has_ended_is_not_run_again_and_more_may_be_asked(cheap: Reproduced
 def test_the_table_holds_what_earlier_calls_ran(cheap: Reproduced, data: Path, tmp_path: Path) -> None:
     study = tmp_path / "study"
     shutil.copytree(cheap.study.folder, study, symlinks=True)
-    done = reproduce(data, study, StudyOptions(methods=("random",), seeds=1, quick=True), QUIET)
+    done = reproduce(data, study, StudyOptions(methods=("random",), seeds=1, quick=True))
     assert [row.name for row in done.study.rows] == [row.name for row in cheap.study.rows]
     assert all(row.seeds == (0, 1) for row in done.study.rows)
 
 
-def test_what_is_damaged_is_a_failure_of_its_row(cheap: Reproduced, data: Path, tmp_path: Path) -> None:
+def test_a_damaged_run_is_a_failure_in_its_row(cheap: Reproduced, data: Path, tmp_path: Path) -> None:
     study = tmp_path / "study"
     shutil.copytree(cheap.study.folder, study, symlinks=True)
     runs = study / "runs"
@@ -135,31 +144,25 @@ def test_what_is_damaged_is_a_failure_of_its_row(cheap: Reproduced, data: Path, 
     table = pd.read_csv(runs / "svm-phog/own/seed-1/predictions_test.csv")
     table.iloc[:-5].to_csv(runs / "svm-phog/own/seed-1/predictions_test.csv", index=False)
     (runs / "simple-nn/own/seed-0/predictions_val.csv").write_text("image,row\n")
-    rows = {
-        row.name: row
-        for row in reproduce(data, study, StudyOptions(methods=("majority",), quick=True), QUIET).study.rows
-    }
+    rows = {row.name: row for row in reproduce(data, study, StudyOptions(methods=("majority",), quick=True)).study.rows}
     assert rows["svm-lpq"].seeds == rows["simple-nn"].seeds == (1,)
     assert rows["svm-phog"].seeds == (0,)
     assert "result.json is damaged" in rows["svm-lpq"].failures[0]
     assert "not tested on the same faces" in rows["svm-phog"].failures[0]
-    assert "predictions_val.csv is damaged" in rows["simple-nn"].failures[0]
+    assert "predictions_val.csv" in rows["simple-nn"].failures[0]
 
 
-def test_an_ensemble_follows_its_members(data: Path, tmp_path: Path) -> None:
-    from bimodal.experiments.paper_table.methods import METHODS
-    from bimodal.experiments.paper_table.plan import Cell
-
+def test_an_ensemble_is_finished_only_after_its_members(data: Path, tmp_path: Path) -> None:
     cell = Cell(METHODS["ensemble"], 0.0, "own", 0)
     for one in [*cell.members, cell]:
         one.folder(tmp_path).mkdir(parents=True)
         (one.folder(tmp_path) / "result.json").write_text("{}")
-    assert cell.has_ended(tmp_path)
-    os.utime(cell.folder(tmp_path) / "result.json", (1, 1))  # a member was run anew
-    assert not cell.has_ended(tmp_path)
+    assert cell.is_finished(tmp_path)
+    os.utime(cell.folder(tmp_path) / "result.json", (1, 1))  # a member was repeated
+    assert not cell.is_finished(tmp_path)
     os.utime(cell.folder(tmp_path) / "result.json")
     shutil.rmtree(cell.members[1].folder(tmp_path))
-    assert not cell.has_ended(tmp_path)
+    assert not cell.is_finished(tmp_path)
 
 
 def test_deep_methods_their_ensembles_and_two_stages(data: Path, tmp_path: Path) -> None:
@@ -170,7 +173,7 @@ def test_deep_methods_their_ensembles_and_two_stages(data: Path, tmp_path: Path)
         quick=True,
         larger=larger,
     )
-    done = reproduce(data, tmp_path / "study", options, QUIET)
+    done = reproduce(data, tmp_path / "study", options)
     rows = {row.method.name: row for row in done.study.rows}
     assert all(row.seeds == (0,) for row in rows.values()), [row.failures for row in rows.values()]
     assert rows["resnet50"].network == "test_resnet, 64 px, from random weights"
@@ -179,7 +182,7 @@ def test_deep_methods_their_ensembles_and_two_stages(data: Path, tmp_path: Path)
     assert rows["resnet50"].removed == (0,)
     assert "210 training faces of larger" in " ".join(done.study.notes)
     courses = [pd.read_csv(rows[name].runs[0][0] / "metrics.csv") for name in ("resnet50", "two-stage")]
-    assert courses[0]["train_loss"].iloc[0] > courses[1]["train_loss"].iloc[0]  # it knew such faces already
+    assert courses[0]["train_loss"].iloc[0] > courses[1]["train_loss"].iloc[0]  # it has trained on such faces
     assert done.page.is_file()
 
 
@@ -189,7 +192,7 @@ def test_two_folds_test_every_face_once(tmp_path: Path) -> None:
     table["group"] = [f"person {number // 7}" for number in range(len(table))]
     table.to_csv(data / "manifest.csv", index=False)
     options = StudyOptions(methods=("majority", "svm-lpq"), seeds=2, protocol="person-independent", quick=True)
-    done = reproduce(data, tmp_path / "study", options, QUIET)
+    done = reproduce(data, tmp_path / "study", options)
     for row in done.study.rows:
         assert len(row.labels) == 210
         assert np.shape(row.runs) == (2, 2)
@@ -198,7 +201,7 @@ def test_two_folds_test_every_face_once(tmp_path: Path) -> None:
     assert [sum(counts) for counts in done.study.counts] == [210, 210]
 
 
-def test_what_may_be_no_face_is_counted_both_ways(tmp_path: Path) -> None:
+def test_accuracy_is_given_with_and_without_blank_pictures(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data", {"train": 70, "val": 21, "test": 21})
     table = pd.read_csv(data / "manifest.csv", keep_default_na=False)
     test = table.index[table["split"] == "test"]
@@ -206,11 +209,11 @@ def test_what_may_be_no_face_is_counted_both_ways(tmp_path: Path) -> None:
     table.loc[test[5:7], "flag"] = "no-face"
     table.to_csv(data / "manifest.csv", index=False)
     (data / "problems.csv").write_text("image,split,problem,detail,action\nx.png,test,unreadable,damaged,left out\n")
-    done = reproduce(data, tmp_path / "study", StudyOptions(methods=("majority",), seeds=1, quick=True), QUIET)
+    done = reproduce(data, tmp_path / "study", StudyOptions(methods=("majority",), seeds=1, quick=True))
     notes = " ".join(done.study.notes)
     assert "3 of the 21 test faces are of a single colour" in notes
     assert "On 2 of the 21 test pictures no face was found" in notes
-    assert "could not be read, and are in no split: 1." in notes
+    assert "could not be read and are in no split: 1." in notes
     (row,) = done.study.rows
     told = pd.read_csv(tmp_path / "study/table.csv")["accuracy_without_blank"].item()
     assert told == pytest.approx(row.correct[0, 3:].mean(), abs=1e-5)
@@ -218,32 +221,32 @@ def test_what_may_be_no_face_is_counted_both_ways(tmp_path: Path) -> None:
     assert "without blank" in (tmp_path / "study/table.md").read_text()
 
 
-def test_a_failed_run_is_a_row_that_says_why(data: Path, tmp_path: Path) -> None:
+def test_a_failed_run_gives_its_reason_in_the_row(data: Path, tmp_path: Path) -> None:
     place = tmp_path / "study/runs/svm-phog/own"
     options = StudyOptions(methods=("majority", "svm-phog"), seeds=2, quick=True)
-    reproduce(data, tmp_path / "study", StudyOptions(methods=("majority",), seeds=2, quick=True), QUIET)
+    reproduce(data, tmp_path / "study", StudyOptions(methods=("majority",), seeds=2, quick=True))
     place.mkdir(parents=True)
     (place / "seed-1").write_text("in the way")
-    row = reproduce(data, tmp_path / "study", options, QUIET).study.rows[1]
+    row = reproduce(data, tmp_path / "study", options).study.rows[1]
     assert row.seeds == (0,)
     (failure,) = row.failures
     assert failure.startswith("svm-phog, own, seed 1: ")
     assert "exists" in failure
     assert "Traceback" in (tmp_path / "study/logs/svm-phog/own/seed-1.log").read_text()
     (place / "seed-1").unlink()
-    row = reproduce(data, tmp_path / "study", options, QUIET).study.rows[1]  # it is tried again
+    row = reproduce(data, tmp_path / "study", options).study.rows[1]  # it is repeated
     assert (row.seeds, row.failures) == ((0, 1), ())
 
 
 def test_features_of_another_program(data: Path, tmp_path: Path, cli: Callable[..., Outcome]) -> None:
     table = pd.read_csv(data / "manifest.csv")
     images = table["image"].to_numpy(dtype=str)[::-1]
-    told = np.eye(7)[table["label"].map(NAMES.index).to_numpy()][::-1]  # the other program knows the labels
-    np.savez(tmp_path / "lpq.npz", image=images, features=told)
+    given = np.eye(7)[table["label"].map(NAMES.index).to_numpy()][::-1]  # features that give the label away
+    np.savez(tmp_path / "lpq.npz", image=images, features=given)
     options = StudyOptions(methods=("svm-lpq",), seeds=1, quick=True, features={"lpq": tmp_path / "lpq.npz"})
-    (row,) = reproduce(data, tmp_path / "study", options, QUIET).study.rows
+    (row,) = reproduce(data, tmp_path / "study", options).study.rows
     assert row.accuracies == (1.0,)
-    np.savez(tmp_path / "lpq.npz", image=images[3:], features=told[3:])
+    np.savez(tmp_path / "lpq.npz", image=images[3:], features=given[3:])
     result = cli("reproduce", data, "--out", tmp_path / "other", "--lpq", tmp_path / "lpq.npz")
     fails_with_one_line(result, "lacks 3 of its 210 pictures")
 
@@ -263,78 +266,78 @@ def sfew(folder: Path) -> Path:
     return folder
 
 
-def test_sfew_needs_no_hand_whatever_the_protocol(tmp_path: Path) -> None:
+def test_sfew_is_prepared_and_split_by_each_protocol(tmp_path: Path) -> None:
     source = sfew(tmp_path / "SFEW")
     notes = {}
     for protocol in ("paper", "group-disjoint", "person-independent"):
         options = StudyOptions(methods=("majority",), seeds=1, protocol=protocol, quick=True)
-        done = reproduce(source, tmp_path / protocol, options, QUIET)
+        done = reproduce(source, tmp_path / protocol, options)
         assert done.study.rows[0].seeds == (0,)
         notes[protocol] = " ".join(done.study.notes)
     assert "This leaks: " in notes["paper"]
-    assert "val, test were divided anew" in notes["group-disjoint"]
+    assert "val, test were divided again" in notes["group-disjoint"]
     assert "Two folds" in notes["person-independent"]
 
 
 def test_other_faces_protocols_or_sizes_need_another_folder(cheap: Reproduced, data: Path, tmp_path: Path) -> None:
     folder = cheap.study.folder
     with pytest.raises(InputError, match="study with other quick"):
-        reproduce(data, folder, StudyOptions(methods=("majority",)), QUIET)
+        reproduce(data, folder, StudyOptions(methods=("majority",)))
     with pytest.raises(InputError, match="study with other protocol"):
-        reproduce(data, folder, StudyOptions(methods=("majority",), quick=True, protocol="paper"), QUIET)
+        reproduce(data, folder, StudyOptions(methods=("majority",), quick=True, protocol="paper"))
     other = write_data(tmp_path / "other", {"train": 70, "val": 21, "test": 21}, seed=3)
     with pytest.raises(InputError, match="study with other faces"):
-        reproduce(other, folder, StudyOptions(methods=("majority",), quick=True), QUIET)
+        reproduce(other, folder, StudyOptions(methods=("majority",), quick=True))
 
 
 def test_other_features_need_another_folder(cheap: Reproduced, data: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "f.npz", image=pd.read_csv(data / "manifest.csv")["image"].to_numpy(str), features=np.eye(210))
     options = StudyOptions(methods=("svm-lpq",), quick=True, features={"lpq": tmp_path / "f.npz"})
     with pytest.raises(InputError, match="study with other LPQ features"):
-        reproduce(data, cheap.study.folder, options, QUIET)
+        reproduce(data, cheap.study.folder, options)
 
 
 def test_another_source_needs_another_folder(tmp_path: Path) -> None:
     options = StudyOptions(methods=("majority",), seeds=1, quick=True)
     one, two = sfew(tmp_path / "one"), sfew(tmp_path / "two")
-    done = reproduce(one, tmp_path / "study", options, QUIET)
+    done = reproduce(one, tmp_path / "study", options)
     assert done.study.data == "one"
-    reproduce(one, tmp_path / "study", options, QUIET)
+    reproduce(one, tmp_path / "study", options)
     with pytest.raises(InputError, match=r"was prepared from .*one; choose another --out"):
-        reproduce(two, tmp_path / "study", options, QUIET)
-    with pytest.raises(InputError, match="there is none at"):
-        reproduce(tmp_path / "nowhere", tmp_path / "study", options, QUIET)
+        reproduce(two, tmp_path / "study", options)
+    with pytest.raises(InputError, match="does not exist"):
+        reproduce(tmp_path / "nowhere", tmp_path / "study", options)
 
 
-def test_what_cannot_be_begun_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there is none at"):
-        reproduce(tmp_path / "nowhere", tmp_path / "study", StudyOptions(methods=("majority",)), QUIET)
+def test_a_study_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        reproduce(tmp_path / "nowhere", tmp_path / "study", StudyOptions(methods=("majority",)))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_call_at_a_time_changes_nothing(cheap: Reproduced, data: Path) -> None:
+def test_a_second_call_at_the_same_time_is_refused(cheap: Reproduced, data: Path) -> None:
     folder = cheap.study.folder
     before = (folder / "study.yaml").read_text()
-    with alone(folder), pytest.raises(InputError, match="another call of bimodal works on"):
-        reproduce(data, folder, StudyOptions(methods=("majority",), quick=True), QUIET)
+    with exclusive_folder(folder), pytest.raises(InputError, match="another call of bimodal works in"):
+        reproduce(data, folder, StudyOptions(methods=("majority",), quick=True))
     assert (folder / "study.yaml").read_text() == before
 
 
 def test_moved_faces_are_the_same_faces(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data", {"train": 70, "val": 21, "test": 21})
     options = StudyOptions(methods=("majority", "svm-phog"), seeds=1, quick=True)
-    expected = reproduce(str(data), str(tmp_path / "whole"), options, QUIET).study.rows[1].predicted
-    reproduce(data, tmp_path / "study", StudyOptions(methods=("majority",), seeds=1, quick=True), QUIET)
+    expected = reproduce(str(data), str(tmp_path / "whole"), options).study.rows[1].predicted
+    reproduce(data, tmp_path / "study", StudyOptions(methods=("majority",), seeds=1, quick=True))
     data.rename(tmp_path / "moved")
-    write_data(tmp_path / "data", {"train": 70, "val": 21, "test": 21}, seed=4)  # others take their place
-    found = reproduce(tmp_path / "moved", tmp_path / "study", options, QUIET).study.rows[1].predicted
+    write_data(tmp_path / "data", {"train": 70, "val": 21, "test": 21}, seed=4)  # other faces at the old place
+    found = reproduce(tmp_path / "moved", tmp_path / "study", options).study.rows[1].predicted
     np.testing.assert_array_equal(found, expected)
 
 
-def test_a_folder_of_the_users_is_left_alone(data: Path, tmp_path: Path) -> None:
+def test_another_folder_is_left_as_it_is(data: Path, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("mine")
-    with pytest.raises(InputError, match="no earlier study"):
-        reproduce(data, tmp_path, StudyOptions(methods=("majority",)), QUIET)
+    with pytest.raises(InputError, match="holds no study"):
+        reproduce(data, tmp_path, StudyOptions(methods=("majority",)))
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
@@ -345,7 +348,7 @@ def test_a_folder_of_the_users_is_left_alone(data: Path, tmp_path: Path) -> None
         (["--methods", "two-stage"], ["two-stage needs --larger"]),
         (["--noise", "a"], ["--noise expects shares"]),
         (["--weights", "resnet"], ["NAME=FILE"]),
-        (["--weights", "resnet50=/nowhere.pth"], ["there is no file"]),
+        (["--weights", "resnet50=/nowhere.pth"], ["does not exist"]),
         (["--protocol", "person-independent"], ["needs groups", "--group"]),
         (["--larger", "nowhere", "--methods", "two-stage"], ["expected a data folder", "nowhere"]),
     ],
@@ -364,18 +367,16 @@ def test_a_data_folder_without_test_or_without_a_class(tmp_path: Path, cli: Call
     fails_with_one_line(cli("reproduce"), "expected a data folder and --out")
 
 
-def test_the_list_begins_each_line_with_a_name(cli: Callable[..., Outcome]) -> None:
-    from bimodal.experiments.paper_table.methods import METHODS
-
+def test_list_starts_each_line_with_a_method(cli: Callable[..., Outcome]) -> None:
     shown = cli("reproduce", "--list")
     assert shown.returncode == 0
     assert [line.split()[0] for line in shown.stdout.splitlines()] == list(METHODS)
 
 
-def test_ctrl_c_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
+def test_a_study_resumes_after_ctrl_c(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "study"
-    # one run has ended before, whatever the order in which the interrupted call runs its jobs
-    reproduce(data, out, StudyOptions(methods=("majority",), seeds=1, quick=True), QUIET)
+    # one run is finished, whatever the order in which the interrupted call runs its jobs
+    reproduce(data, out, StudyOptions(methods=("majority",), seeds=1, quick=True))
     without_ray = "import sys; sys.modules['ray'] = None; from bimodal.cli.main import run; run()"
     command = [sys.executable, "-c", without_ray, "reproduce", str(data), "--out", str(out), "--quick"]
     command += ["--methods", "majority,resnet50", "--seeds", "1"]
@@ -388,13 +389,13 @@ def test_ctrl_c_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         shown, _ = process.communicate(timeout=60)
     assert process.returncode == 130, shown
-    assert "1 of 2 runs have ended before" in shown
-    assert "goes on where it stopped" in shown
+    assert "1 of 2 runs are finished already" in shown
+    assert "the same command resumes the study" in shown
     assert not (run / "result.json").exists()
     epochs = len(pd.read_csv(run / "metrics.csv"))
     assert 0 < epochs < 15
     again = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200, check=False)
     assert again.returncode == 0, again.stderr
-    assert "1 of 2 runs have ended before" in again.stdout
+    assert "1 of 2 runs are finished already" in again.stdout
     assert (out / "report.html").is_file()
     assert len(pd.read_csv(run / "metrics.csv")) == 15

@@ -69,7 +69,7 @@ def test_all_files_exist_and_their_checksums_are_right(made: Path) -> None:
     measures = json.loads((made / "measures.json").read_text())
     assert (measures["votes"]["faces"], measures["own"]["faces"]) == (21, 21)
     card = (made / "README.md").read_text()
-    for words in ("does not prove a feeling", "licence", "By emotion", "What it must not be used for"):
+    for words in ("does not prove a feeling", "licence", "by emotion", "What it must not be used for"):
         assert words in card
 
 
@@ -179,4 +179,6 @@ def test_augmentation_depends_on_its_generator_only_and_keeps_the_range() -> Non
     assert float(one.min()) > -1
     assert float(one.max()) < 2.2
     flat = augment_faces(torch.full((64, 48, 48), 128, dtype=torch.uint8), 40, torch.Generator().manual_seed(0))
-    assert (flat.std(dim=(2, 3)) < 0.01).float().mean() > 0.5, "a face of one colour keeps it, except in the erased patch"
+    assert (flat.std(dim=(2, 3)) < 0.01).float().mean() > 0.5, (
+        "a face of one colour keeps it, except in the erased patch"
+    )
