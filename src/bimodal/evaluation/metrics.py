@@ -20,8 +20,6 @@ class ClassMeasures:
     code: int
     support: int
     """Examples of this class."""
-    predicted: int
-    """Examples predicted to be of this class."""
     recall: Estimate | None
     """None if the split has no example of the class."""
     precision: Estimate | None
@@ -63,13 +61,11 @@ class Measures:
 
 @dataclass(frozen=True)
 class BothWays:
-    """The accuracy with and without blank and unreadable pictures."""
+    """The accuracy without blank pictures, and with unreadable pictures counted as wrong."""
 
-    as_is: Estimate
     without_blank: Estimate | None
-    """Without blank pictures; None if every picture is blank."""
+    """None if every picture is blank."""
     unreadable_wrong: Estimate
-    """With pictures that cannot be read counted as wrong."""
     n_blank: int
     n_unreadable: int
 
@@ -119,7 +115,7 @@ def measure(labels: ArrayLike, probabilities: ArrayLike, seed: int = 0) -> Measu
 
 
 def accuracy_both_ways(correct: ArrayLike, blank: ArrayLike, n_unreadable: int = 0) -> BothWays:
-    """Return the accuracy on all pictures, without blank pictures, and with unreadable pictures counted as wrong.
+    """Return the accuracy without blank pictures, and with unreadable pictures counted as wrong.
 
     SFEW's official validation set has 12 black pictures, which no model can classify: accuracies are comparable only if
     they count such pictures in the same way.
@@ -133,8 +129,8 @@ def accuracy_both_ways(correct: ArrayLike, blank: ArrayLike, n_unreadable: int =
         InputError: the shapes do not fit, or the count is negative.
 
     >>> both = accuracy_both_ways([True, True, False, False], [False, False, False, True], n_unreadable=1)
-    >>> both.as_is.value, round(both.without_blank.value, 3), both.unreadable_wrong.value
-    (0.5, 0.667, 0.4)
+    >>> round(both.without_blank.value, 3), both.unreadable_wrong.value
+    (0.667, 0.4)
     """
     right, empty = np.asarray(correct, dtype=bool), np.asarray(blank, dtype=bool)
     if right.ndim != 1 or right.shape != empty.shape or right.size == 0 or n_unreadable < 0:
@@ -143,7 +139,6 @@ def accuracy_both_ways(correct: ArrayLike, blank: ArrayLike, n_unreadable: int =
         )
     shown = right[~empty]
     return BothWays(
-        as_is=wilson(int(right.sum()), right.size),
         without_blank=wilson(int(shown.sum()), shown.size) if shown.size else None,
         unreadable_wrong=wilson(int(right.sum()), right.size + n_unreadable),
         n_blank=int(empty.sum()),
@@ -194,7 +189,6 @@ def _class_measures(confusion: NDArray[np.int64], code: int) -> ClassMeasures:
     return ClassMeasures(
         code=code,
         support=support,
-        predicted=predicted,
         recall=wilson(right, support) if support else None,
         precision=wilson(right, predicted) if predicted else None,
         f1=2 * right / (support + predicted) if support else None,

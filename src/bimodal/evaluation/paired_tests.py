@@ -33,11 +33,6 @@ class McNemar:
     p: float
 
     @property
-    def difference(self) -> float:
-        """Accuracy of B minus accuracy of A."""
-        return (self.only_b - self.only_a) / self.n
-
-    @property
     def discordance(self) -> float:
         """Share of the examples that exactly one of the two gets right."""
         return (self.only_a + self.only_b) / self.n
