@@ -241,6 +241,16 @@ def test_no_slow_library_is_loaded(crops: Path, onnx_file: Path) -> None:
     assert result.stdout.splitlines()[-1] == "[]"
 
 
+def test_python_needs_no_torch_for_the_packaged_network(crops: Path) -> None:
+    code = (
+        "import sys, bimodal; network = bimodal.load(); table = bimodal.predict(sys.argv[1], network, detect=False)\n"
+        "print(len(table), sorted({'torch', 'lightning', 'timm', 'albumentations', 'matplotlib'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code, str(crops / "0.png")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert (result.stdout, result.stderr) == ("1 []\n", "")
+
+
 @pytest.mark.parametrize("model", ["gone/model", "bimodal/face-s"])
 def test_inputs_are_checked_before_the_model_and_the_detector_are_loaded(
     model: str, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Outcome]
