@@ -1,8 +1,8 @@
-"""Local phase quantisation: a histogram of the signs of the local Fourier phase, which blur hardly changes."""
+"""Local phase quantisation (LPQ): a histogram of the signs of the local Fourier phase, which blur hardly changes."""
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from bimodal.errors import InputError
-from bimodal.settings import check_choice, check_range, option
+from bimodal.settings import check_fields, option
 
 Weights = Literal["uniform", "gaussian"]
 
 CODES = 256
-"""How many codes there are: eight signs."""
+"""Number of codes: eight signs."""
 
 _ZERO = 1e-9
-"""A number as small as this is zero but for rounding (some 1e-12), as in a patch of one grey."""
+"""A smaller number counts as zero: the rounding error is about 1e-12, for example in a patch of one grey."""
 
 _NUDGE: NDArray[np.float64] = 1 + 1e-6 * np.array([7, 5, 3, 1, 6, 4, 2, 0])
 
@@ -42,37 +42,34 @@ _SUMS: NDArray[np.float64] = np.array(
 
 @dataclass(frozen=True)
 class LpqSettings:
-    """What LPQ looks at; the defaults are its authors', over a grid of 3 by 3 blocks.
+    """The settings of LPQ; the defaults are the authors', with a grid of 3 by 3 blocks.
 
     Raises:
-        InputError: for a value outside its range; the message names it.
+        InputError: a value is out of its range.
 
     >>> LpqSettings(window=9).window
     9
     """
 
-    window: int = option(7, "side of the window whose phase is taken, in pixels: odd, 3 to 15")
-    weights: Weights = option("uniform", "weights in the window: uniform, or gaussian (deviation (window - 1) / 4)")
-    rho: float = option(0.9, "assumed correlation of two neighbouring pixels, 0.01 to 0.999")
-    decorrelate: bool = option(True, "whiten the eight parts of the phase before their signs are taken")
-    grid: int = option(3, "blocks across and down, each with a histogram of its own: 1 to 16")
+    window: int = option(7, "side of the window for the Fourier transform, in pixels; odd", 3, 15)
+    weights: Weights = option(
+        "uniform", "weights in the window: uniform, or gaussian with a standard deviation of (window - 1) / 4"
+    )
+    rho: float = option(0.9, "assumed correlation of two neighbouring pixels", 0.01, 0.999)
+    decorrelate: bool = option(True, "whiten the eight parts of the phase before taking their signs")
+    grid: int = option(3, "number of blocks across and down; each block has a histogram", 1, 16)
 
     def __post_init__(self) -> None:
-        check_range("lpq_window", self.window, 3, 15, whole=True)
+        check_fields(self, prefix="lpq_")
         if self.window % 2 == 0:
-            raise InputError(f"--lpq-window must be odd, so that it has a middle, got {self.window}")
-        check_choice("lpq_weights", self.weights, get_args(Weights))
-        check_range("lpq_rho", self.rho, 0.01, 0.999)
-        if not isinstance(self.decorrelate, bool):
-            raise InputError(f"--lpq-decorrelate must be True or False, got {self.decorrelate!r}")
-        check_range("lpq_grid", self.grid, 1, 16, whole=True)
+            raise InputError(f"--lpq-window must be odd, so that the window has a middle, got {self.window}")
 
 
 DEFAULTS = LpqSettings()
 
 
 def lpq(images: NDArray[np.uint8], settings: LpqSettings = DEFAULTS) -> NDArray[np.float32]:
-    """Return the LPQ histograms of pictures, block by block.
+    """Return the LPQ histograms of pictures.
 
     V. Ojansivu and J. Heikkilä, Blur insensitive texture classification using local phase quantization, 2008. The
     codes of `lpq_codes` are counted in each block of a grid, and each histogram is divided by its block's pixels.
@@ -82,10 +79,10 @@ def lpq(images: NDArray[np.uint8], settings: LpqSettings = DEFAULTS) -> NDArray[
         settings: window, weights, whitening, and grid.
 
     Returns:
-        float32 (N, grid * grid * 256): the blocks row by row, each with a sum of 1.
+        float32 (N, grid * grid * 256): the histograms of the blocks row by row, each with a sum of 1.
 
     Raises:
-        InputError: if the pictures are not grey, not uint8, or too small.
+        InputError: the pictures are not grey, not uint8, or too small.
 
     >>> lpq(np.zeros((2, 32, 32), np.uint8)).shape
     (2, 2304)
@@ -104,12 +101,12 @@ def lpq(images: NDArray[np.uint8], settings: LpqSettings = DEFAULTS) -> NDArray[
 
 
 def lpq_codes(image: NDArray[np.uint8], settings: LpqSettings = DEFAULTS) -> NDArray[np.uint8]:
-    """Return the LPQ code of each pixel that has a whole window around it.
+    """Return the LPQ code of each pixel with a whole window around it.
 
     Ojansivu and Heikkilä (2008). The local Fourier transform F(u, x), the sum over the window of f(x - y) exp(-2 pi i u y),
     at u = (a, 0), (0, a), (a, a) and (a, -a), a = 1 / window, first number across, gives eight numbers: four real parts,
     then four imaginary ones. They are whitened (`whitening`), and bit j of the code is set where number j is at least
-    zero. What is zero but for rounding counts as zero, so a patch of one grey has code 255 everywhere.
+    zero. Rounding errors count as zero, so a patch of one grey has code 255 everywhere.
 
     Args:
         image: grey, uint8 (H, W).
@@ -119,7 +116,7 @@ def lpq_codes(image: NDArray[np.uint8], settings: LpqSettings = DEFAULTS) -> NDA
         uint8 (H - window + 1, W - window + 1).
 
     Raises:
-        InputError: if the picture is not grey, not uint8, or smaller than the window.
+        InputError: the picture is not grey, not uint8, or smaller than the window.
 
     >>> lpq_codes(np.full((8, 9), 70, np.uint8))
     array([[255, 255, 255],
@@ -127,21 +124,21 @@ def lpq_codes(image: NDArray[np.uint8], settings: LpqSettings = DEFAULTS) -> NDA
     """
     stack = grey_stack(image, settings.window)
     if len(stack) != 1:
-        raise InputError(f"expected one grey picture (H, W), got {len(stack)}: pass them one by one")
+        raise InputError(f"expected one grey picture (H, W), got {len(stack)}: pass them one at a time")
     return _codes(stack[0], settings, _work(stack, settings))
 
 
 def transform(settings: LpqSettings = DEFAULTS) -> NDArray[np.float64]:
-    """Return the matrix that takes a window of pixels to the eight parts of its Fourier transform.
+    """Return the matrix that maps a window of pixels to the eight parts of its Fourier transform.
 
-    Ojansivu and Heikkilä (2008), F(u, x) = w_u^T f_x. The cosine is made free of the mean that Gaussian weights would
-    give it: else the real parts would show brightness, not phase.
+    Ojansivu and Heikkilä (2008), F(u, x) = w_u^T f_x. The mean that Gaussian weights give to the cosine is
+    subtracted: otherwise the real parts would measure brightness, not phase.
 
     Args:
         settings: window and weights.
 
     Returns:
-        float64 (8, window * window): four real parts, then four imaginary ones, of the pixels row by row.
+        float64 (8, window * window): four real parts, then four imaginary ones; pixels row by row.
 
     >>> bool(np.abs(transform().sum(axis=1)).max() < 1e-12)
     True
@@ -155,12 +152,12 @@ def whitening(settings: LpqSettings = DEFAULTS) -> NDArray[np.float64]:
     """Return the matrix W that whitens the eight parts: with D their covariance, W D W^T is the identity.
 
     Ojansivu and Heikkilä (2008): the pixels' covariance C is rho to the power of their distance,
-    D = M C M^T with M of `transform`, D = U S V^T, and W = S^(-1/2) V^T. The paper leaves out S, which changes no sign.
+    D = M C M^T with M of `transform`, D = U S V^T, and W = S^(-1/2) V^T. The paper omits S, which changes no sign.
 
-    The singular vectors are not unique, and the codes must not depend on which ones a build of LAPACK finds. Two pairs
-    of singular values are equal, since a square looks the same across and down, so D is first nudged by a few millionths,
-    as the authors' own program does. And each vector could as well point the other way: here its first large component
-    (more than half of its largest) is positive. The very first would not do, for it is often zero but for rounding.
+    The singular vectors are not unique, and the codes must not depend on the build of LAPACK. Two pairs of singular values
+    are equal, because a square is the same across and down, so D is first changed by a few millionths, as in the authors'
+    program. The sign of each vector is free: here its first large component (more than half of the largest) is positive.
+    The first component cannot decide, because it is often zero up to rounding.
 
     Args:
         settings: window, weights, and `rho`.
@@ -185,10 +182,10 @@ def whitening(settings: LpqSettings = DEFAULTS) -> NDArray[np.float64]:
 
 
 def grey_stack(images: NDArray[np.uint8], least: int) -> NDArray[np.uint8]:
-    """Return grey pictures as (N, H, W), one (H, W) too, and refuse anything else.
+    """Return grey pictures, (N, H, W) or one (H, W), as (N, H, W).
 
     Raises:
-        InputError: if they are not uint8, not grey, or have a side below `least` pixels.
+        InputError: the pictures are not uint8, not grey, or have a side below `least` pixels.
 
     >>> grey_stack(np.zeros((5, 6), np.uint8), least=3).shape
     (1, 5, 6)
@@ -209,7 +206,7 @@ def grey_stack(images: NDArray[np.uint8], least: int) -> NDArray[np.uint8]:
 def _taps(settings: LpqSettings) -> dict[str, NDArray[np.float64]]:
     """Return the window, and its cosine and sine at a = 1 / window, by the letters of `_PRODUCTS`.
 
-    The paper convolves: the pixel that stands at x weighs what the tap at -x says.
+    The paper convolves, so the pixel at x has the weight of the tap at -x.
     """
     x = settings.window // 2 - np.arange(settings.window)
     deviation = (settings.window - 1) / 4
@@ -220,12 +217,12 @@ def _taps(settings: LpqSettings) -> dict[str, NDArray[np.float64]]:
 
 @lru_cache(maxsize=64)
 def _mixture(settings: LpqSettings) -> NDArray[np.float64]:
-    """Return the matrix (8, 8) from the products' responses to the numbers whose signs are taken."""
+    """Return the matrix (8, 8) that maps the responses of the products to the numbers whose signs are the code."""
     return whitening(settings) @ _SUMS if settings.decorrelate else _SUMS
 
 
 def _work(stack: NDArray[np.uint8], settings: LpqSettings) -> NDArray[np.float64]:
-    """Return memory for `_codes`, (2, 8, H', W'): taken once for all pictures, since fresh memory costs as much again."""
+    """Return memory for `_codes`, (2, 8, H', W'), to use for all pictures: new memory for each doubles the time."""
     height, width = (side - settings.window + 1 for side in stack.shape[1:])
     return np.empty((2, 8, height, width))
 

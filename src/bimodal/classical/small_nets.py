@@ -19,12 +19,12 @@ from bimodal.removal import RemovalSettings, Remover
 
 @dataclass(frozen=True, eq=False)
 class TrainedNet:
-    """A trained network: what it says of all faces, and how it came to it.
+    """A trained network.
 
     Attributes:
-        probabilities: (N,7), with the weights of the best validation accuracy, the first of equally good ones.
-        remover: ledger of losses and removals.
-        history: a row an epoch: epoch, step, train_loss, train_accuracy, val_loss, val_accuracy, examples.
+        probabilities: (N,7), predicted for all faces with the weights of the epoch with the best validation accuracy.
+        remover: the recorded losses and removals.
+        history: one row for each epoch: epoch, step, train_loss, train_accuracy, val_loss, val_accuracy, examples.
     """
 
     probabilities: NDArray[np.float64]
@@ -36,36 +36,36 @@ def components(train: ArrayLike, features: ArrayLike, count: int) -> NDArray[np.
     """Return the leading principal components of standardised features, fitted on training faces.
 
     Args:
-        train: (n,D), the training faces' features, finite.
-        features: (N,D), all faces'.
-        count: components, fewer than n and than D.
+        train: (n,D), finite features of the training faces.
+        features: (N,D), finite features of all faces.
+        count: number of components, fewer than n and than D.
 
     Returns:
-        float32 (N,count), with variance 1 over the training faces (0, where these do not vary in so many directions);
-        in each component the largest loading is positive (scikit-learn 1.5), so that signs are always the same.
+        float32 (N,count), with variance 1 over the training faces, or 0 in directions in which they do not vary. The
+        largest loading of each component is positive, so that the signs are reproducible.
 
     Raises:
-        InputError: too few faces or features, or what is not finite.
+        InputError: there are too few faces or features, or one is not finite.
 
     >>> rng = np.random.default_rng(0)
     >>> features = rng.normal(size=(50, 8))
     >>> components(features, features, 3).std(axis=0).round(1).tolist()
     [1.0, 1.0, 1.0]
     """
-    known, everything = np.asarray(train, dtype=np.float64), np.asarray(features, dtype=np.float64)
-    if known.ndim != 2 or everything.ndim != 2 or known.shape[1] != everything.shape[1]:
-        raise InputError(f"expected features (n,D) and (N,D), got {known.shape} and {everything.shape}")
-    if not 1 <= count < min(known.shape):
+    fitted, everything = np.asarray(train, dtype=np.float64), np.asarray(features, dtype=np.float64)
+    if fitted.ndim != 2 or everything.ndim != 2 or fitted.shape[1] != everything.shape[1]:
+        raise InputError(f"expected features (n,D) and (N,D), got {fitted.shape} and {everything.shape}")
+    if not 1 <= count < min(fitted.shape):
         raise InputError(
-            f"{count} components need more training faces, and more features, than that; got {known.shape}"
+            f"{count} components need more training faces and more features than components, got {fitted.shape}"
         )
-    if not (np.isfinite(known).all() and np.isfinite(everything).all()):
+    if not (np.isfinite(fitted).all() and np.isfinite(everything).all()):
         raise InputError("features must be finite")
-    scaler = StandardScaler().fit(known)
-    scaled = scaler.transform(known)
-    if np.abs(scaled).max() < 1e-6:  # all faces the same, but for rounding
+    scaler = StandardScaler().fit(fitted)
+    scaled = scaler.transform(fitted)
+    if np.abs(scaled).max() < 1e-6:  # all faces are the same up to rounding
         return np.zeros((len(everything), count), dtype=np.float32)
-    # As exact as the whole singular value decomposition, in a tenth of its time.
+    # as exact as the full singular value decomposition, in a tenth of the time
     pca = PCA(count, svd_solver="arpack", random_state=0).fit(scaled)
     variance = pca.explained_variance_
     scale = np.where(variance > 1e-9 * variance[0], 1 / np.sqrt(np.maximum(variance, 1e-30)), 0)
@@ -81,10 +81,10 @@ def train_net(
     removal: RemovalSettings | None = None,
     seed: int = 0,
 ) -> TrainedNet:
-    """Train a small network; the weights of the best validation accuracy are kept.
+    """Train a small network, and predict all faces with the weights of the best validation accuracy.
 
-    A plain loop: with ten inputs a training engine would cost more than the training. The losses for removal are
-    measured without dropout, on the faces of each step, before it is taken. Random state outside is left as it was.
+    The training is a plain loop: with ten inputs, an engine would cost more time than the training. The losses for the
+    removal are measured on each batch before its optimiser step, without dropout. Global random state is not changed.
 
     Args:
         inputs: (N,F), of all faces, finite.
@@ -177,7 +177,7 @@ def _build(inputs: int, settings: NetSettings) -> nn.Sequential:
 
 
 def _take_step(net: nn.Module, optimizer: torch.optim.Optimizer, faces: Tensor, targets: Tensor) -> None:
-    net.train(len(faces) > 1)  # batch norm has no statistics of a single face
+    net.train(len(faces) > 1)  # batch norm needs more than one face
     optimizer.zero_grad()
     loss: Tensor = cross_entropy(net(faces), targets)
     loss.backward()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""A support vector machine on descriptors of faces, its two numbers found inside the training set."""
+"""A support vector machine on descriptors of faces, with C and gamma from a grid search on the training set."""
 
 import warnings
 from collections.abc import Sequence
@@ -20,24 +20,24 @@ from bimodal.errors import InputError
 
 COSTS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 WIDTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-"""gamma in units of 1 / (D var), which is 1 / D once each of D features has variance 1; two faces are then about 2 D
-apart (squared). On drawn faces the best points lay between C = 3 at 0.3 and C = 100 at 0.01, and hardly differed."""
+"""gamma in units of 1 / (D var), as scikit-learn's `scale`; 1 / D for D features of variance 1, where the mean squared
+distance of two faces is 2 D. On drawn faces the best values, from C = 3 at 0.3 to C = 100 at 0.01, hardly differed."""
 FOLDS = 5
 MAX_FACES = 10_000
-"""To train on: their distances and kernel take 1.6 GB."""
+"""Most training faces; their distances and kernel take 1.6 GB."""
 
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Rows to fit on, and rows held out."""
+"""Rows to fit on, and held-out rows."""
 
 
 @dataclass(frozen=True, eq=False)
 class FaceSvm:
-    """A fitted machine.
+    """A fitted support vector machine.
 
     Attributes:
-        c, gamma: as found by the search.
-        accuracy: of the search, cross-validated on training faces: the best of many, so it flatters.
-        temperature: by which decision values are divided to become probabilities.
+        c, gamma: the result of the grid search.
+        accuracy: cross-validated accuracy on the training faces; too optimistic, as the best of many.
+        temperature: divisor of the decision values before the softmax.
     """
 
     c: float
@@ -49,14 +49,13 @@ class FaceSvm:
     examples: NDArray[np.float64]
 
     def predict(self, features: ArrayLike) -> NDArray[np.float64]:
-        """Return probabilities (m,7); the largest is the machine's own decision (by margin, where votes tie), an emotion never
-        seen has 0.
+        """Return predicted probabilities (m,7), the largest for the decision of the SVM, 0 for emotions without training faces.
 
         Args:
             features: (m,D), finite.
 
         Raises:
-            InputError: of another D than those that it was fitted on, or not finite.
+            InputError: D is not that of the training features, or a feature is not finite.
         """
         given = _finite(features)
         if given.shape[1] != self.examples.shape[1]:
@@ -70,22 +69,23 @@ class FaceSvm:
 
 
 def fit_svm(features: ArrayLike, labels: ArrayLike, seed: int, groups: ArrayLike | None = None) -> FaceSvm:
-    """Fit an RBF C-SVM; C and gamma come from a grid search by cross-validation inside the training set.
+    """Fit an RBF C-SVM, with C and gamma from a grid search by cross-validation on the training set.
 
-    Features are standardised once, over all training faces. The distances between all faces are computed once, so that each point of the grid costs
-    only the optimisation. Of points that are equally accurate, the widest kernel and the lowest cost win. Decision
-    values (one against the rest) become probabilities by one temperature (Guo et al. 2017), fitted on the held-out
-    decision values of the search.
+    Features are standardised once, over all training faces. Distances are computed once and used for the whole grid. In a
+    tie, the widest kernel and the lowest C win. One temperature turns decision values (one against the rest) into
+    probabilities (Guo et al. 2017); it is fitted to the held-out decision values of the search.
 
     Args:
         features: (n,D), finite, of at most 10,000 faces.
         labels: (n,), codes 0 to 6 of at least two emotions.
-        seed: of the folds: five, or as many as the rarest emotion has faces, or as there are groups, but at least two.
-        groups: (n,), faces that must be in the same fold, such as those of a person; -1 or "" for a face on its own.
-            Default: each on its own.
+        seed: random seed of the folds. There are five folds, or fewer if the rarest emotion has fewer faces or there are
+            fewer groups, but at least two.
+        groups: (n,), group of each face, such as a person, which stays in one fold; -1 or "" for a face without a group.
+            Default: no groups.
 
     Raises:
-        InputError: arrays that do not fit, too many faces, a single emotion, one face of each, or a single group.
+        InputError: the arrays do not fit each other, there are too many faces, only one emotion, only one face of each
+            emotion, or only one group.
 
     >>> rng = np.random.default_rng(0)
     >>> labels = np.arange(60) % 3
@@ -110,7 +110,7 @@ def fit_svm(features: ArrayLike, labels: ArrayLike, seed: int, groups: ArrayLike
     folds = _folds(codes, groups, seed)
     best: tuple[float, float, float] = (-1.0, 0.0, 0.0)
     held_out = np.zeros((len(codes), len(NAMES)))
-    varying = max(float(scaled.var(axis=0).sum()), 1.0)  # D, less those that are the same in every face
+    varying = max(float(scaled.var(axis=0).sum()), 1.0)  # D, without constant features
     for gamma in np.array(WIDTHS) / varying:
         kernel = np.exp(-gamma * distances)
         for cost in COSTS:
@@ -126,7 +126,7 @@ def fit_svm(features: ArrayLike, labels: ArrayLike, seed: int, groups: ArrayLike
 def _finite(features: ArrayLike) -> NDArray[np.float64]:
     given = np.asarray(features, dtype=np.float64)
     if given.ndim != 2 or given.shape[1] == 0 or not np.isfinite(given).all():
-        raise InputError(f"expected finite features (n,D), got {given.shape}, or some that are not finite")
+        raise InputError(f"expected finite features (n,D), got shape {given.shape}, or values that are not finite")
     return given
 
 
@@ -138,28 +138,28 @@ def _folds(codes: NDArray[np.int64], groups: ArrayLike | None, seed: int) -> lis
     number = int(np.clip(np.bincount(codes)[np.unique(codes)].min(), 2, FOLDS))
     places = np.zeros(len(codes))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a class with fewer faces than folds: it is absent from some
+        warnings.simplefilter("ignore")  # that a class has fewer faces than folds
         if groups is None:
             return list(StratifiedKFold(number, shuffle=True, random_state=seed).split(places, codes))
-        named = np.asarray(groups)
-        if named.shape != codes.shape:
-            raise InputError(f"expected a group for each of {len(codes)} faces, got {named.shape}")
-        units = linked_groups([None if group in (-1, "") else group for group in named.tolist()])
-        people = len(np.unique(units))
-        if people < 2:
+        given = np.asarray(groups)
+        if given.shape != codes.shape:
+            raise InputError(f"expected a group for each of {len(codes)} faces, got {given.shape}")
+        linked = linked_groups([None if group in (-1, "") else group for group in given.tolist()])
+        n_groups = len(np.unique(linked))
+        if n_groups < 2:
             raise InputError("the search needs training faces of at least two groups, got one; leave the groups out")
-        splitter = StratifiedGroupKFold(min(number, people), shuffle=True, random_state=seed)
-        return [fold for fold in splitter.split(places, codes, units) if len(fold[0]) and len(fold[1])]
+        splitter = StratifiedGroupKFold(min(number, n_groups), shuffle=True, random_state=seed)
+        return [fold for fold in splitter.split(places, codes, linked) if len(fold[0]) and len(fold[1])]
 
 
 def _held_out(
     kernel: NDArray[np.float64], codes: NDArray[np.int64], cost: float, folds: Sequence[Fold]
 ) -> NDArray[np.float64]:
-    """Return decision values of machines that did not see the face, (n,7); the lowest for emotions they did not see."""
+    """Return cross-validated decision values, (n,7); the lowest value for emotions that a fold did not train on."""
     result = np.zeros((len(codes), len(NAMES)))
     for train, test in folds:
         seen = np.unique(codes[train])
-        values = np.zeros((len(test), 1))  # where groups leave a single emotion, that one is the decision
+        values = np.zeros((len(test), 1))  # if only one emotion is left to train on, it is the prediction
         if len(seen) > 1:
             machine = _machine(cost).fit(kernel[np.ix_(train, train)], codes[train])
             values = _decide(machine, kernel[np.ix_(test, train)])
@@ -169,13 +169,13 @@ def _held_out(
 
 
 def _decide(machine: SVC, kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Decision values, (m,classes); of two classes scikit-learn gives one column."""
+    """Return decision values, (m,classes); for two classes scikit-learn returns one column."""
     values: NDArray[np.float64] = machine.decision_function(kernel)
     return np.stack([-values, values], axis=1) if values.ndim == 1 else values
 
 
 def _temperature(decided: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
-    """Return by what to divide decision values for the highest likelihood of the labels."""
+    """Return the divisor of the decision values that gives the labels the highest likelihood."""
     rows = np.arange(len(codes))
 
     def loss(log_temperature: float) -> float:
