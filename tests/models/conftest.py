@@ -1,4 +1,4 @@
-"""A hub on loopback that speaks what `hf_hub_download` asks for, and misbehaves on demand."""
+"""A local server that behaves like the Hugging Face hub for `hf_hub_download`, with faults on demand."""
 
 import contextlib
 import hashlib
@@ -41,7 +41,7 @@ class Hub:
         )
 
     def gets(self) -> int:
-        """Count the requests for the bytes themselves."""
+        """Count the requests for the content of files."""
         return sum(method == "GET" and path.startswith("/storage/") for method, path in self.requests)
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def point_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Give the client an empty cache, and do what `HF_ENDPOINT` does: the client reads it only when it is imported."""
+    """Give the client an empty cache and an endpoint: the client reads `HF_ENDPOINT` only when it is imported."""
 
     def point(url: str) -> None:
         template = f"{url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
@@ -143,7 +143,7 @@ def point_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
 
 @pytest.fixture
 def hub(point_to: Callable[[str], None]) -> Iterator[Hub]:
-    """A hub that the client of this process asks."""
+    """A hub, as the endpoint of the client in this process."""
     served = Hub()
     point_to(served.url)
     yield served

@@ -10,7 +10,7 @@ Probabilities = NDArray[np.float64]
 
 
 def some(members: int, n: int = 80, classes: int = 7, seed: int = 0) -> tuple[Probabilities, NDArray[np.int64]]:
-    """Models that lean towards the labels, each more than the one before."""
+    """Models with increasing accuracy."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, classes, n)
     logits = rng.normal(size=(members, n, classes))
@@ -35,7 +35,7 @@ def slow_average(models: Probabilities, weights: Probabilities) -> Probabilities
     return result
 
 
-def test_the_average_is_that_of_each_number() -> None:
+def test_the_average_is_taken_for_each_number() -> None:
     models, _ = some(3, n=5)
     assert average(models) == pytest.approx(slow_average(models, np.full(3, 1 / 3)))
     weights = np.array([0.2, 0.7, 0.1])
@@ -43,7 +43,7 @@ def test_the_average_is_that_of_each_number() -> None:
     assert average(models, weights).sum(axis=1) == pytest.approx(1)
 
 
-def test_a_list_of_models_is_as_good_as_an_array() -> None:
+def test_a_list_of_models_is_accepted() -> None:
     models, labels = some(3)
     assert np.array_equal(average(list(models)), average(models))
     assert np.array_equal(fit_weights(list(models), labels), fit_weights(models, labels))
@@ -58,7 +58,7 @@ def test_all_weight_on_one_model_is_that_model_and_one_model_is_itself() -> None
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("members", [2, 3, 6])
-def test_fitted_weights_reach_the_loss_that_a_general_optimiser_finds(members: int, seed: int) -> None:
+def test_fitted_weights_have_the_loss_of_a_general_optimiser(members: int, seed: int) -> None:
     models, labels = some(members, seed=seed)
     weights = fit_weights(models, labels)
     assert weights.min() >= 0
@@ -78,14 +78,14 @@ def test_fitted_weights_reach_the_loss_that_a_general_optimiser_finds(members: i
     assert ours <= min(log_loss(one, models, labels) for one in np.eye(members)) + 1e-6
 
 
-def test_weights_follow_their_models_and_equal_models_share() -> None:
+def test_weights_keep_the_order_of_the_models_and_equal_models_get_equal_weights() -> None:
     models, labels = some(4)
     order = [2, 0, 3, 1]
     assert fit_weights(models[order], labels) == pytest.approx(fit_weights(models, labels)[order], abs=1e-9)
     assert fit_weights([models[1]] * 3, labels) == pytest.approx(1 / 3)
 
 
-def test_a_label_that_every_model_denies_does_not_end_it() -> None:
+def test_a_label_with_probability_0_has_a_finite_loss() -> None:
     models = np.array([[[1.0, 0.0], [0.6, 0.4]], [[1.0, 0.0], [0.9, 0.1]]])
     assert fit_weights(models, [1, 1]) == pytest.approx([1, 0], abs=1e-3)
 
@@ -102,7 +102,7 @@ def test_a_label_that_every_model_denies_does_not_end_it() -> None:
     ],
     ids=["none", "no rows", "other faces", "NaN", "negative", "logits"],
 )
-def test_what_is_no_probability_is_refused(models: list[object], words: str) -> None:
+def test_other_values_than_probabilities_are_refused(models: list[object], words: str) -> None:
     for call in (lambda: average(models), lambda: fit_weights(models, [0])):  # type: ignore[arg-type]
         with pytest.raises(InputError, match=words):
             call()

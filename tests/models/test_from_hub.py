@@ -1,4 +1,4 @@
-"""`bimodal train` with a pretrained backbone, from a hub on loopback and without any."""
+"""`bimodal train` with a pretrained backbone, from a local hub and without a hub."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return cleared | {"HF_HOME": str(tmp_path / "home"), "NO_PROXY": "127.0.0.1,127.0.0.2"}
 
 
-def test_training_starts_from_the_hubs_weights(hub: Hub, tiny_data: Path, tmp_path: Path, environment: dict) -> None:
+def test_training_starts_from_the_weights_of_the_hub(
+    hub: Hub, tiny_data: Path, tmp_path: Path, environment: dict
+) -> None:
     torch.manual_seed(3)
     weights = timm.create_model("test_resnet").state_dict()
     hub.files[f"timm/{NAME}"] = save(weights)
@@ -36,7 +38,7 @@ def test_training_starts_from_the_hubs_weights(hub: Hub, tiny_data: Path, tmp_pa
     assert offline.returncode == 0, offline.stderr
 
 
-def test_without_hub_and_cache_one_line_says_what_to_do(tiny_data: Path, tmp_path: Path, environment: dict) -> None:
+def test_without_hub_and_cache_the_error_is_one_line(tiny_data: Path, tmp_path: Path, environment: dict) -> None:
     arguments = ["train", tiny_data, "--out", tmp_path / "run", *RECIPE, "--backbone", NAME, "--epochs", "1"]
     result = bimodal(*arguments, env=environment | {"HF_ENDPOINT": "http://127.0.0.1:9"})
     fails_with_one_line(result, NAME, "--weights FILE", "--no-pretrained")

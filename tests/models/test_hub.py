@@ -4,7 +4,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from huggingface_hub import constants
 from safetensors.torch import save
 
 from bimodal.errors import InputError
-from bimodal.models import hub as ours
+from bimodal.models import hub as models_hub
 from bimodal.models.hub import fetch
 from bimodal.models.weights import load_into, read
 
@@ -26,7 +25,7 @@ CURES = ("--weights FILE", ".safetensors", ".pth", "--no-pretrained")
 
 @pytest.fixture(scope="module")
 def full() -> torch.nn.Module:
-    """A small network of timm with its classifier, as its weights lie on the hub."""
+    """A small network of timm with its classifier, whose weights the hub has."""
     torch.manual_seed(0)
     return timm.create_model(NAME, pretrained=False).eval()
 
@@ -37,12 +36,10 @@ def served(hub, full):
     return hub
 
 
-def refusal(name: str = NAME, timeout: float = 10, within: float = 5) -> str:
-    """Check that `fetch` refuses with one line, soon, and return the line."""
-    start = time.monotonic()
+def refusal(name: str = NAME, timeout: float = 10) -> str:
+    """Check that `fetch` raises an error of one line, and return the line."""
     with pytest.raises(InputError) as caught:
         fetch(name, timeout)
-    assert time.monotonic() - start < within
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -56,7 +53,7 @@ def cached(kind: str) -> list[Path]:
     return [path for path in Path(constants.HF_HUB_CACHE).glob(f"models--*/{kind}/**/*") if not path.is_dir()]
 
 
-def test_downloads_once_and_serves_from_the_cache_after(served, full):
+def test_downloads_once_and_then_reads_the_cache(served, full):
     path = fetch(NAME)
     assert path.read_bytes() == served.files[REPOSITORY]
     downloads = served.gets()
@@ -71,19 +68,19 @@ def test_downloads_once_and_serves_from_the_cache_after(served, full):
         assert torch.equal(backbone(picture), expected)
 
 
-def test_stays_on_plain_http(served):
-    """Every answer of the hub offers Xet."""
+def test_downloads_over_plain_http(served):
+    """Each response of the hub offers Xet."""
     fetch(NAME)
     assert served.gets() > 0
     assert not any("xet" in path for _, path in served.requests)
     assert not constants.HF_HUB_DISABLE_XET
 
 
-def test_knows_a_name_without_tag_and_a_name_on_the_hub(served):
+def test_accepts_a_name_without_tag_and_a_name_on_the_hub(served):
     assert fetch("test_resnet") == fetch(NAME) == fetch(f"hf-hub:{REPOSITORY}")
 
 
-def test_uses_the_cache_when_the_hub_is_away(served, monkeypatch):
+def test_uses_the_cache_when_the_hub_cannot_be_reached(served, monkeypatch):
     path = fetch(NAME)
     for fault in (503, 404, 401, "no sha"):
         served.fault = fault
@@ -94,14 +91,14 @@ def test_uses_the_cache_when_the_hub_is_away(served, monkeypatch):
     assert fetch(NAME) == path
 
 
-def test_offline_without_cache_asks_nobody(served, monkeypatch):
+def test_offline_without_cache_sends_no_request(served, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     check(refusal(), "not cached", "HF_HUB_OFFLINE", *CURES)
     assert served.requests == []
 
 
-def test_obeys_the_environment_of_a_user(served, tmp_path):
-    """In a process of its own, since the client reads the environment when it is imported."""
+def test_uses_the_environment_variables_of_the_hub(served, tmp_path):
+    """In a separate process, because the client reads the environment when it is imported."""
     code = f"from bimodal.models.hub import fetch; print(fetch({NAME!r}))"
     environment = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     environment |= {"HF_ENDPOINT": served.url, "HF_HOME": str(tmp_path / "home"), "NO_PROXY": "127.0.0.1,127.0.0.2"}
@@ -118,8 +115,8 @@ def test_a_hub_that_refuses_connections(served, point_to):
 
 
 @pytest.fixture(params=["the hub never answers", "the hub never accepts", "the storage never answers"])
-def black_hole(request, served, point_to) -> Iterator[None]:
-    """A host that swallows what it is sent: the hub, before or after connecting, or the host that has the bytes."""
+def no_response(request, served, point_to) -> Iterator[None]:
+    """A host that never responds: the hub, before or after connecting, or the host that stores the file."""
     full = request.param == "the hub never accepts"
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -139,29 +136,29 @@ def black_hole(request, served, point_to) -> Iterator[None]:
 
 
 @pytest.fixture
-def only_the_client_gives_up(monkeypatch):
-    monkeypatch.setattr(ours, "_within", lambda seconds, call: call())
+def only_the_client_times_out(monkeypatch):
+    monkeypatch.setattr(models_hub, "_within", lambda seconds, call: call())
 
 
 @pytest.fixture
-def only_we_give_up(monkeypatch):
-    within = ours._within
-    monkeypatch.setattr(ours, "_within", lambda seconds, call: within(0.75, call))
+def only_bimodal_times_out(monkeypatch):
+    within = models_hub._within
+    monkeypatch.setattr(models_hub, "_within", lambda seconds, call: within(0.75, call))
 
 
-@pytest.mark.usefixtures("black_hole", "only_the_client_gives_up")
-def test_gives_up_on_a_black_hole():
+@pytest.mark.usefixtures("no_response", "only_the_client_times_out")
+def test_times_out_without_a_response():
     check(refusal(timeout=0.5), "cannot be reached (timed out)", *CURES)
 
 
-@pytest.mark.usefixtures("only_we_give_up")
-def test_gives_up_on_an_answer_that_never_ends(served):
+@pytest.mark.usefixtures("only_bimodal_times_out")
+def test_times_out_on_a_response_that_never_ends(served):
     served.fault = "drip"
     check(refusal(), "no answer within 0.75 s", *CURES)
 
 
-@pytest.mark.usefixtures("only_we_give_up")
-def test_gives_up_on_a_name_server_that_never_answers(point_to, monkeypatch):
+@pytest.mark.usefixtures("only_bimodal_times_out")
+def test_times_out_on_a_name_server_that_never_responds(point_to, monkeypatch):
     over = threading.Event()
     point_to("http://hub.invalid")
 
@@ -174,38 +171,38 @@ def test_gives_up_on_a_name_server_that_never_answers(point_to, monkeypatch):
     over.set()
 
 
-def test_gives_up_within_half_a_minute_by_default(point_to, monkeypatch):
+def test_the_default_deadline_is_at_most_20_seconds(point_to, monkeypatch):
     deadlines = []
 
     def give_up(seconds, call):
         deadlines.append(seconds)
         raise TimeoutError("no answer")
 
-    monkeypatch.setattr(ours, "_within", give_up)
+    monkeypatch.setattr(models_hub, "_within", give_up)
     check(refusal(), "no answer")
-    assert deadlines[0] <= 20  # the rest is for the imports of a slow machine
+    assert deadlines[0] <= 20
 
 
-def test_goes_on_after_one_cut(served):
+def test_retries_after_one_interruption(served):
     served.fault = "cut once"
     assert fetch(NAME).read_bytes() == served.files[REPOSITORY]
     assert served.fault is None
 
 
 @pytest.mark.parametrize("fault", ["cut", "short"])
-def test_half_a_file_is_not_kept(served, fault, caplog):
+def test_an_incomplete_download_is_not_kept(served, fault, caplog):
     monitor = logging.getLogger("huggingface_hub")
     monitor.addHandler(caplog.handler)
     served.fault = fault
-    check(refusal(within=30), "broke off", *CURES)
+    check(refusal(), "failed", *CURES)
     assert cached("blobs") == cached("snapshots") == []
     monitor.removeHandler(caplog.handler)
-    assert caplog.messages == []  # one line is ours, and not one for each of the client's attempts
+    assert caplog.messages == []  # no message for each attempt of the client
     served.fault = None
     assert fetch(NAME).read_bytes() == served.files[REPOSITORY]
 
 
-def test_a_corrupt_download_is_found_and_removed(served):
+def test_a_corrupt_download_is_deleted(served):
     served.fault = "corrupt"
     check(refusal(), "damaged", "SHA-256", "removed from the cache", *CURES)
     assert cached("blobs") == cached("snapshots") == []
@@ -214,7 +211,7 @@ def test_a_corrupt_download_is_found_and_removed(served):
 
 
 @pytest.mark.parametrize("offline", [False, True])
-def test_a_cached_file_that_has_changed_is_found_and_removed(served, offline, monkeypatch):
+def test_a_cached_file_that_has_changed_is_deleted(served, offline, monkeypatch):
     path = fetch(NAME)
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
@@ -227,7 +224,7 @@ def test_a_cached_file_that_has_changed_is_found_and_removed(served, offline, mo
     assert cached("snapshots") == [beside]
 
 
-def test_a_damaged_file_in_a_cache_of_others_is_named(served, monkeypatch):
+def test_a_damaged_file_in_a_read_only_cache_is_named(served, monkeypatch):
     path = fetch(NAME)
     blob = path.resolve()
     blob.write_bytes(b"damaged")
@@ -239,7 +236,7 @@ def test_a_damaged_file_in_a_cache_of_others_is_named(served, monkeypatch):
     check(refusal(), "damaged", f"delete {path.parent}", blob.name, *CURES)
 
 
-def test_no_file_is_trusted_without_a_checksum(served, monkeypatch):
+def test_a_file_without_a_checksum_is_refused(served, monkeypatch):
     served.fault = "no sha"
     check(refusal(), "states no SHA-256", *CURES)
     served.fault = None
@@ -250,34 +247,34 @@ def test_no_file_is_trusted_without_a_checksum(served, monkeypatch):
     assert path.exists()
 
 
-def test_a_vast_file_is_refused_before_it_is_downloaded(served):
+def test_a_large_file_is_refused_before_the_download(served):
     served.fault = "vast"
     check(refusal(), str(10**12), *CURES)
     assert cached("blobs") == []
 
 
 @pytest.mark.parametrize(("status", "words"), [(401, "HF_TOKEN"), (403, "HF_TOKEN"), (404, "404"), (500, "HTTP 500")])
-def test_says_what_the_hub_answers(served, status, words):
+def test_the_error_of_the_hub_is_reported(served, status, words):
     served.fault = status
     check(refusal(), words, *CURES)
 
 
-def test_a_repository_that_is_not_there(hub):
+def test_a_missing_repository(hub):
     check(refusal(), "does not have them", *CURES)
 
 
 @pytest.mark.parametrize(
     "name", ["resnet5000", "resnet50.nobody_in1k", "", "hf-hub:", "hf-hub:../../etc", "hf-hub:a/b/c", "gcvit_tiny.in1k"]
 )
-def test_a_name_without_weights_is_not_asked_for(hub, name):
+def test_a_name_without_weights_sends_no_request(hub, name):
     check(refusal(name), repr(name))
     assert hub.requests == []
 
 
-def test_the_system_says_that_the_disk_is_full(served, monkeypatch):
+def test_a_full_disk_is_an_error_of_the_system(served, monkeypatch):
     def full_disk(*args, **kwargs):
         raise OSError(28, "No space left on device", "model.safetensors")
 
-    monkeypatch.setattr(ours, "hf_hub_download", full_disk)
+    monkeypatch.setattr(models_hub, "hf_hub_download", full_disk)
     with pytest.raises(OSError, match="No space left"):
         fetch(NAME)

@@ -39,7 +39,7 @@ def refuses(call: Callable[[], object], *words: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth", ".pt", ".bin", ".PTH"])
-def test_read_gives_back_what_was_saved(tmp_path, state, suffix):
+def test_read_returns_the_saved_tensors(tmp_path, state, suffix):
     path = tmp_path / f"weights{suffix}"
     if suffix == ".safetensors":
         save_file(state, path)
@@ -50,7 +50,7 @@ def test_read_gives_back_what_was_saved(tmp_path, state, suffix):
     assert all(torch.equal(found[name], tensor) for name, tensor in state.items())
 
 
-def test_read_of_the_format_before_zip(tmp_path, state):
+def test_read_supports_the_format_before_zip(tmp_path, state):
     torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
     assert read(tmp_path / "old.pth").keys() == state.keys()
 
@@ -65,7 +65,7 @@ def test_read_of_the_format_before_zip(tmp_path, state):
         (("model", "state_dict"), "module.model.backbone."),
     ],
 )
-def test_read_unwraps_the_usual_nestings(tmp_path, state, nest, prefix):
+def test_read_unwraps_nested_state_dicts(tmp_path, state, nest, prefix):
     content: dict[str, object] = {prefix + name: tensor for name, tensor in state.items()}
     for key in reversed(nest):
         content = {"epoch": 3, "optimizer": {"lr": 0.1}, key: content}
@@ -73,14 +73,14 @@ def test_read_unwraps_the_usual_nestings(tmp_path, state, nest, prefix):
     assert read(tmp_path / "run.pth").keys() == state.keys()
 
 
-def test_read_takes_the_backbone_out_of_a_run(tmp_path, state):
+def test_read_returns_the_backbone_of_a_run(tmp_path, state):
     run = {f"backbone.{name}": tensor for name, tensor in state.items()} | {"head.weight": torch.zeros(7, 4)}
     save_file(run, tmp_path / "model.safetensors")
     assert read(tmp_path / "model.safetensors").keys() == state.keys()
 
 
 class Harm:
-    """Makes a folder, as soon as pickle restores it."""
+    """Makes a folder when pickle loads it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -98,10 +98,10 @@ def test_read_runs_no_code(tmp_path, recwarn):
     assert not harm.exists()
     pickle.loads((tmp_path / "plain.pth").read_bytes())  # noqa: S301 -- it is armed
     assert harm.exists()
-    assert not [one for one in recwarn.list if one.category is not ResourceWarning]  # of other tests' garbage
+    assert not [one for one in recwarn.list if one.category is not ResourceWarning]  # from other tests
 
 
-def test_read_refuses_what_is_no_file_of_weights(tmp_path, state):
+def test_read_refuses_other_files(tmp_path, state):
     (tmp_path / "folder.pth").mkdir()
     (tmp_path / "weights.h5").write_bytes(b"x")
     refuses(lambda: read(tmp_path / "folder.pth"), "folder.pth", "is a folder")
@@ -125,19 +125,19 @@ def test_read_refuses_a_damaged_file(tmp_path, state, suffix, content):
 @pytest.mark.parametrize(
     "content", [{}, [1, 2], {"epoch": 3}, {"state_dict": {}}, {"a": torch.ones(1), "b": 2}, {1: torch.ones(1)}]
 )
-def test_read_refuses_what_is_no_state_dict(tmp_path, content):
+def test_read_refuses_other_content(tmp_path, content):
     torch.save(content, tmp_path / "odd.pth")
     refuses(lambda: read(tmp_path / "odd.pth"), "odd.pth", "state dict")
 
 
-def test_read_of_a_dict_that_holds_itself(tmp_path):
+def test_read_refuses_a_dict_that_contains_itself(tmp_path):
     content: dict[str, object] = {}
     content["model"] = content
     torch.save(content, tmp_path / "loop.pth")
     refuses(lambda: read(tmp_path / "loop.pth"), "state dict")
 
 
-def test_read_refuses_a_tensor_that_claims_more_than_it_has(tmp_path):
+def test_read_refuses_a_tensor_larger_than_its_file(tmp_path):
     torch.save({"weight": torch.ones(1).expand(2**20, 2**20)}, tmp_path / "strides.pth")
     assert (tmp_path / "strides.pth").stat().st_size < 10_000
     refuses(lambda: read(tmp_path / "strides.pth"), "strides.pth", str(2**42))
@@ -155,13 +155,13 @@ def test_read_refuses_a_large_file(tmp_path, monkeypatch):
     refuses(lambda: read(tmp_path / "bomb.pth"), "bomb.pth", str(10**6 + 1))
 
 
-def test_load_into_takes_every_tensor_but_the_classifier(state, backbone):
+def test_load_into_loads_all_tensors_but_the_classifier(state, backbone):
     load_into(backbone, state, "here")
     for name, tensor in backbone.state_dict().items():
         assert torch.equal(tensor, state[name]), name
 
 
-def test_load_into_bears_a_file_without_batch_counters(state, backbone):
+def test_load_into_accepts_a_file_without_batch_counters(state, backbone):
     old = {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
     assert len(old) < len(state)
     load_into(backbone, old, "old")
@@ -179,7 +179,7 @@ def test_load_into_bears_a_file_without_batch_counters(state, backbone):
         (lambda s: s.clear(), ("0 fit", "75 are missing")),
     ],
 )
-def test_load_into_takes_all_or_nothing(state, backbone, change, words):
+def test_load_into_loads_all_tensors_or_none(state, backbone, change, words):
     before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
     wrong = dict(state)
     change(wrong)
@@ -188,7 +188,7 @@ def test_load_into_takes_all_or_nothing(state, backbone, change, words):
         assert torch.equal(tensor, before[name]), name
 
 
-def test_load_into_refuses_a_deeper_sibling():
+def test_load_into_refuses_a_deeper_variant():
     """Every tensor of a ResNet-50 is also in a file of ResNet-101, in the same shape."""
     with torch.device("meta"):
         deep = timm.create_model("resnet101").state_dict()
@@ -196,7 +196,7 @@ def test_load_into_refuses_a_deeper_sibling():
     refuses(lambda: load_into(shallow, deep, "101.pth"), "265 fit", "left over (layer3.6.", "another architecture")
 
 
-def test_load_into_lets_timm_resize_positions():
+def test_load_into_resizes_position_embeddings():
     large = timm.create_model("test_vit", img_size=160).state_dict()
     small = timm.create_model("test_vit", img_size=96, num_classes=0)
     assert large["pos_embed"].shape != small.state_dict()["pos_embed"].shape
@@ -204,7 +204,7 @@ def test_load_into_lets_timm_resize_positions():
     assert torch.equal(small.state_dict()["blocks.0.attn.qkv.weight"], large["blocks.0.attn.qkv.weight"])
 
 
-def test_load_into_tells_of_a_file_that_timm_cannot_rename(backbone):
+def test_load_into_names_a_file_that_timm_cannot_rename(backbone):
     vit = timm.create_model("test_vit", num_classes=0)
     refuses(
         lambda: load_into(vit, backbone.state_dict(), "resnet.pth"), "does not fit test_vit", "another architecture"

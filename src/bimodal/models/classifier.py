@@ -17,26 +17,25 @@ from bimodal.models.face_net import FaceNet
 from bimodal.models.head import build_head
 
 _READS = ("checkpoint", "pretrained", "cache", "features_only", "num_classes", "hf_", "scriptable", "exportable")
-"""Parts of names of timm's arguments that do not shape a network, but fetch or read one, or change what comes out."""
+"""Parts of the names of timm arguments that load a network or change its output, instead of shaping it."""
 _PLAIN = (bool, int, float, str, type(None))
 _LARGEST_OPTION = 8192
 _MOST_WEIGHTS = 2 * 10**9
 
 
 class EmotionClassifier(nn.Module):
-    """Pictures to seven logits: `backbone` (pooled features) and `head`, apart so that each can be called alone.
+    """Computes seven logits of a picture: `backbone` (pooled features) and `head`, which can be called separately.
 
     Args:
-        name: a timm model name, `resnet50.tv_in1k` in the paper, or `bimodal/face-s`, our own. The weights are random: `weights.load_into`
-            brings pretrained ones.
+        name: a model name of timm, `resnet50.tv_in1k` in the paper, or `bimodal/face-s`. The weights are random;
+            `weights.load_into` loads pretrained ones.
         hidden, dropout_features, dropout_hidden: see `build_head`.
-        image_size: side of the square pictures, in pixels.
-        options: further arguments of timm's for this backbone, such as `{"drop_path_rate": 0.1}`.
+        image_size: S, the side of the square pictures in pixels.
+        options: further arguments of timm for this backbone, such as `{"drop_path_rate": 0.1}`.
 
     Raises:
-        InputError: for a name that timm does not know (the near ones are named), an option that this backbone does
-            not have, or a backbone that cannot take
-            pictures of this size.
+        InputError: timm does not know the name (similar names are listed), the backbone does not have an option, or it
+            cannot process pictures of this size.
     """
 
     def __init__(
@@ -63,44 +62,44 @@ def _build_backbone(name: str, image_size: int, options: Mapping[str, Any]) -> n
     if name.startswith(PACKAGED_PREFIX):
         if name != FACE or options:
             raise InputError(
-                f"--backbone: of bimodal's own there is {FACE}, without options; got {name!r} {options or ''}"
+                f"--backbone: the only network of bimodal is {FACE}, without options; got {name!r} {options or ''}"
             )
         return FaceNet()
     if not timm.is_model(name):
         near = get_close_matches(name.split(".")[0], timm.list_models(), n=4)
-        hint = f"; near it: {', '.join(near)}" if near else ""
+        hint = f"; similar: {', '.join(near)}" if near else ""
         raise InputError(f"--backbone must be {FACE} or a model of timm, got {name!r}{hint}")
     architecture = name.split(".")[0]
     _check_options(architecture, options)
     backbone: nn.Module
-    try:  # transformers are built for one size; most others take any and know no img_size
+    try:  # transformers are built for one size; most other backbones have no argument img_size
         with _bounded() if options else nullcontext():
             backbone = timm.create_model(architecture, pretrained=False, num_classes=0, img_size=image_size, **options)
     except TypeError:
         try:
             with _bounded() if options else nullcontext():
                 backbone = timm.create_model(architecture, pretrained=False, num_classes=0, **options)
-        except Exception as error:  # an option may be wrong in as many ways as there are backbones
+        except Exception as error:  # the type of the error depends on the backbone
             if not options:
                 raise
-            raise InputError(f"backbone-options {dict(options)} do not suit {architecture}: {error}") from error
+            raise InputError(f"backbone-options {dict(options)} do not fit {architecture}: {error}") from error
     except (ValueError, RuntimeError, AssertionError, ArithmeticError) as error:
         if not options:
             raise
-        raise InputError(f"backbone-options {dict(options)} do not suit {architecture}: {error}") from error
+        raise InputError(f"backbone-options {dict(options)} do not fit {architecture}: {error}") from error
     return backbone
 
 
 @contextmanager
 def _bounded() -> Iterator[None]:
-    """Stop the building of a network that somebody's options make endless, before it fills the memory."""
+    """Stop building a network that its options make too large, before it fills the memory."""
     count = 0
 
     def add(_module: nn.Module, _name: str, parameter: nn.Parameter) -> None:
         nonlocal count
         count += parameter.numel()
         if count > _MOST_WEIGHTS:
-            raise InputError(f"they ask for more than {_MOST_WEIGHTS:,} weights")
+            raise InputError(f"the network would have more than {_MOST_WEIGHTS:,} weights")
 
     handle = register_module_parameter_registration_hook(add)
     try:
@@ -110,18 +109,18 @@ def _bounded() -> Iterator[None]:
 
 
 def _check_options(architecture: str, options: Mapping[str, Any]) -> None:
-    """Let through only what shapes the network: a published run's options may be anybody's, and timm's also read files."""
+    """Allow only options that shape the network: a downloaded run is not trusted, and some arguments of timm read files."""
     for name, value in options.items():
         values = value if isinstance(value, list | tuple) else [value]
         shapes = not any(word in name for word in _READS) and all(isinstance(v, _PLAIN) for v in values)
         if not shapes or any(isinstance(v, int | float) and abs(v) > _LARGEST_OPTION for v in values):
             raise InputError(
-                f"backbone-options: {name}={value!r} is not taken; expected plain values that shape {architecture}"
+                f"backbone-options: {name}={value!r} is not allowed; expected plain values that shape {architecture}"
             )
 
 
 def _count_features(backbone: nn.Module, name: str, image_size: int) -> int:
-    """Ask the backbone itself: `num_features` of some (VGG) is not the width of what they return."""
+    """Count the features by a forward pass: `num_features` of some backbones (VGG) is not the width of their output."""
     backbone.eval()
     try:
         with torch.no_grad():
@@ -129,7 +128,7 @@ def _count_features(backbone: nn.Module, name: str, image_size: int) -> int:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"{name} cannot take pictures of {image_size} pixels ({reason}); try another --image-size"
+            f"{name} cannot process pictures of {image_size} pixels ({reason}); try another --image-size"
         ) from error
     finally:
         backbone.train()
@@ -138,7 +137,7 @@ def _count_features(backbone: nn.Module, name: str, image_size: int) -> int:
 
 @dataclass(frozen=True)
 class Stage:
-    """One box of the network's picture: name, kind of module, a detail, output shape and number of parameters."""
+    """A stage of a network: name, type of module, its arguments, output shape and number of parameters."""
 
     name: str
     kind: str
@@ -148,10 +147,10 @@ class Stage:
 
 
 def describe(model: EmotionClassifier, image_size: int) -> list[Stage]:
-    """Return the stages of a classifier as built, in the order in which a picture passes them (paper, figure 4).
+    """Return the stages of a classifier in the order of a forward pass (paper, figure 4).
 
     Args:
-        model: the classifier; it runs once on a blank picture.
+        model: the classifier; it processes one blank picture.
         image_size: S of that picture (1,3,S,S).
     """
     stages: list[Stage] = []

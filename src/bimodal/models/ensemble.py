@@ -1,4 +1,4 @@
-"""Ensembles: the average of what several models say."""
+"""Ensembles: averages of the predicted probabilities of several models."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from bimodal.errors import InputError
 _ROUNDS = 10_000
 _CLOSE = 1e-6
 _LEAST = 1e-12
-"""What a model gives to a label at least, so that one flat denial does not cost infinitely much."""
+"""Lower bound of the probability of a label, so that its log loss is finite."""
 
 
 def average(
@@ -19,14 +19,14 @@ def average(
     """Average the probabilities of several models, with equal weights or given ones.
 
     Args:
-        probabilities: of M models, each (n,K), of the same faces.
-        weights: (M,), at least 0, adding up to 1.
+        probabilities: those of M models, each (n,K), for the same faces.
+        weights: (M,), at least 0, with sum 1.
 
     Returns:
         (n,K)
 
     Raises:
-        InputError: shapes or weights that do not fit, or what is no probability.
+        InputError: shapes or weights do not fit, or a value is not a probability.
 
     >>> average([[[0.8, 0.2]], [[0.4, 0.6]]]).round(2).tolist()
     [[0.6, 0.4]]
@@ -34,27 +34,27 @@ def average(
     models = _stack(probabilities)
     shares = np.full(len(models), 1 / len(models)) if weights is None else np.asarray(weights, dtype=np.float64)
     if shares.shape != (len(models),) or not (shares >= 0).all() or not abs(shares.sum() - 1) <= 1e-6:
-        raise InputError(f"expected {len(models)} weights, at least 0, that add up to 1, got {shares.tolist()}")
+        raise InputError(f"expected {len(models)} weights, at least 0, with sum 1, got {shares.tolist()}")
     result: NDArray[np.float64] = np.einsum("m,mnk->nk", shares, models)
     return result
 
 
 def fit_weights(probabilities: Sequence[ArrayLike] | NDArray[np.floating], labels: ArrayLike) -> NDArray[np.float64]:
-    """Return the weights whose average has the lowest log loss, to within a millionth of it.
+    """Return the weights with which the average has the lowest log loss, to within 1e-6.
 
-    They are the shares of a mixture whose components are known. Each round multiplies a weight by the mean of its
-    model's part in the average, which never raises the loss; the largest of these means less 1 bounds what is still
-    to be gained (Cover 1984, An algorithm for maximizing expected log investment return).
+    The weights are the shares of a mixture with known components. Each iteration multiplies the weight of a model by the mean
+    ratio of its probability to the average, which never raises the loss. The largest of these ratios minus 1 bounds the
+    remaining gain (Cover 1984, An algorithm for maximizing expected log investment return).
 
     Args:
-        probabilities: of M models, each (n,K), on faces that none was trained on.
+        probabilities: those of M models, each (n,K), on faces that no model was trained on.
         labels: (n,), codes 0 to K - 1.
 
     Returns:
-        (M,), at least 0, adding up to 1; equal where the models are.
+        (M,), at least 0, with sum 1; equal models get equal weights.
 
     Raises:
-        InputError: shapes that do not fit, labels outside K, or what is no probability.
+        InputError: shapes do not fit, a label is out of range, or a value is not a probability.
 
     >>> fit_weights([[[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.5, 0.5]]], [0, 1]).round(2).tolist()
     [1.0, 0.0]
@@ -64,7 +64,7 @@ def fit_weights(probabilities: Sequence[ArrayLike] | NDArray[np.floating], label
         raise InputError(f"expected a label for each of {models.shape[1]} faces, at least one, got {codes.shape}")
     if codes.min() < 0 or codes.max() >= models.shape[2]:
         raise InputError(f"labels must be codes 0 to {models.shape[2] - 1}, got {codes.min()} to {codes.max()}")
-    given = np.maximum(models[:, np.arange(codes.size), codes], _LEAST)  # (M,n): what each gives to the label
+    given = np.maximum(models[:, np.arange(codes.size), codes], _LEAST)  # (M,n): probability of the label
     weights: NDArray[np.float64] = np.full(len(models), 1 / len(models))
     for _ in range(_ROUNDS):
         gain = (given / (weights @ given)).mean(axis=1)  # (M,)
@@ -75,7 +75,7 @@ def fit_weights(probabilities: Sequence[ArrayLike] | NDArray[np.floating], label
 
 
 def _stack(probabilities: Sequence[ArrayLike] | NDArray[np.floating]) -> NDArray[np.float64]:
-    """As (M,n,K); whether rows add up to 1 is not asked, since files round."""
+    """Return the probabilities as (M,n,K); the sums of the rows are not checked, because files hold rounded values."""
     arrays = [np.asarray(one, dtype=np.float64) for one in probabilities]
     shapes = sorted({one.shape for one in arrays})
     if len(shapes) != 1 or len(shapes[0]) != 2:

@@ -1,4 +1,4 @@
-"""The network that comes with bimodal: a residual network for small grey faces, pretrained by `bimodal pretrain`."""
+"""The network that comes with bimodal: a residual network for small grey faces; `bimodal pretrain` trains it."""
 
 import torch
 from torch import Tensor, nn
@@ -7,15 +7,14 @@ from torch.nn.functional import interpolate, relu
 from bimodal.model_files.info import MEAN, STD
 
 SIZE = 44
-"""Pixels a side of the faces that the packaged network is asked about, chosen on validation among 40, 44 and 48; much
-larger pictures are brought to it inside the network."""
+"""Side of the network's input in pixels, chosen on validation among 40, 44 and 48. The network resizes much larger pictures."""
 _LUMA = (0.299, 0.587, 0.114)
 _GREY_MEAN, _GREY_STD = 0.508, 0.255  # of FER2013's faces
-_MAX_RATIO = 4 / 3  # nearer sizes are taken as they are: the pooling does not mind
+_MAX_RATIO = 4 / 3  # sizes up to this ratio are not resized: the pooling adapts
 
 
 class ToGrey(nn.Module):
-    """Pictures normalised as all our networks want them, (B,3,S,S), to normalised grey ones, (B,1,S,S)."""
+    """Converts normalised colour pictures, (B,3,S,S), to normalised grey pictures, (B,1,S,S)."""
 
     weight: Tensor
     bias: Tensor
@@ -31,12 +30,12 @@ class ToGrey(nn.Module):
 
     @staticmethod
     def normalise(grey: Tensor) -> Tensor:
-        """Return grey pictures of 0 to 1 as `forward` gives them of coloured ones."""
+        """Normalise grey pictures with values from 0 to 1, as `forward` does."""
         return (grey - _GREY_MEAN) / _GREY_STD
 
 
 class Block(nn.Module):
-    """Two convolutions beside a shortcut (He et al. 2016); a shortcut that shrinks averages first (He et al. 2019)."""
+    """Two convolutions and a shortcut (He et al. 2016); a shortcut with a stride averages first (He et al. 2019)."""
 
     def __init__(self, width_in: int, width: int, stride: int) -> None:
         super().__init__()
@@ -47,19 +46,19 @@ class Block(nn.Module):
         if stride > 1 or width_in != width:
             pool = nn.AvgPool2d(stride, ceil_mode=True) if stride > 1 else nn.Identity()
             self.shortcut = nn.Sequential(pool, nn.Conv2d(width_in, width, 1, bias=False), nn.BatchNorm2d(width))
-        nn.init.zeros_(norm.weight)  # each block starts as its shortcut
+        nn.init.zeros_(norm.weight)  # initially, each block returns its shortcut
 
     def forward(self, x: Tensor) -> Tensor:  # (B,width_in,H,W) -> (B,width,H/stride,W/stride)
         return relu(self.second(relu(self.first(x))) + self.shortcut(x))
 
 
 class FaceNet(nn.Module):
-    """Faces to pooled features: grey at once, three stages of two blocks, 2.8 million weights.
+    """Computes pooled features of faces: conversion to grey, then three stages of two blocks; 2.8 million weights.
 
     Args:
-        stem: channels of the first convolution, which halves the picture.
-        widths: channels of each stage; all but the first halve once more.
-        depth: blocks a stage.
+        stem: channels of the first convolution, which halves the side of the picture.
+        widths: channels of each stage; each stage after the first halves the side again.
+        depth: number of blocks in a stage.
 
     >>> FaceNet()(torch.zeros(2, 3, 44, 44)).shape
     torch.Size([2, 256])

@@ -12,10 +12,10 @@ def build_head(
 
     Args:
         features: F, channels of the backbone's pooled output (2048 for ResNet50).
-        hidden: width between the two layers; the paper's is 512.
-        dropout_features: share of the pooled features set to zero in training, 0 to 1; the paper's is 0.6.
-        dropout_hidden: share of the hidden features, 0 to 1; the paper's is 0.8. Plain dropout: the paper names
-            no other, though SELU was published with alpha dropout.
+        hidden: width of the hidden layer; 512 in the paper.
+        dropout_features: dropout rate of the pooled features, 0 to 1; 0.6 in the paper.
+        dropout_hidden: dropout rate of the hidden features, 0 to 1; 0.8 in the paper. This is plain dropout: the paper does
+            not mention alpha dropout, with which SELU was published.
 
     >>> import torch
     >>> build_head(2048)(torch.zeros(2, 2048)).shape

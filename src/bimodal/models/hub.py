@@ -1,7 +1,7 @@
-"""The file of a backbone's pretrained weights, from the hub: within a deadline, and checked by its SHA-256.
+"""Download of a backbone's pretrained weights from the Hugging Face hub, with a deadline and a check of the SHA-256.
 
-`huggingface_hub` does the download. Alone, it waits minutes for a network that swallows packets, and keeps what
-arrived without comparing it with the checksum that the hub states.
+`huggingface_hub` does the download. By itself it waits minutes if a firewall drops packets, and does not compare the file with
+the checksum of the hub.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ from bimodal.files import sha256_of
 from bimodal.model_files.packaged import PACKAGED_PREFIX, WEIGHTS, packaged_file
 
 LARGEST = 8 * 2**30
-"""Bytes above which weights are refused; timm's backbones for one machine stay far below."""
+"""Largest accepted file of weights in bytes; the backbones of timm for one machine are far smaller."""
 
 _CURE = (
     "give a file with --weights FILE (.safetensors, or .pth read without pickle) "
@@ -44,7 +44,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class _HubFile:
-    """Where on the hub the weights of a backbone are."""
+    """The place of a backbone's weights on the hub."""
 
     name: str
     repository: str
@@ -61,27 +61,27 @@ class _HubFile:
 
 
 def fetch(name: str, timeout: float = 10) -> Path:
-    """Return the file of a backbone's pretrained weights: from the hub's cache, or downloaded into it, and checked.
+    """Return the file of a backbone's pretrained weights; download it into the cache of the hub if it is not there.
 
-    `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_OFFLINE` and `HF_TOKEN` mean what they mean to `huggingface_hub`. The SHA-256
-    of the file is compared at each call with the one that the hub states (which names the file in the cache).
+    `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_OFFLINE` and `HF_TOKEN` work as in `huggingface_hub`. Each call compares the SHA-256 of
+    the file with that of the hub, or offline with the one under which the file is cached.
 
     Args:
-        name: a timm name with or without tag, `resnet50.tv_in1k`, or `hf-hub:owner/model[@revision]`; or
-            `bimodal/face-s`, which lies in the package.
-        timeout: seconds to wait for one answer of the hub; without any, this gives up after 1.5 times as long.
+        name: a model name of timm with or without tag, `resnet50.tv_in1k`, or `hf-hub:owner/model[@revision]`, or
+            `bimodal/face-s`, which is part of the package.
+        timeout: seconds to wait for one response of the hub; after 1.5 times as long without a response, this gives up.
 
     Raises:
-        InputError: for an unknown name; when the hub cannot be reached or has no such file, and none is cached; when
-            the download breaks off; when the file is not the one that the hub states (it is removed).
-        OSError: when the cache cannot be written (disk full, no permission).
+        InputError: the name is unknown; the hub cannot be reached or does not have the file, and it is not cached; the
+            download fails; or the file has another SHA-256 than the hub states (the file is then deleted).
+        OSError: the cache cannot be written (disk full, no permission).
     """
     if name.startswith(PACKAGED_PREFIX):
         return packaged_file(name, WEIGHTS)
     file = _locate(name)
     try:
         stated = _within(1.5 * timeout, lambda: _ask(file, timeout))
-    except Exception as error:  # DNS, TLS, proxy, HTTP...: whatever kept the hub away, the cache may have the file
+    except Exception as error:  # DNS, TLS, proxy, HTTP...: the cache may have the file
         path = file.cached(file.revision)
         if path is None:
             raise InputError(f"{file} are not cached, and {_reason(error)}: {_CURE}") from error
@@ -95,7 +95,7 @@ def fetch(name: str, timeout: float = 10) -> Path:
 
 
 def _locate(name: str) -> _HubFile:
-    """Find the hub's file for a backbone, as timm's registry has it."""
+    """Return the file of a backbone on the hub, from the registry of timm."""
     filename = "model.safetensors"
     if name.startswith("hf-hub:"):
         hub_id = name.removeprefix("hf-hub:")
@@ -107,20 +107,20 @@ def _locate(name: str) -> _HubFile:
         if cfg is None:
             raise InputError(f"unknown backbone {name!r}: expected a timm name such as resnet50.tv_in1k")
         if not cfg.hf_hub_id:
-            raise InputError(f"timm knows no weights on the hub for {name!r}: {_CURE}")
+            raise InputError(f"timm has no weights on the hub for {name!r}: {_CURE}")
         hub_id, filename = cfg.hf_hub_id, cfg.hf_hub_filename or filename
     repository, _, revision = hub_id.partition("@")
     try:
         url = hf_hub_url(repository, filename, revision=revision or None)
     except HFValidationError as error:
-        raise InputError(f"{name!r} names no repository of the hub: expected hf-hub:owner/model") from error
+        raise InputError(f"{name!r} is not the name of a repository on the hub: expected hf-hub:owner/model") from error
     return _HubFile(name, repository, revision or None, filename, url)
 
 
 def _within(seconds: float, call: Callable[[], _T]) -> _T:
-    """Return what `call` returns, or raise TimeoutError.
+    """Return the result of `call`; raise TimeoutError if it takes too long.
 
-    A thread, because the client's own timeouts do not bound DNS, and begin anew for each address of a host.
+    It runs in a thread, because the timeouts of the client do not cover DNS and start again for each address of a host.
     """
     future: Future[_T] = Future()
 
@@ -134,18 +134,18 @@ def _within(seconds: float, call: Callable[[], _T]) -> _T:
     try:
         return future.result(seconds)
     except TimeoutError:
-        if future.done():  # the call's own
+        if future.done():  # raised by the call itself
             raise
         raise TimeoutError(f"no answer within {seconds:g} s") from None
 
 
 def _ask(file: _HubFile, timeout: float) -> HfFileMetadata:
-    """Ask the hub, once and without retries, what it states of a file, and whether the bytes can be had."""
+    """Request the metadata of a file, once and without retries, and check that the file itself can be downloaded."""
     stated = get_hf_file_metadata(file.url, timeout=timeout)
     if stated.commit_hash is None or not _SHA256.fullmatch(stated.etag or ""):
-        raise LookupError("the hub states no SHA-256 to check them by")
+        raise LookupError("the hub states no SHA-256 to check them")
     if file.cached(stated.commit_hash) is None:
-        # They often come from another host, which a firewall may swallow: find that out before the deadline.
+        # Files often come from another host, which a firewall may block: check it before the deadline.
         with get_session().stream("GET", file.url, headers=build_hf_headers(), timeout=timeout) as response:
             response.raise_for_status()
     return stated
@@ -155,17 +155,17 @@ def _download(file: _HubFile, timeout: float) -> Path:
     try:
         with _quiet_http():
             return Path(hf_hub_download(file.repository, file.filename, revision=file.revision, etag_timeout=timeout))
-    except Exception as error:  # the client's own kinds differ from release to release
+    except Exception as error:  # the exceptions of the client differ between its releases
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise InputError(f"the download of {file} broke off, {_reason(error)}: run again, {_CURE}") from error
+        raise InputError(f"the download of {file} failed, {_reason(error)}: run again, {_CURE}") from error
 
 
 @contextlib.contextmanager
 def _quiet_http() -> Iterator[None]:
-    """Let the hub's client download over plain HTTP, and keep its warnings for itself.
+    """Make the client of the hub download over plain HTTP and without warnings.
 
-    Its other way, Xet, talks to further hosts with retries of its own; the file that arrives is the same.
+    The alternative, Xet, contacts further hosts and retries by itself; it returns the same file.
     """
     logger = logging.getLogger("huggingface_hub")
     level, xet = logger.level, constants.HF_HUB_DISABLE_XET
@@ -179,22 +179,22 @@ def _quiet_http() -> Iterator[None]:
 
 
 def _verify(file: _HubFile, path: Path, stated: str | None) -> None:
-    """Compare a cached file with the SHA-256 that the hub states, else with the one that it was cached under."""
+    """Compare a cached file with the SHA-256 of the hub, or if that is unknown, with the one under which it is cached."""
     blob = path.parent / path.readlink() if path.is_symlink() else path
     expected = stated or blob.name
     if not _SHA256.fullmatch(expected):
-        raise InputError(f"the cache states no SHA-256 for {path}: if you trust that file, give it with --weights")
-    found = sha256_of(path)
-    if found == expected:
+        raise InputError(f"the cache has no SHA-256 for {path}: if you trust that file, give it with --weights")
+    actual = sha256_of(path)
+    if actual == expected:
         return
     try:
         path.unlink()
         blob.unlink(missing_ok=True)
         cure = "the file was removed from the cache: run again"
-    except OSError:  # a cache shared by many, which only its owner may change
+    except OSError:  # a shared cache without write permission
         cure = f"delete {blob}"
     raise InputError(
-        f"{file} are damaged: the hub states SHA-256 {expected[:12]}..., the file has {found[:12]}...; {cure}, or {_CURE}"
+        f"{file} are damaged: the hub states SHA-256 {expected[:12]}..., the file has {actual[:12]}...; {cure}, or {_CURE}"
     )
 
 
@@ -214,7 +214,7 @@ def _reason(error: Exception) -> str:
 
 
 def first_sentence(error: BaseException) -> str:
-    """Return the first sentence of an error's text, or the name of its class where it has none.
+    """Return the first sentence of an error message, or the name of the error's class if the message is empty.
 
     >>> first_sentence(OSError("Read timed out. Try again.")), first_sentence(EOFError())
     ('Read timed out', 'EOFError')

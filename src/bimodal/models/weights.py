@@ -1,6 +1,6 @@
-"""Weights of a backbone: from the hub (`fetch`), out of a file without running pickle, and into the network.
+"""Weights of a backbone: download them (`fetch`), read them from a file without running code in it, and load them.
 
-timm alone leaves at random values, without a word, whatever a file does not hold.
+By itself, timm keeps random values for tensors that are missing from a file, without a warning.
 """
 
 import pickle
@@ -23,18 +23,18 @@ __all__ = ["fetch", "load_into", "read"]
 PICKLED = (".pth", ".pt", ".bin")
 NESTS = ("state_dict", "model_state_dict", "model_state", "model")
 WRAPPERS = ("module.", "_orig_mod.", "model.")
-"""What DataParallel, torch.compile and a surrounding module put before every name."""
+"""Prefixes of all names that DataParallel, torch.compile and an enclosing module add."""
 
 SPARE = 0.1
-"""Share of tensors that a file may hold beyond the backbone's own (an auxiliary head); a deeper sibling has more."""
+"""Largest share of additional tensors in a file (an auxiliary head); the file of a deeper variant has more."""
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """Read a state dict from a `.safetensors` file, or from a `.pth`, `.pt` or `.bin` file without running pickle.
+    """Read a state dict from a `.safetensors` file, or from a `.pth`, `.pt` or `.bin` file without running code in it.
 
-    A state dict below `state_dict`, `model_state_dict`, `model_state` or `model` is found, and `module.`, `_orig_mod.`
-    or `model.` before every name is taken off. Where names begin with `backbone.`, as in a run of ours, only those
-    are kept, without it.
+    The state dict may be nested under `state_dict`, `model_state_dict`, `model_state` or `model`. A prefix `module.`,
+    `_orig_mod.` or `model.` of all names is removed. If names start with `backbone.`, as in a run of bimodal, only these tensors
+    are returned, without that prefix.
 
     Args:
         path: the file, at most 8 GiB.
@@ -43,7 +43,7 @@ def read(path: Path) -> dict[str, Tensor]:
         Tensors by name, on the CPU.
 
     Raises:
-        InputError: for a missing, foreign or damaged file, and for a pickle that holds more than plain data.
+        InputError: the file is missing, damaged or of another kind, or its pickle holds more than plain data.
 
     >>> import tempfile
     >>> from safetensors.torch import save_file
@@ -67,17 +67,19 @@ def read(path: Path) -> dict[str, Tensor]:
         raise
     except pickle.UnpicklingError as error:
         raise InputError(
-            f"{path} is no plain file of tensors: it is damaged, or its pickle asks for code to be run, which is never "
-            "done; save the state dict alone, best as .safetensors"
+            f"{path} is not a plain file of tensors: it is damaged, or its pickle would run code, which is never done; "
+            "save only the state dict, preferably as .safetensors"
         ) from error
-    except Exception as error:  # torch, zipfile and safetensors raise a dozen kinds for bytes that they do not know
+    except Exception as error:  # torch, zipfile and safetensors raise many types for unknown bytes
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise InputError(f"{path} is damaged, or no {suffix} file of weights ({first_sentence(error)})") from error
+        raise InputError(
+            f"{path} is damaged, or is not a {suffix} file of weights ({first_sentence(error)})"
+        ) from error
     state = _unwrap(content)
     if not state or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
-        raise InputError(f"expected a state dict (tensors by name) in {path}, found something else")
-    # a tensor whose strides are 0 claims terabytes with a few bytes
+        raise InputError(f"expected a state dict (tensors by name) in {path}, got something else")
+    # a tensor with strides of 0 can have terabytes of elements in a small file
     _refuse_large(path, sum(tensor.numel() * tensor.element_size() for tensor in state.values()))
     return {name: tensor.detach() for name, tensor in _plain_names(state).items()}
 
@@ -85,17 +87,17 @@ def read(path: Path) -> dict[str, Tensor]:
 def load_into(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     """Load weights into a timm backbone that was built with `num_classes=0`: all of its tensors, or none.
 
-    The classifier is left out, and what timm itself renames or resizes for the architecture (positions of a vision
-    transformer at another image size) is renamed and resized.
+    The tensors of a classifier are ignored. Tensors that timm renames or resizes for an architecture (such as the position
+    embeddings of a vision transformer at another image size) are renamed and resized.
 
     Args:
         module: the backbone.
         state: tensors by name, as `read` returns them.
-        source: what the error calls the weights: a path or a name.
+        source: name of the weights in error messages: a path or a model name.
 
     Raises:
-        InputError: if a tensor is missing or of another shape, or many are left over, as with a file of another
-            architecture; the backbone is unchanged.
+        InputError: a tensor is missing or has another shape, or many tensors are left over, because the file belongs to
+            another architecture; the backbone is unchanged.
 
     >>> import timm
     >>> backbone = timm.create_model("resnet10t", num_classes=0)
@@ -109,8 +111,8 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], source: str) -> No
     classifier = cfg.get("classifier") or ()
     heads = tuple(f"{head}." for head in ([classifier] if isinstance(classifier, str) else classifier))
     own = module.state_dict()
-    given = {k: v for k, v in _in_terms_of(module, state).items() if k in own or not k.startswith(heads)}
-    # a batch norm's counter may be missing: PyTorch before 0.4.1 had none, and it matters without momentum only
+    given = {k: v for k, v in _adapted(module, state).items() if k in own or not k.startswith(heads)}
+    # the counter of a batch norm may be missing: PyTorch before 0.4.1 had none, and it is used without momentum only
     needed = [name for name in own if not name.endswith(".num_batches_tracked")]
     missing = [name for name in needed if name not in given]
     misfits = [name for name in needed if name in given and not _alike(given[name], own[name])]
@@ -122,14 +124,14 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], source: str) -> No
             f"{source} does not fit {cfg.get('architecture', type(module).__name__)}: "
             f"of its {len(needed)} tensors {fit} fit, "
             + ", ".join(f"{len(names)} {what} ({_few(names)})" for what, names in faults.items() if names)
-            + "; it seems to belong to another architecture: name that one with --backbone, "
-            "or give its own file with --weights"
+            + "; it seems to belong to another architecture: choose that with --backbone, "
+            "or give the right file with --weights"
         )
     module.load_state_dict({name: tensor for name, tensor in given.items() if name in own}, strict=False)
 
 
 def _unpacked_size(path: Path) -> int:
-    """Return the bytes that reading takes: a `.pth` file is a zip archive, and may be a small one of much."""
+    """Return the size in memory: a `.pth` file is a zip archive, whose content may be far larger than the file."""
     if path.suffix.lower() != ".safetensors" and zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             return sum(entry.file_size for entry in archive.infolist())
@@ -138,17 +140,17 @@ def _unpacked_size(path: Path) -> int:
 
 def _refuse_large(path: Path, size: int) -> None:
     if size > LARGEST:
-        raise InputError(f"{path} holds {size} bytes of weights, more than the {LARGEST} that are read")
+        raise InputError(f"{path} holds {size} bytes of weights; at most {LARGEST} are accepted")
 
 
 def _load_pickled(path: Path) -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of other pickle protocols, which load nevertheless
+        warnings.simplefilter("ignore")  # about other pickle protocols, which load nevertheless
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _unwrap(content: Any) -> dict[Any, Any]:
-    """Go down to the state dict; at most four levels, since a pickled dict may hold itself."""
+    """Return the nested state dict, at most four levels down, because a pickled dict may contain itself."""
     for _ in range(4):
         if not isinstance(content, dict) or any(isinstance(value, Tensor) for value in content.values()):
             break
@@ -163,12 +165,12 @@ def _plain_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return inner or state
 
 
-def _in_terms_of(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Apply timm's own renaming and resizing for the module's family, where it has one and the file bears it."""
+def _adapted(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename and resize the tensors as timm does for the architecture, if it has a function for that which accepts them."""
     adapt = getattr(sys.modules[type(module).__module__], "checkpoint_filter_fn", None)
     try:
         return dict(adapt(dict(state), module)) if adapt else dict(state)
-    except Exception:  # it trips over a foreign file; the comparison then says what does not fit
+    except Exception:  # a file of another architecture; `load_into` then lists what does not fit
         return dict(state)
 
 
