@@ -62,6 +62,7 @@ def interrupt(
     return process.returncode, output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sign", "after_epoch"), [(signal.SIGINT, 1), (signal.SIGKILL, 2), (signal.SIGTERM, 3)])
 def test_interrupted_runs_end_the_same(
     whole: Path, tiny_data: Path, tmp_path: Path, sign: signal.Signals, after_epoch: int
@@ -81,6 +82,7 @@ def test_interrupted_runs_end_the_same(
         assert (run / name).read_bytes() == (whole / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_pred_probs_and_batch_augmentation_are_resumed(tiny_data: Path, tmp_path: Path) -> None:
     recipe = [*SMALL, "--epochs", "5", "--removal", "two-modes", "--removal-epoch", "4", "--augment", "fast"]
     whole, run = tmp_path / "whole", tmp_path / "run"
@@ -94,6 +96,7 @@ def test_pred_probs_and_batch_augmentation_are_resumed(tiny_data: Path, tmp_path
     assert one.sum(axis=1) == pytest.approx(np.ones(len(one)), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_seed_gives_the_same_run_and_another_seed_another(whole: Path, tiny_data: Path, tmp_path: Path) -> None:
     for seed, same in ((0, True), (1, False)):
         run = tmp_path / str(seed) / "run"

@@ -111,6 +111,7 @@ def test_slade_gedeon_repeats_the_removal_and_ends_training(tiny_data: Path, tmp
     assert set(run.removal_steps["rule"]) == {"slade-gedeon"}
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_model_and_write_one_run(tiny_data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     recipe = [*SMALL, "--epochs", "3", "--removal-epoch", "2", "--removal-min-per-class", "1"]
