@@ -6,9 +6,10 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
-from bimodal.classical.small_nets import DEEP, SIMPLE, NetSettings, components, train_net
+from bimodal.classical.net_settings import DEEP, SIMPLE, NetSettings
+from bimodal.classical.small_nets import components, train_net
 from bimodal.errors import InputError
-from bimodal.removal import RemovalSettings, preset
+from bimodal.removal import RemovalSettings
 
 N, TRAIN, VAL = 200, np.arange(0, 130), np.arange(130, 170)
 LINEAR = NetSettings(hidden=(), epochs=3, lr=0.05)
@@ -94,7 +95,7 @@ def test_training_is_adam_on_cross_entropy_step_by_step(faces: Faces) -> None:
     design = np.concatenate([inputs, np.ones((N, 1))], axis=1).astype(np.float64)
     first, second, step = np.zeros_like(weights), np.zeros_like(weights), 0
     rows: list[tuple[float, ...]] = []
-    said = []
+    predicted = []
     for epoch in (1, 2, 3):
         order = np.random.default_rng((4, epoch)).permutation(TRAIN)
         loss = right = 0.0
@@ -108,15 +109,15 @@ def test_training_is_adam_on_cross_entropy_step_by_step(faces: Faces) -> None:
             first = 0.9 * first + 0.1 * gradient
             second = 0.999 * second + 0.001 * gradient**2
             weights -= 0.05 * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
-        said.append(softmax(design @ weights, axis=1))
-        val_loss = -np.log(said[-1][VAL, labels[VAL]]).mean()
-        val_accuracy = (said[-1][VAL].argmax(axis=1) == labels[VAL]).mean()
+        predicted.append(softmax(design @ weights, axis=1))
+        val_loss = -np.log(predicted[-1][VAL, labels[VAL]]).mean()
+        val_accuracy = (predicted[-1][VAL].argmax(axis=1) == labels[VAL]).mean()
         rows.append((epoch, step, loss / 130, right / 130, val_loss, val_accuracy, 130))
     columns = ["epoch", "step", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "examples"]
     assert found.history.columns.tolist() == columns
     assert found.history.to_numpy() == pytest.approx(np.array(rows), abs=1e-4)
     best = int(np.argmax([row[5] for row in rows]))
-    assert found.probabilities == pytest.approx(said[best], abs=1e-4)
+    assert found.probabilities == pytest.approx(predicted[best], abs=1e-4)
 
 
 @pytest.mark.parametrize("settings", [SIMPLE, DEEP], ids=["simple", "deep"])
@@ -129,10 +130,10 @@ def test_both_networks_learn_and_keep_the_weights_of_the_best_validation_accurac
     assert net.probabilities.shape == (N, 7)
     assert net.probabilities.sum(axis=1) == pytest.approx(1)
     assert right[VAL].mean() == pytest.approx(net.history["val_accuracy"].max())
-    assert right[170:].mean() > 0.6  # seven clouds, of which nobody said what these faces are
+    assert right[170:].mean() > 0.6  # test faces
 
 
-def test_the_seed_alone_decides_and_no_random_state_is_touched(faces: Faces) -> None:
+def test_the_result_depends_on_the_seed_only_and_global_random_state_is_unchanged(faces: Faces) -> None:
     settings = replace(DEEP, epochs=3)
     torch.manual_seed(1)
     np.random.seed(1)
@@ -150,8 +151,8 @@ def test_the_seed_alone_decides_and_no_random_state_is_touched(faces: Faces) -> 
     assert not np.array_equal(first.probabilities, other.probabilities)
 
 
-def test_losses_are_measured_without_dropout_and_of_training_faces_alone(faces: Faces) -> None:
-    """At a rate so low that the weights stay, what the network says at last is what it said in each step."""
+def test_losses_are_measured_without_dropout_on_training_faces_only(faces: Faces) -> None:
+    """At a rate so low that the weights stay, the final predictions equal those of each step."""
     inputs, labels = faces
     settings = NetSettings(hidden=(16,), dropout=0.9, epochs=1, lr=1e-9)
     net = train_net(inputs, labels, TRAIN, VAL, settings)
@@ -160,7 +161,7 @@ def test_losses_are_measured_without_dropout_and_of_training_faces_alone(faces: 
     assert np.isnan(net.remover.ledger.last[130:]).all()
 
 
-def test_labels_outside_training_and_validation_are_never_read(faces: Faces) -> None:
+def test_test_labels_are_not_used(faces: Faces) -> None:
     inputs, labels = faces
     changed = labels.copy()
     changed[170:] = -1
@@ -169,7 +170,7 @@ def test_labels_outside_training_and_validation_are_never_read(faces: Faces) -> 
     assert np.array_equal(first.probabilities, second.probabilities)
 
 
-def test_wrong_labels_are_removed_and_training_goes_on_without_them(faces: Faces) -> None:
+def test_wrong_labels_are_removed_during_training(faces: Faces) -> None:
     inputs, labels = faces
     wrong = np.arange(0, 130, 13)
     given = labels.copy()
@@ -180,9 +181,9 @@ def test_wrong_labels_are_removed_and_training_goes_on_without_them(faces: Faces
     assert step.epoch == 12
     assert set(step.rows) <= set(TRAIN)
     assert np.isin(step.rows, wrong).mean() > 0.7
-    gone = len(step.rows)
-    assert net.history["examples"].tolist() == [130] * 12 + [130 - gone] * 8
-    assert net.history["step"].iat[-1] == 12 * 9 + 8 * -(-(130 - gone) // 16)
+    removed = len(step.rows)
+    assert net.history["examples"].tolist() == [130] * 12 + [130 - removed] * 8
+    assert net.history["step"].iat[-1] == 12 * 9 + 8 * -(-(130 - removed) // 16)
     assert (net.remover.ledger.count[step.rows] == 12).all()
     assert (net.remover.ledger.count[np.setdiff1d(TRAIN, step.rows)] == 20).all()
     untouched = train_net(inputs, given, TRAIN, VAL, replace(SIMPLE, epochs=20, batch_size=16))
@@ -190,12 +191,12 @@ def test_wrong_labels_are_removed_and_training_goes_on_without_them(faces: Faces
     assert untouched.history.iloc[:12].equals(net.history.iloc[:12])
 
 
-def test_the_rule_may_end_training(faces: Faces) -> None:
-    rule = preset("slade-gedeon", epoch=2, start_variance=0.25, stop_variance=0.25)
+def test_the_rule_may_stop_training(faces: Faces) -> None:
+    rule = RemovalSettings.preset("slade-gedeon", epoch=2, start_variance=0.25, stop_variance=0.25)
     assert len(train_net(*faces, TRAIN, VAL, SIMPLE, rule).history) == 2
 
 
-def test_a_last_batch_of_one_face_is_no_hindrance_to_batch_norm(faces: Faces) -> None:
+def test_a_last_batch_of_one_face_works_with_batch_norm(faces: Faces) -> None:
     net = train_net(*faces, np.arange(65), VAL, replace(DEEP, epochs=2))
     assert net.history["step"].tolist() == [2, 4]
     assert np.isfinite(net.probabilities).all()
@@ -212,7 +213,7 @@ def test_a_last_batch_of_one_face_is_no_hindrance_to_batch_norm(faces: Faces) ->
         ({"inputs": np.full((N, 2), np.nan, np.float32)}, "finite"),
     ],
 )
-def test_what_cannot_be_learnt_from_is_refused(
+def test_unusable_data_are_refused(
     faces: Faces, change: dict[str, NDArray[np.generic]], words: str
 ) -> None:
     arguments = {"inputs": faces[0], "labels": faces[1], "train_rows": TRAIN, "val_rows": VAL} | change
