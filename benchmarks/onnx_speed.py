@@ -37,7 +37,7 @@ def main() -> None:
     import torch
 
     from bimodal.experiments.pretrain.two_heads import VotesNetwork, read_two_heads
-    from bimodal.inference.onnx_network import load_onnx
+    from bimodal.model_files.onnx_network import load_onnx
     from bimodal.model_files.packaged import FOLDER, ONNX, WEIGHTS
 
     threads = arguments.threads or len(os.sched_getaffinity(0))

@@ -17,8 +17,8 @@ from bimodal.errors import InputError
 from bimodal.export.int8 import write_int8
 from bimodal.export.onnx import measure_parity, to_onnx, write_onnx
 from bimodal.inference.load import fetch_published
-from bimodal.inference.onnx_network import load_onnx
 from bimodal.model_files.info import INFO_FILE, ModelInfo
+from bimodal.model_files.onnx_network import load_onnx
 from bimodal.model_files.packaged import FACE
 from bimodal.models import EmotionClassifier
 from bimodal.training.settings import TrainSettings

@@ -15,10 +15,10 @@ from PIL import Image
 
 import bimodal as package
 from bimodal.errors import InputError
-from bimodal.inference.network import Network
 from bimodal.inference.pipeline import InferenceConfig
 from bimodal.inference.predict_files import Output, predict_files
 from bimodal.inference.results import ImageResult
+from bimodal.model_files.network import Network
 from tests.conftest import SHARED, Outcome, fails_with_one_line
 from tests.inference.conftest import EMOTIONS, BrightSquareDetector, scene
 

@@ -11,12 +11,12 @@ from PIL import Image
 
 from bimodal.errors import InputError
 from bimodal.inference.inputs import Frame
-from bimodal.inference.onnx_network import load_onnx
 from bimodal.inference.pipeline import InferenceConfig
 from bimodal.inference.predict_files import Output, predict_files
 from bimodal.inference.results import FaceResult, ImageResult
 from bimodal.inference.timeline import BINS, Timeline
 from bimodal.inference.video import VideoWriter, camera_frames, frame_count, frame_rate, video_frames
+from bimodal.model_files.onnx_network import load_onnx
 from tests.inference.conftest import EMOTIONS, BrightSquareDetector
 
 

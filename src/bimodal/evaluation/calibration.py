@@ -8,8 +8,9 @@ import scipy  # imports scipy.optimize on first use
 from numpy.typing import ArrayLike, NDArray
 
 from bimodal.errors import InputError
-from bimodal.model_files.info import TEMPERATURES
 
+TEMPERATURES = (0.05, 20.0)
+"""The range of a temperature."""
 _PRIOR = 1.0  # weight of a penalty that keeps the temperature near 1 where there are few examples
 
 

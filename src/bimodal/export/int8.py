@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from bimodal.export.onnx import INPUT, describe, require_packages
 from bimodal.files import write_atomically
-from bimodal.inference.network import Network
-from bimodal.inference.onnx_network import load_onnx
 from bimodal.model_files.info import ModelInfo
+from bimodal.model_files.network import Network
+from bimodal.model_files.onnx_network import load_onnx
 
 _BATCH = 32
 _MIN_FOR_ENTROPY = 100  # faces; with fewer the range of an activation is its minimum and maximum

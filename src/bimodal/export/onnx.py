@@ -17,13 +17,13 @@ from torch import nn
 
 from bimodal.errors import InputError
 from bimodal.files import write_atomically
-from bimodal.inference.network import Network
-from bimodal.inference.onnx_network import METADATA_KEY, load_onnx
 from bimodal.model_files.info import ModelInfo
+from bimodal.model_files.network import Network
+from bimodal.model_files.onnx_network import LOGITS, METADATA_KEY, load_onnx
 
 MAX_LOGIT_DIFFERENCE = 1e-3
 """An export whose logits differ by more than this from PyTorch's is refused."""
-INPUT, OUTPUT = "images", "logits"
+INPUT = "images"
 _USAGE = (
     "images: float32 (N,3,S,S), red, green and blue of a cropped face resized to S x S: (pixel / 255 - mean) / std. "
     "logits: float32 (N,K); probabilities are softmax(logits / temperature). The key bimodal holds all numbers as JSON."
@@ -92,7 +92,7 @@ def to_onnx(model: nn.Module, info: ModelInfo, half: bool = False) -> Any:
                 (example,),
                 dynamo=True,
                 input_names=[INPUT],
-                output_names=[OUTPUT],
+                output_names=[LOGITS],
                 dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
                 verbose=False,
             )

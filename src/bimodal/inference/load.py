@@ -4,8 +4,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from bimodal.errors import InputError
-from bimodal.inference.network import Network
 from bimodal.model_files.info import INFO_FILE
+from bimodal.model_files.network import Network
 from bimodal.model_files.packaged import FACE, ONNX, PACKAGED_PREFIX, packaged_file
 
 PUBLISHED = ("model.safetensors", "config.yaml", INFO_FILE, "README.md")
@@ -31,7 +31,7 @@ def load(model: str | Path | None = None) -> Network:
     >>> load().info.emotions
     ('angry', 'disgust', 'fear', 'happy', 'neutral', 'sad', 'surprise', 'contempt')
     """
-    from bimodal.inference.onnx_network import load_onnx
+    from bimodal.model_files.onnx_network import load_onnx
 
     name = str(model) if model is not None else FACE
     path = Path(name)

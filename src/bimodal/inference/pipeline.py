@@ -16,8 +16,8 @@ from PIL import Image
 
 from bimodal.errors import InputError
 from bimodal.inference.inputs import Frame
-from bimodal.inference.network import Network
 from bimodal.inference.results import NO_FACE, FaceResult, ImageResult
+from bimodal.model_files.network import Network
 from bimodal.progress import warn
 from bimodal.settings import check_range
 from bimodal.vision.faces import Detector, Face, Finder, align, detector_file

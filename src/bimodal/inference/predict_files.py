@@ -11,11 +11,11 @@ from bimodal.errors import InputError
 from bimodal.files import sha256_of
 from bimodal.inference.inputs import Frame, check_inputs, display_name, find_files, is_video_name
 from bimodal.inference.load import load
-from bimodal.inference.network import Network
 from bimodal.inference.pipeline import InferenceConfig, run_inference
 from bimodal.inference.results import ImageResult, Summary, table_columns, table_rows
 from bimodal.inference.table_file import TableFile, table_format
 from bimodal.inference.video import camera_frames, file_frames, frame_count
+from bimodal.model_files.network import Network
 from bimodal.progress import track
 from bimodal.settings import check_range
 from bimodal.vision.faces import detector_file

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from bimodal.errors import InputError
 from bimodal.files import sha256_of
-from bimodal.inference.network import Network
 from bimodal.model_files.info import INFO_FILE, ModelInfo
+from bimodal.model_files.network import Network
 from bimodal.models.hub import first_sentence
 from bimodal.runs.run import FINISHED, Run
 from bimodal.training.predict import load_model

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
+from bimodal.evaluation.calibration import TEMPERATURES
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -16,7 +17,6 @@ STD = (0.229, 0.224, 0.225)
 INFO_FILE = "model.json"
 FORMAT = 1
 """The version of the file's format; a file with a higher one is refused."""
-TEMPERATURES = (0.05, 20.0)
 _MAX_BYTES = 2**16
 _MAX_EMOTIONS, _MAX_NAME, _MAX_VALUE = 64, 200, 1e4
 

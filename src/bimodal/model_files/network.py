@@ -23,11 +23,14 @@ class Network:
         info: the emotions, the image size, the normalisation and the temperature.
         forward: the function from normalised faces, float32 (N,3,S,S), to logits, float32 (N,K).
         digest: SHA-256 of the file of the weights; empty if there is no file.
+        embed: the function from normalised faces to the pooled features of the backbone, float32 (N,F), and the logits,
+            which come from one pass; None for a file that gives logits alone.
     """
 
     info: ModelInfo
     forward: Forward
     digest: str = ""
+    embed: Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]] | None = None
 
     @property
     def template(self) -> NDArray[np.float64]:

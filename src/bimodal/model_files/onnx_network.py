@@ -9,11 +9,13 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from bimodal.errors import InputError
-from bimodal.inference.network import Network
 from bimodal.model_files.info import ModelInfo
+from bimodal.model_files.network import Network
 
 METADATA_KEY = "bimodal"
 """The key in the file's metadata under which its `ModelInfo` stands, as JSON."""
+LOGITS, FEATURES = "logits", "features"
+"""The outputs of a file: logits (N,K), and the pooled features of the backbone (N,F)."""
 _MAX_BYTES = 2**31 - 1  # the limit of a protocol buffer
 
 
@@ -47,12 +49,17 @@ def load_onnx(file: Path, threads: int | None = None) -> Network:
     shape = inputs[0].shape if len(inputs) == 1 else None
     if shape is None or shape[1:] != [3, info.image_size, info.image_size] or inputs[0].type != "tensor(float)":
         raise InputError(f"{file}: expected an input (N, 3, {info.image_size}, {info.image_size}), got {shape}")
-    if len(outputs) != 1:
-        raise InputError(f"{file}: expected one output, the logits, got {len(outputs)} outputs")
-    input_name, output_name = inputs[0].name, outputs[0].name
+    names = [output.name for output in outputs]
+    if names not in ([LOGITS], [LOGITS, FEATURES]):
+        raise InputError(f"{file}: expected the outputs {LOGITS} and, optionally, {FEATURES}; got {', '.join(names)}")
+    input_name = inputs[0].name
 
     def forward(faces: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(session.run([output_name], {input_name: faces})[0])
+        return np.asarray(session.run([LOGITS], {input_name: faces})[0])
+
+    def embed(faces: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        features, logits = session.run([FEATURES, LOGITS], {input_name: faces})
+        return np.asarray(features), np.asarray(logits)
 
     for count in (1, 2):
         try:
@@ -63,7 +70,7 @@ def load_onnx(file: Path, threads: int | None = None) -> Network:
             raise InputError(f"{file}: expected logits ({count}, {len(info.emotions)}), got {logits.shape}")
         if logits.dtype.kind != "f" or not np.isfinite(logits).all():
             raise InputError(f"{file} is damaged: its logits are not finite floating-point numbers")
-    return Network(info, forward, hashlib.sha256(content).hexdigest())
+    return Network(info, forward, hashlib.sha256(content).hexdigest(), embed if FEATURES in names else None)
 
 
 def _first_line(error: Exception) -> str:
