@@ -5,53 +5,39 @@ from typing import TYPE_CHECKING, Any
 
 from bimodal.version import __version__
 
-if TYPE_CHECKING:
-    from bimodal.data.prepare import prepare
-    from bimodal.errors import InputError
-    from bimodal.inference.load import load
-    from bimodal.inference.predict import predict
-    from bimodal.label_audit.audit import audit
-    from bimodal.removal import LossLedger, Remover, find_label_issues, get_label_quality_scores
-    from bimodal.runs.run import Run
-    from bimodal.training.callback import BimodalDistributionRemoval
-    from bimodal.training.evaluate import evaluate
-    from bimodal.training.settings import TrainSettings
-    from bimodal.training.train import train
-
-__all__ = [
-    "BimodalDistributionRemoval",
-    "InputError",
-    "LossLedger",
-    "Remover",
-    "Run",
-    "TrainSettings",
-    "__version__",
-    "audit",
-    "evaluate",
-    "find_label_issues",
-    "get_label_quality_scores",
-    "load",
-    "predict",
-    "prepare",
-    "train",
-]
+if TYPE_CHECKING:  # "as": type checkers take these names for public
+    from bimodal.data.prepare import prepare as prepare
+    from bimodal.errors import InputError as InputError
+    from bimodal.inference.load import load as load
+    from bimodal.inference.predict import predict as predict
+    from bimodal.label_audit.audit import audit as audit
+    from bimodal.removal import LossLedger as LossLedger
+    from bimodal.removal import Remover as Remover
+    from bimodal.removal import find_label_issues as find_label_issues
+    from bimodal.removal import get_label_quality_scores as get_label_quality_scores
+    from bimodal.runs.run import Run as Run
+    from bimodal.training.callback import BimodalDistributionRemoval as BimodalDistributionRemoval
+    from bimodal.training.evaluate import evaluate as evaluate
+    from bimodal.training.settings import TrainSettings as TrainSettings
+    from bimodal.training.train import train as train
 
 _MODULES = {
-    "BimodalDistributionRemoval": "training.callback",
-    "InputError": "errors",
-    "LossLedger": "removal",
-    "Remover": "removal",
-    "Run": "runs.run",
-    "TrainSettings": "training.settings",
-    "audit": "label_audit.audit",
-    "evaluate": "training.evaluate",
-    "find_label_issues": "removal",
-    "get_label_quality_scores": "removal",
-    "load": "inference.load",
-    "predict": "inference.predict",
     "prepare": "data.prepare",
     "train": "training.train",
+    "evaluate": "training.evaluate",
+    "audit": "label_audit.audit",
+    "predict": "inference.predict",
+    "load": "inference.load",
+    "Run": "runs.run",
+    "TrainSettings": "training.settings",
+    "find_label_issues": "removal",
+    "get_label_quality_scores": "removal",
+    "BimodalDistributionRemoval": "training.callback",
+    "LossLedger": "removal",
+    "Remover": "removal",
+    "InputError": "errors",
 }
+__all__ = ["__version__", *_MODULES]
 
 
 def __getattr__(name: str) -> Any:  # imported on first use: most of these load large libraries
