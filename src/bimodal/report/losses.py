@@ -20,8 +20,8 @@ class FirstRemoval:
     """The first step of a run that removed anything.
 
     Attributes:
-        epoch: after which it came, from 1.
-        rule: what decided.
+        epoch: the epoch after which it was applied, from 1.
+        rule: the removal rule.
         moments: M1 and M2 of the losses, by name; empty for a rule that does not use them.
         threshold: the score from which examples were removed.
         removed: number of removed examples.
