@@ -110,9 +110,9 @@ def main() -> None:
         "PHOG, pixel by pixel": phog_by_pixel,
         **peers(),
     }
-    for name, ours in (("LPQ", lpq), ("PHOG", phog)):
+    for name, fast in (("LPQ", lpq), ("PHOG", phog)):
         for way in (way for way in FEW if way.startswith(name)):
-            if not np.allclose(ways[way](faces[:2]), ours(faces[:2]), atol=1e-6):
+            if not np.allclose(ways[way](faces[:2]), fast(faces[:2]), atol=1e-6):
                 raise SystemExit(f"{way} gives other numbers than bimodal")
 
     def run(way: str) -> float:
@@ -122,11 +122,11 @@ def main() -> None:
         return (time.perf_counter() - start) * len(faces) / len(some)
 
     times = alternate({way: partial(run, way) for way in ways}, 1 if arguments.quick else arguments.rounds)
-    ours_of = {way: "LPQ, bimodal" if way.startswith("L") else "PHOG, bimodal" for way in ways}
+    fast_of = {way: "LPQ, bimodal" if way.startswith("L") else "PHOG, bimodal" for way in ways}
     show(
         f"{count:,} drawn faces ({len(different)} different ones) of {SIDE} pixels; slow methods: measured on a few faces, scaled",
         ["method", "seconds, median (min to max)", "times bimodal"],
-        [[way, spread(times[way]), spread(ratios(times[way], times[ours_of[way]]), 1)] for way in ways],
+        [[way, spread(times[way]), spread(ratios(times[way], times[fast_of[way]]), 1)] for way in ways],
     )
     if not peers():
         print("\nscikit-image is not installed, so its LBP and HOG were not measured.")

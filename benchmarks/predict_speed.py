@@ -180,18 +180,18 @@ def speed(
     faces = {name: sum(count for count, _ in by_file.values()) for name, by_file in found.items()}
     rows = []
     for name, seconds in times.items():
-        seen = found[name]
+        by_file = found[name]
         paces = [[faces[way] / value for value in times[way]] for way in (name, "fer") if way in times]
-        with_a_face = sum(count > 0 for count, _ in seen.values())
-        right = [seen[file][1] == label for file, label in labels.items() if file in seen]
+        with_a_face = sum(count > 0 for count, _ in by_file.values())
+        correct = [by_file[file][1] == label for file, label in labels.items() if file in by_file]
         rows.append(
             [
                 name,
-                spread([len(seen) / value for value in seconds], 0),
+                spread([len(by_file) / value for value in seconds], 0),
                 spread(paces[0], 0),
                 spread(ratios(*paces)) if len(paces) == 2 else "",
-                f"{with_a_face} of {len(seen)}",
-                f"{100 * np.mean(right):.1f} of {len(right)}" if right else "",
+                f"{with_a_face} of {len(by_file)}",
+                f"{100 * np.mean(correct):.1f} of {len(correct)}" if correct else "",
             ]
         )
     how = "decode, classify" if arguments.pictures is None else "decode, detect, align, classify"

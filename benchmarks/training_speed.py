@@ -92,48 +92,48 @@ def compare_losses(data: Path, recipe: dict[str, Any], seeds: int) -> None:
     deterministic = recipe | {"augment": "none", "dropout_features": 0.0, "dropout_hidden": 0.0, "batch_size": 8}
     small = recipe | {"image_size": 64, "batch_size": 8, "epochs": 2 * EPOCHS}  # many steps in little time
     exact = [run("plain", data, deterministic)["losses"], run("bimodal", data, deterministic)["losses"]]
-    ours: list[list[list[float]]] = []
-    chance: list[list[list[float]]] = []
+    bimodal_pairs: list[list[list[float]]] = []
+    plain_pairs: list[list[list[float]]] = []
     for seed in range(seeds):
         plain = run("plain", data, small | {"seed": seed})["losses"]
-        ours.append([plain, run("bimodal", data, small | {"seed": seed})["losses"]])
-        chance.append([plain, run("plain", data, small | {"seed": seed}, chance=1)["losses"]])
+        bimodal_pairs.append([plain, run("bimodal", data, small | {"seed": seed})["losses"]])
+        plain_pairs.append([plain, run("plain", data, small | {"seed": seed}, seed_offset=1)["losses"]])
     pairs = {
         "plain loop, bimodal train; no augmentation, no dropout": [exact],
-        "plain loop, bimodal train; the recipe at 64 px, batches of 8": ours,
-        "plain loop, plain loop with other random numbers; the same": chance,
+        "plain loop, bimodal train; the recipe at 64 px, batches of 8": bimodal_pairs,
+        "plain loop, plain loop with other random numbers; the same": plain_pairs,
     }
     show(
         "Loss curves of two trainings with the same first weights and order of faces",
         ["two trainings", "seeds", "steps", "largest difference of a step", "difference of the mean loss"],
-        [[name, *apart(each)] for name, each in pairs.items() if each],
+        [[name, *differences(each)] for name, each in pairs.items() if each],
     )
 
 
-def apart(pairs: Sequence[Sequence[list[float]]]) -> list[str]:
+def differences(pairs: Sequence[Sequence[list[float]]]) -> list[str]:
     """Return seeds, steps, the largest difference of a step, and the spread of the differences of the means."""
     largest = max(abs(a - b) for one, other in pairs for a, b in zip(one, other, strict=True))
     means = [(sum(other) - sum(one)) / len(one) for one, other in pairs]
     return [str(len(pairs)), str(len(pairs[0][0])), f"{largest:.4f}", spread(means, 4)]
 
 
-def run(way: str, data: Path, recipe: dict[str, Any], chance: int = 0) -> Any:
+def run(way: str, data: Path, recipe: dict[str, Any], seed_offset: int = 0) -> Any:
     """Measure one method in a separate process, because settings of the C library apply to the whole process."""
-    task = json.dumps({"way": way, "data": str(data), "recipe": recipe, "chance": chance})
+    task = json.dumps({"way": way, "data": str(data), "recipe": recipe, "seed_offset": seed_offset})
     result = subprocess.run([sys.executable, __file__, "--worker", task], capture_output=True, text=True, check=False)
     if result.returncode:
         raise SystemExit(f"{way} failed:\n{result.stderr}")
     return json.loads(result.stdout.splitlines()[-1])
 
 
-def work(way: str, data: str, recipe: dict[str, Any], chance: int) -> dict[str, Any]:
+def work(way: str, data: str, recipe: dict[str, Any], seed_offset: int) -> dict[str, Any]:
     """Train; return the seconds and the processor seconds of the last epoch, and the loss of each step."""
     stamps: list[tuple[float, float]] = []
 
     def stamp() -> None:
         stamps.append((time.perf_counter(), time.process_time()))
 
-    losses = train_bimodal(data, recipe, stamp) if way == "bimodal" else train_plain(way, data, recipe, chance, stamp)
+    losses = train_bimodal(data, recipe, stamp) if way == "bimodal" else train_plain(way, data, recipe, seed_offset, stamp)
     seconds, computing = (end - begin for begin, end in zip(*stamps[-2:], strict=True))
     return {"seconds": seconds, "computing": computing, "losses": losses}
 
@@ -155,7 +155,7 @@ def train_bimodal(data: str, recipe: dict[str, Any], stamp: Any) -> list[float]:
         return [float(loss) for loss in pd.read_csv(Path(out) / "run" / "steps.csv")["train_loss"]]
 
 
-def train_plain(way: str, data: str, recipe: dict[str, Any], chance: int, stamp: Any) -> list[float]:
+def train_plain(way: str, data: str, recipe: dict[str, Any], seed_offset: int, stamp: Any) -> list[float]:
     """Train as a plain script does, from the initial weights of `bimodal train`."""
     import lightning.pytorch as pl
     import torch
@@ -170,7 +170,7 @@ def train_plain(way: str, data: str, recipe: dict[str, Any], chance: int, stamp:
     size = settings.image_size
     dropout = settings.dropout_features, settings.dropout_hidden
     model: torch.nn.Module = EmotionClassifier(settings.backbone, settings.hidden, *dropout, size)
-    pl.seed_everything(settings.seed + chance, verbose=False)
+    pl.seed_everything(settings.seed + seed_offset, verbose=False)
     loader = in_seeds_order(Pictures(Path(data), size, settings.augment == "paper"), settings.batch_size, settings.seed)
     if way in ("kept", "last"):
         keep_freed_memory()

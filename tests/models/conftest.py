@@ -22,7 +22,7 @@ class Hub:
     The address in the repository redirects to another host, which has the bytes; size and SHA-256 are stated by the
     redirect. `fault` makes it misbehave: an HTTP status for every request (404), or one of `corrupt` (a byte of the
     body differs), `short` (the body ends early, and says so), `cut once` and `cut` (the connection ends in mid-file;
-    with `cut` for good), `drip` (an answer that never ends), `no sha`, `vast` (states a size of 1 TB).
+    with `cut` for good), `drip` (a response that never ends), `no sha`, `vast` (states a size of 1 TB).
     """
 
     def __init__(self) -> None:
@@ -62,12 +62,12 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_HEAD(self) -> None:
-        self._answer()
+        self._respond()
 
     def do_GET(self) -> None:
-        self._answer()
+        self._respond()
 
-    def _answer(self) -> None:
+    def _respond(self) -> None:
         hub = self.hub
         hub.requests.append((self.command, self.path))
         if isinstance(hub.fault, int):

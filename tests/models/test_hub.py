@@ -114,7 +114,7 @@ def test_a_hub_that_refuses_connections(served, point_to):
         check(refusal(), "not cached", "refused", REPOSITORY, *CURES)
 
 
-@pytest.fixture(params=["the hub never answers", "the hub never accepts", "the storage never answers"])
+@pytest.fixture(params=["the hub never responds", "the hub never accepts", "the storage never responds"])
 def no_response(request, served, point_to) -> Iterator[None]:
     """A host that never responds: the hub, before or after connecting, or the host that stores the file."""
     full = request.param == "the hub never accepts"
@@ -126,7 +126,7 @@ def no_response(request, served, point_to) -> Iterator[None]:
             other.setblocking(False)
             other.connect_ex(listener.getsockname())
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        if request.param == "the storage never answers":
+        if request.param == "the storage never responds":
             served.storage = url
         else:
             point_to(url)
@@ -154,7 +154,7 @@ def test_times_out_without_a_response():
 @pytest.mark.usefixtures("only_bimodal_times_out")
 def test_times_out_on_a_response_that_never_ends(served):
     served.fault = "drip"
-    check(refusal(), "no answer within 0.75 s", *CURES)
+    check(refusal(), "no response within 0.75 s", *CURES)
 
 
 @pytest.mark.usefixtures("only_bimodal_times_out")
@@ -167,7 +167,7 @@ def test_times_out_on_a_name_server_that_never_responds(point_to, monkeypatch):
         raise socket.gaierror("too late")
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
-    check(refusal(), "no answer within 0.75 s", *CURES)
+    check(refusal(), "no response within 0.75 s", *CURES)
     over.set()
 
 
@@ -176,10 +176,10 @@ def test_the_default_deadline_is_at_most_20_seconds(point_to, monkeypatch):
 
     def give_up(seconds, call):
         deadlines.append(seconds)
-        raise TimeoutError("no answer")
+        raise TimeoutError("no response")
 
     monkeypatch.setattr(models_hub, "_within", give_up)
-    check(refusal(), "no answer")
+    check(refusal(), "no response")
     assert deadlines[0] <= 20
 
 

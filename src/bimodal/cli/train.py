@@ -22,11 +22,11 @@ def train(
         ),
     ] = None,
     *,
-    out: Annotated[Path, typer.Option("--out", help="Run folder to write (required).", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="Run folder to write.", show_default=False)],
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Recipe to start from: paper (the paper's), small (a small network from random weights, for a laptop) or "
+            help="Recipe to start from: paper (that of the paper), small (a small network from random weights, for a laptop) or "
             "face (fine-tune the network that comes with bimodal and was pretrained on faces). Each option of the panels "
             "Recipe and Removal changes one setting of the recipe; the defaults shown there are those of paper with "
             "--removal wang. RUN/config.yaml lists all settings of the run. (default: paper)",
@@ -61,7 +61,7 @@ def train(
     ] = None,
     **values: Any,
 ) -> None:
-    """Train a classifier, and remove training examples that are probably mislabelled meanwhile.
+    """Train a classifier; during training, remove examples that are probably mislabelled.
 
     By default this is the paper's recipe: ResNet50 pretrained on ImageNet, 31 epochs, Adam, and one removal after epoch 6.
 

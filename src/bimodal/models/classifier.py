@@ -48,17 +48,23 @@ class EmotionClassifier(nn.Module):
         options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.backbone = _build_backbone(name, image_size, options or {})
+        self.backbone = build_backbone(name, image_size, options)
         self.head = build_head(
             _count_features(self.backbone, name, image_size), hidden, dropout_features, dropout_hidden
         )
 
     def forward(self, images: Tensor) -> Tensor:  # (B,3,S,S) -> (B,7)
-        logits: Tensor = self.head(self.backbone(images))
-        return logits
+        return self.embed(images)[1]
+
+    def embed(self, images: Tensor) -> tuple[Tensor, Tensor]:  # (B,3,S,S) -> (B,F), (B,7)
+        """Return pooled features and logits of one pass."""
+        features: Tensor = self.backbone(images)
+        return features, self.head(features)
 
 
-def _build_backbone(name: str, image_size: int, options: Mapping[str, Any]) -> nn.Module:
+def build_backbone(name: str, image_size: int, options: Mapping[str, Any] | None = None) -> nn.Module:
+    """Return a backbone with random weights, from pictures (B,3,S,S) to pooled features (B,F); see `EmotionClassifier`."""
+    options = options or {}
     if name.startswith(PACKAGED_PREFIX):
         if name != FACE or options:
             raise InputError(

@@ -80,7 +80,7 @@ def fetch(name: str, timeout: float = 10) -> Path:
         return packaged_file(name, WEIGHTS)
     file = _locate(name)
     try:
-        stated = _within(1.5 * timeout, lambda: _ask(file, timeout))
+        stated = _within(1.5 * timeout, lambda: _metadata(file, timeout))
     except Exception as error:  # DNS, TLS, proxy, HTTP...: the cache may have the file
         path = file.cached(file.revision)
         if path is None:
@@ -136,10 +136,10 @@ def _within(seconds: float, call: Callable[[], _T]) -> _T:
     except TimeoutError:
         if future.done():  # raised by the call itself
             raise
-        raise TimeoutError(f"no answer within {seconds:g} s") from None
+        raise TimeoutError(f"no response within {seconds:g} s") from None
 
 
-def _ask(file: _HubFile, timeout: float) -> HfFileMetadata:
+def _metadata(file: _HubFile, timeout: float) -> HfFileMetadata:
     """Request the metadata of a file, once and without retries, and check that the file itself can be downloaded."""
     stated = get_hf_file_metadata(file.url, timeout=timeout)
     if stated.commit_hash is None or not _SHA256.fullmatch(stated.etag or ""):
@@ -207,7 +207,7 @@ def _reason(error: Exception) -> str:
     if status == 404:
         return "the hub does not have them (HTTP 404)"
     if status is not None:
-        return f"the hub answers with HTTP {status}"
+        return f"the hub responds with HTTP {status}"
     if isinstance(error, LookupError):
         return first_sentence(error)
     return f"the hub cannot be reached ({first_sentence(error.__cause__ or error)})"

@@ -25,7 +25,7 @@ NESTS = ("state_dict", "model_state_dict", "model_state", "model")
 WRAPPERS = ("module.", "_orig_mod.", "model.")
 """Prefixes of all names that DataParallel, torch.compile and an enclosing module add."""
 
-SPARE = 0.1
+MAX_EXTRA_SHARE = 0.1
 """Largest share of additional tensors in a file (an auxiliary head); the file of a deeper variant has more."""
 
 
@@ -116,9 +116,9 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], source: str) -> No
     needed = [name for name in own if not name.endswith(".num_batches_tracked")]
     missing = [name for name in needed if name not in given]
     misfits = [name for name in needed if name in given and not _alike(given[name], own[name])]
-    spare = [name for name in given if name not in own]
-    if missing or misfits or len(spare) > SPARE * len(own):
-        faults = {"are missing": missing, "have another shape or kind": misfits, "are left over": spare}
+    extra = [name for name in given if name not in own]
+    if missing or misfits or len(extra) > MAX_EXTRA_SHARE * len(own):
+        faults = {"are missing": missing, "have another shape or kind": misfits, "are left over": extra}
         fit = len(needed) - len(missing) - len(misfits)
         raise InputError(
             f"{source} does not fit {cfg.get('architecture', type(module).__name__)}: "

@@ -26,7 +26,7 @@ class History(pl.Callback):
         self.removal = removal
         self.epochs: list[dict[str, float]] = []
         self.steps: list[dict[str, float]] = []
-        self.seconds: list[dict[str, float]] = []  # in a file of its own: the other two do not depend on the machine
+        self.seconds: list[dict[str, float]] = []  # a separate file, because only this one depends on the machine
         self._start = 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

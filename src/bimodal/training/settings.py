@@ -39,17 +39,17 @@ class TrainSettings:
         None, "start the backbone from this file of weights: .safetensors, or .pth that loads without running code"
     )
     image_size: int = option(224, "side of the network's input in pixels, 32 to 1024", 32, 1024)
-    hidden: int = option(512, "width of the head's hidden layer", 1, 65536)
+    hidden: int = option(512, "width of the head's hidden layer, 1 to 65536", 1, 65536)
     dropout_features: float = option(0.6, "dropout rate before the head's first layer, 0 to 0.99", 0, 0.99)
     dropout_hidden: float = option(0.8, "dropout rate before the head's second layer, 0 to 0.99", 0, 0.99)
     augment: Literal["paper", "fast", "none"] = option(
         "paper",
-        "augmentation of training images: paper (its seven operations on each image), fast (five of them on a whole batch at "
-        "once, for small images) or none",
+        "augmentation of training faces: paper (its seven operations on each face), fast (five of them on a whole batch at "
+        "once, for small pictures) or none",
     )
-    epochs: int = option(31, "number of training epochs", 1, 100_000)
-    batch_size: int = option(64, "faces in a batch, over all devices together", 2, 65536)
-    lr: float = option(1e-4, "highest learning rate of Adam", 1e-9, 10)
+    epochs: int = option(31, "number of training epochs, 1 to 100000", 1, 100_000)
+    batch_size: int = option(64, "faces in a batch, over all devices together, 2 to 65536", 2, 65536)
+    lr: float = option(1e-4, "highest learning rate of Adam, 1e-9 to 10", 1e-9, 10)
     schedule: Literal["constant", "cycle"] = option(
         "constant",
         "learning rate over the epochs: constant, or cycle (rises for a fifth of the epochs, then falls to 0)",
@@ -62,7 +62,7 @@ class TrainSettings:
         "source of the per-example losses: training (the training pass itself, without dropout) or clean (a second pass "
         "after each epoch, without dropout and augmentation)",
     )
-    seed: int = option(0, "random seed for weights, data order, augmentation and dropout", 0, 2**31 - 1)
+    seed: int = option(0, "random seed for weights, data order, augmentation and dropout, from 0", 0, 2**31 - 1)
     precision: Literal["auto", "32", "bf16"] = option(
         "auto",
         "floating-point precision: 32, bf16 (mixed with 32), or auto (bf16 where the device computes it natively)",

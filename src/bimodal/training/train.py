@@ -143,10 +143,10 @@ def _build(out: Path, faces: FaceData, hardware: Hardware, callbacks: Sequence[p
     measure = partial(clean_losses, module, faces) if settings.losses == "clean" else None
     removal = BimodalDistributionRemoval(settings=settings.removal, measure=measure, pred_probs=True)
     keeper = KeepState(out, settings.keep, identity_of(settings, faces.manifest.fingerprint))
-    # a module is not told the epoch of its dataset, and augmentation depends on it
+    # augmentation depends on the epoch, which Lightning does not pass to a dataset
     epoch = LambdaCallback(on_train_epoch_start=lambda trainer, _: faces.set_epoch(trainer.current_epoch))
-    ours = [epoch, removal, History(out, removal), keeper]
-    trainer = _build_trainer(out, settings, hardware, precision, [*ours, *callbacks])
+    required = [epoch, removal, History(out, removal), keeper]
+    trainer = _build_trainer(out, settings, hardware, precision, [*required, *callbacks])
     return _Training(faces, module, removal, keeper, trainer, precision)
 
 
