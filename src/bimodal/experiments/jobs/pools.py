@@ -8,12 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, Protocol
+from typing import Protocol
 
 from bimodal.errors import InputError
 from bimodal.experiments.jobs.job import Job, Outcome
-
-KILLED = "its process was killed; it may have run out of memory"
 
 
 class Pool(Protocol):
@@ -85,35 +83,32 @@ class _OneProcess:
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
         self._job = job
+        assert self._worker.stdin is not None
         with suppress(BrokenPipeError):  # the worker is dead: `wait` reports it
-            pickle.dump(job, _pipe(self._worker.stdin))
-            _pipe(self._worker.stdin).flush()
+            pickle.dump(job, self._worker.stdin)
+            self._worker.stdin.flush()
 
     def wait(self) -> Outcome:
         job, worker = self._job, self._worker
-        if job is None or worker is None:
-            raise RuntimeError("no job is running")
+        assert job is not None
+        assert worker is not None
+        assert worker.stdout is not None
         self._job = None
         try:
-            return pickle.load(_pipe(worker.stdout))  # type: ignore[no-any-return]  # noqa: S301  # our own process
+            return pickle.load(worker.stdout)  # type: ignore[no-any-return]  # noqa: S301  # from our process
         except (EOFError, pickle.UnpicklingError):  # it died before or while it answered
             self._worker = None
-            return Outcome(job, KILLED)
+            return Outcome(job, "its process was killed; it may have run out of memory")
 
     def close(self) -> None:
         if self._worker is None:
             return
+        assert self._worker.stdin is not None
         with suppress(BrokenPipeError):
-            _pipe(self._worker.stdin).close()
+            self._worker.stdin.close()
         if self._job is not None:  # we are interrupted: interrupt the job, too
             self._worker.send_signal(signal.SIGINT)
         try:
             self._worker.wait(timeout=20)
         except subprocess.TimeoutExpired:
             self._worker.kill()
-
-
-def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-    if stream is None:
-        raise RuntimeError("the worker process has no pipe")
-    return stream

@@ -47,78 +47,49 @@ class Method:
         return self.runner.members
 
 
-_PCA = "5 principal components of LPQ and 5 of PHOG"
-_PACKAGED = "the packaged network, pretrained on FER2013, trained further"
+_PCA = "5 principal components each of LPQ and PHOG"
+_PACKAGED = "the packaged network, pretrained on FER2013"
+_SVM = "RBF support vector machine on"
 _MEMBERS = ("resnet50-bdr", "vgg16", "inception-v3")
-_AVERAGE = f"average of the probabilities of {', '.join(_MEMBERS)}"
+_AVERAGE = f"average of {', '.join(_MEMBERS)}"
 
 _ALL = (
     Method("majority", "baseline: always the most frequent training label", BaselineRunner()),
     Method("random", "baseline: each emotion with the same probability", BaselineRunner(uniform=True)),
-    Method("svm-lpq", "RBF support vector machine on local phase quantisation (LPQ)", SvmRunner(("lpq",)), 0.4371),
-    Method("svm-phog", "RBF support vector machine on PHOG descriptors", SvmRunner(("phog",)), 0.4628),
-    Method("svm-lpq-phog", "RBF support vector machine on LPQ and PHOG", SvmRunner(DESCRIPTORS)),
-    Method("simple-nn", f"one hidden layer on {_PCA}", SmallNetRunner(DESCRIPTORS, settings=SIMPLE), 0.252),
-    Method(
-        "simple-nn-bdr",
-        f"one hidden layer on {_PCA}, with removal",
-        SmallNetRunner(DESCRIPTORS, settings=SIMPLE, rule="wang"),
-        0.273,
-        without="simple-nn",
-    ),
-    Method(
-        "deep-nn-bn-dropout",
-        f"three hidden layers with batch norm and dropout on {_PCA}",
-        SmallNetRunner(DESCRIPTORS, settings=DEEP),
-        0.371,
-    ),
+    Method("svm-lpq", f"{_SVM} local phase quantisation (LPQ)", SvmRunner(descriptors=("lpq",)), 0.4371),
+    Method("svm-phog", f"{_SVM} PHOG descriptors", SvmRunner(descriptors=("phog",)), 0.4628),
+    Method("svm-lpq-phog", f"{_SVM} LPQ and PHOG", SvmRunner(descriptors=DESCRIPTORS)),
+    Method("simple-nn", f"one hidden layer on {_PCA}", SmallNetRunner(SIMPLE), 0.252),
+    Method("simple-nn-bdr", f"simple-nn with removal, on {_PCA}", SmallNetRunner(SIMPLE, "wang"), 0.273, "simple-nn"),
+    Method("deep-nn-bn-dropout", f"three hidden layers, batch norm and dropout on {_PCA}", SmallNetRunner(DEEP), 0.371),
     Method("resnet50", "the paper's network, without removal", NetworkRunner(), 0.42),
-    Method("resnet50-bdr", "the paper's network, with removal", NetworkRunner(rule="wang"), 0.46, without="resnet50"),
+    Method("resnet50-bdr", "the paper's network, with removal", NetworkRunner(rule="wang"), 0.46, "resnet50"),
     Method(
         "resnet50-scratch",
         "the paper's network from random weights, without removal",
         NetworkRunner(start="random"),
         quick_twin="resnet50",
     ),
-    Method(
-        "resnet50-unaligned",
-        "the paper's network on the faces before alignment, without removal",
-        NetworkRunner(unaligned=True),
-    ),
-    Method(
-        "two-stage",
-        "the paper's network, trained on a larger set first, without removal",
-        NetworkRunner(start="larger"),
-        0.556,
-    ),
+    Method("resnet50-unaligned", "resnet50 on the faces before alignment", NetworkRunner(unaligned=True)),
+    Method("two-stage", "resnet50, trained on a larger set first", NetworkRunner(start="larger"), 0.556),
     Method(
         "two-stage-bdr",
-        "the paper's network, trained on a larger set first, with removal",
+        "resnet50, trained on a larger set first, with removal",
         NetworkRunner(start="larger", rule="wang"),
         without="two-stage",
     ),
-    Method(
-        "face-s-scratch",
-        "the packaged network from random weights, twice the epochs, without removal",
-        NetworkRunner(network="face-s", start="random", epochs=30),
-    ),
-    Method("two-stage-face-s", f"{_PACKAGED}, without removal", NetworkRunner(network="face-s")),
+    Method("face-s-scratch", "the packaged network from random weights", NetworkRunner("face-s", "random", epochs=30)),
+    Method("two-stage-face-s", f"{_PACKAGED}, without removal", NetworkRunner("face-s")),
     Method(
         "two-stage-face-s-bdr",
         f"{_PACKAGED}, with removal",
-        NetworkRunner(network="face-s", rule="wang"),
+        NetworkRunner("face-s", rule="wang"),
         without="two-stage-face-s",
     ),
-    Method("vgg16", "VGG16 with the paper's head, without removal", NetworkRunner(network="vgg16")),
-    Method(
-        "inception-v3", "Inception v3 with the paper's head, without removal", NetworkRunner(network="inception-v3")
-    ),
-    Method("ensemble", f"{_AVERAGE}, with equal weights", EnsembleRunner(members=_MEMBERS)),
-    Method(
-        "ensemble-weighted",
-        f"{_AVERAGE}, with weights fitted on validation",
-        EnsembleRunner(members=_MEMBERS, weighted=True),
-    ),
+    Method("vgg16", "VGG16 with the paper's head, without removal", NetworkRunner("vgg16")),
+    Method("inception-v3", "Inception v3 with the paper's head, without removal", NetworkRunner("inception-v3")),
+    Method("ensemble", f"{_AVERAGE}, equal weights", EnsembleRunner(members=_MEMBERS)),
+    Method("ensemble-weighted", f"{_AVERAGE}, weights fitted on validation", EnsembleRunner(True, members=_MEMBERS)),
 )
 METHODS = {method.name: method for method in _ALL}
 """The methods by name, in the order of the table."""

@@ -3,7 +3,6 @@
 Libraries are imported when a method runs, so that listing the methods is fast.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,52 +14,38 @@ from numpy.typing import NDArray
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import CODES
 from bimodal.errors import InputError
-from bimodal.experiments.paper_table.runner import RunInputs, Runner, write_result, write_split_predictions
+from bimodal.experiments.paper_table.runner import RunInputs, Runner, RunResult
 from bimodal.runs.tables import PROBABILITIES, read_predictions
 
 if TYPE_CHECKING:
     from bimodal.runs.run import Run
     from bimodal.training.settings import TrainSettings
 
-QUICK_REMOVAL_SHARE = 0.6
-"""At the quick sizes, networks start from random weights and the removal comes after this share of the epochs: earlier, the
-losses do not separate wrong labels yet."""
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network, as changes to a preset, at its full size and at the quick one."""
-
-    preset: str
-    changes: Mapping[str, Any]
-    quick_preset: str
-    quick_changes: Mapping[str, Any]
-
-
-NETWORKS = {
-    "resnet50": Network("paper", {}, "small", {"image_size": 64, "epochs": 15}),
-    "vgg16": Network(
-        "paper",
-        {"backbone": "vgg16.tv_in1k"},
-        "small",
-        {
-            "backbone": "vgg11_bn",
-            "backbone_options": {"mlp_ratio": 1 / 64},  # its layers of 4,096 units would have 119 million weights
-            "image_size": 32,
-            "batch_size": 32,
-            "lr": 2e-4,
-            "epochs": 8,
-        },
-    ),
-    "inception-v3": Network(
-        "paper",
-        {"backbone": "inception_v3.tv_in1k", "image_size": 299},
-        "small",
-        {"backbone": "inception_next_atto", "image_size": 64, "lr": 1e-3, "epochs": 10},
-    ),
-    "face-s": Network("face", {}, "face", {}),
+FULL: dict[str, dict[str, Any]] = {
+    "resnet50": {},
+    "vgg16": {"backbone": "vgg16.tv_in1k"},
+    "inception-v3": {"backbone": "inception_v3.tv_in1k", "image_size": 299},
+    "face-s": {"preset": "face"},
 }
-"""`face-s`, the packaged network, is the same at both sizes. `small` networks start from random weights."""
+"""Networks at their full size, as changes to the preset `paper`."""
+QUICK: dict[str, dict[str, Any]] = {
+    "resnet50": {"image_size": 64, "epochs": 15},
+    "vgg16": {
+        "backbone": "vgg11_bn",
+        "backbone_options": {"mlp_ratio": 1 / 64},  # its layers of 4,096 units would have 119 million weights
+        "image_size": 32,
+        "batch_size": 32,
+        "lr": 2e-4,
+        "epochs": 8,
+    },
+    "inception-v3": {"backbone": "inception_next_atto", "image_size": 64, "lr": 1e-3, "epochs": 10},
+    "face-s": {"preset": "face"},
+}
+"""Networks at the quick size, as changes to the preset `small`, whose networks start from random weights."""
+QUICK_REMOVAL_SHARE = 0.6
+"""From random weights, the removal comes after this share of the epochs: earlier, losses do not separate wrong labels."""
+QUICK_LARGER = {"train": 6000, "val": 1000}
+"""Most faces of the larger set at the quick size."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +53,7 @@ class NetworkRunner(Runner):
     """Trains a deep network.
 
     Attributes:
-        network: a name in `NETWORKS`.
+        network: a name in `FULL` and `QUICK`.
         start: the initial weights: `pretrained` (as the preset says), `random`, or `larger` (trained on the larger set).
         rule: the removal rule.
         unaligned: train and test on the faces before alignment.
@@ -100,18 +85,17 @@ class NetworkRunner(Runner):
     ) -> "TrainSettings":
         """Return the settings of a training; the arguments are those of `RunInputs`.
 
-        >>> NetworkRunner(network="vgg16").settings(seed=0, quick=True).backbone
+        >>> NetworkRunner("vgg16").settings(seed=0, quick=True).backbone
         'vgg11_bn'
         """
         from bimodal.training.settings import TrainSettings
 
-        network = NETWORKS[self.network]
-        changes = {**(network.quick_changes if quick else network.changes), "seed": seed}
+        changes = {"preset": "small" if quick else "paper", **(QUICK if quick else FULL)[self.network], "seed": seed}
+        preset, removal = changes.pop("preset"), {"rule": self.rule}
         epochs = (quick and self.quick_epochs) or self.epochs
         if epochs:
             changes["epochs"] = epochs
-        removal: dict[str, Any] = {"rule": self.rule}
-        if network.quick_preset == "small" and quick:
+        if preset == "small":
             removal["epoch"] = round(QUICK_REMOVAL_SHARE * changes["epochs"])
         if self.start == "random":
             changes["pretrained"] = False
@@ -119,19 +103,20 @@ class NetworkRunner(Runner):
             changes["weights"] = str(stage_one)
         elif not quick and weights and self.network in weights:
             changes["weights"] = weights[self.network]
-        return TrainSettings.preset(network.quick_preset if quick else network.preset, {**changes, "removal": removal})
+        return TrainSettings.preset(preset, {**changes, "removal": removal})
 
-    def run(self, given: RunInputs) -> None:
+    def fit(self, given: RunInputs, manifest: Manifest) -> RunResult:
         from bimodal.training.evaluate import evaluate
 
         run = self.train(given)
         if not (given.out / "predictions_test.csv").is_file():
-            evaluate(run, "test", data=given.data)
-        seconds = float(run.seconds["seconds"].sum())
-        removed = [int(row) for row in run.removed["row"]]
-        write_result(
-            given.out, Manifest.read(given.data), self._describe(given), seconds, {"seed": given.seed}, removed
-        )
+            evaluate(given.out, data=given.data, split="test")
+        settings = self._settings(given)
+        start = "pretrained" if settings.pretrained else "from random weights"
+        if settings.weights:
+            start = f"from {'the larger set' if self.start == 'larger' else Path(settings.weights).name}"
+        network = f"{settings.backbone}, {settings.image_size} px, {start}"
+        return RunResult(network, {}, {}, run.removed["row"].tolist(), float(run.seconds["seconds"].sum()))
 
     def train(self, given: RunInputs) -> "Run":
         """Train the network, or resume its training; test faces are not predicted. A job."""
@@ -146,22 +131,9 @@ class NetworkRunner(Runner):
     def _settings(self, given: RunInputs) -> "TrainSettings":
         return self.settings(given.seed, given.quick, given.weights, given.stage_one)
 
-    def _describe(self, given: RunInputs) -> str:
-        """Say in words what is trained: `test_resnet, 64 px, from random weights`."""
-        settings = self._settings(given)
-        if self.start == "larger":
-            start = "from the larger set"
-        elif settings.weights:
-            start = f"from {Path(settings.weights).name}"
-        else:
-            start = "pretrained" if settings.pretrained else "from random weights"
-        return f"{settings.backbone}, {settings.image_size} px, {start}"
-
 
 STAGE_ONE = NetworkRunner(quick_epochs=10)
 """Trains on the larger set, before the methods with `start="larger"`."""
-QUICK_LARGER = {"train": 6000, "val": 1000}
-"""At most so many faces of the larger set are used at the quick size."""
 
 
 @dataclass(frozen=True)
@@ -178,35 +150,23 @@ class EnsembleRunner(Runner):
     def expensive(self) -> bool:
         return True
 
-    def run(self, given: RunInputs) -> None:
+    def fit(self, given: RunInputs, manifest: Manifest) -> RunResult:
         from bimodal.models.ensemble import average, fit_weights
 
-        start = time.monotonic()
-        manifest = Manifest.read(given.data)
         val, test = (
             np.stack([_read_probabilities(member, split, manifest) for member in given.members])
             for split in ("val", "test")
         )
         weights = fit_weights(val, manifest.labels[manifest.rows("val")]) if self.weighted else None
-        write_split_predictions(given.out, manifest, {"val": average(val, weights), "test": average(test, weights)})
-        write_result(
-            given.out,
-            manifest,
+        return RunResult(
             f"average, {'weights fitted on validation' if self.weighted else 'equal weights'}",
-            time.monotonic() - start,
-            {
-                "members": [str(member) for member in given.members],
-                "weights": None if weights is None else weights.tolist(),
-            },
+            {"members": [str(run) for run in given.members], "weights": None if weights is None else weights.tolist()},
+            {"val": average(val, weights), "test": average(test, weights)},
         )
 
 
 def _read_probabilities(run: Path, split: str, manifest: Manifest) -> NDArray[np.float64]:
-    """Return the predicted probabilities of a run, (n,7).
-
-    Raises:
-        InputError: the run has predictions of other faces.
-    """
+    """Return the predicted probabilities of a run, (n,7), after a check that they are of these faces."""
     table = read_predictions(run / f"predictions_{split}.csv")
     rows = manifest.rows(split)
     labels = table["label"].map(CODES).to_numpy()

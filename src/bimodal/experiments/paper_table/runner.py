@@ -1,13 +1,14 @@
-"""What every method has in common: what its runs are given, and the files that they leave.
+"""How a method is run: what a run is given, and the files that it leaves.
 
 A run folder of a study holds `predictions_val.csv`, `predictions_test.csv`, `environment.json`, and `result.json`, which
 is written last and marks the run as finished.
 """
 
 import json
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,9 @@ class RunInputs:
     """What a run is given; paths, so that another machine can run it.
 
     Attributes:
-        data: the data folder.
-        out: the run folder.
-        seed: random seed of the run.
-        descriptors: files of the descriptors that the method needs, in its order.
+        data, out: the data folder and the run folder.
+        seed: random seed.
+        descriptors: files of the descriptors that the method needs.
         members: run folders of the ensemble's members.
         quick: whether to use small networks and small pictures.
         weights: files of pretrained weights by network, in place of those from the Hugging Face hub.
@@ -47,9 +47,28 @@ class RunInputs:
     stage_one: Path | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """The result of a run.
+
+    Attributes:
+        network: what was trained, in words.
+        settings: the settings of the run.
+        predictions: probabilities (n,7) by split; empty if they are written already.
+        removed: manifest rows of the removed training faces.
+        seconds: duration of the training; None: the duration of the run.
+    """
+
+    network: str
+    settings: Mapping[str, Any]
+    predictions: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    removed: Sequence[int] = ()
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Runner(ABC):
-    """Runs a method; the properties say what its runs need.
+    """Runs a method.
 
     Attributes:
         descriptors: the descriptors that it learns from, of `lpq` and `phog`.
@@ -61,10 +80,7 @@ class Runner(ABC):
 
     @property
     def needs(self) -> str | None:
-        """The data folder that it needs besides the study's own.
-
-        `larger` (a larger set to train on first), `unaligned` (the same faces before alignment) or None.
-        """
+        """`larger` (a set to train on first), `unaligned` (the same faces before alignment), or None."""
         return None
 
     @property
@@ -78,48 +94,31 @@ class Runner(ABC):
         return False
 
     @abstractmethod
+    def fit(self, given: RunInputs, manifest: Manifest) -> RunResult:
+        """Train, and predict validation and test."""
+
     def run(self, given: RunInputs) -> None:
-        """Train or fit, predict validation and test, and write the results into the run folder; a job."""
+        """Run the method and write the files of the run; a job."""
+        from bimodal.training.environment import environment_of  # imports torch
 
-
-def write_split_predictions(out: Path, manifest: Manifest, probabilities: Mapping[str, NDArray[np.float64]]) -> None:
-    """Write `predictions_<split>.csv` for each split from its probabilities, (n,7)."""
-    out.mkdir(parents=True, exist_ok=True)
-    for split, values in probabilities.items():
-        write_predictions(out / f"predictions_{split}.csv", predictions_table(manifest, manifest.rows(split), values))
-
-
-def write_result(
-    out: Path,
-    manifest: Manifest,
-    network: str,
-    seconds: float,
-    settings: Mapping[str, Any],
-    removed: Sequence[int] = (),
-) -> None:
-    """Write `result.json`, and `environment.json` if it is missing.
-
-    Args:
-        out: the run folder.
-        manifest: of the data folder.
-        network: what was trained, in words.
-        seconds: duration of the training.
-        settings: the settings of the run, `seed` among them if it has one.
-        removed: manifest rows of the removed training faces.
-    """
-    from bimodal.training.environment import environment_of  # imports torch
-
-    if not (out / "environment.json").is_file():
-        environment = environment_of(manifest, int(settings.get("seed", 0)))
-        write_text(out / "environment.json", json.dumps(environment, indent=1))
-    result = {
-        "network": network,
-        "seconds": round(seconds, 3),
-        "removed": len(removed),
-        "removed_wrong": _count_known_wrong(manifest, removed),
-        "settings": settings,
-    }
-    write_text(out / RESULT, json.dumps(result, indent=1) + "\n")
+        start = time.monotonic()
+        manifest = Manifest.read(given.data)
+        given.out.mkdir(parents=True, exist_ok=True)
+        result = self.fit(given, manifest)
+        seconds = time.monotonic() - start if result.seconds is None else result.seconds
+        for split, probabilities in result.predictions.items():
+            table = predictions_table(manifest, manifest.rows(split), probabilities)
+            write_predictions(given.out / f"predictions_{split}.csv", table)
+        if not (given.out / "environment.json").is_file():
+            write_text(given.out / "environment.json", json.dumps(environment_of(manifest, given.seed), indent=1))
+        content = {
+            "network": result.network,
+            "seconds": round(seconds, 3),
+            "removed": len(result.removed),
+            "removed_wrong": _count_known_wrong(manifest, result.removed),
+            "settings": {"seed": given.seed, **result.settings},
+        }
+        write_text(given.out / RESULT, json.dumps(content, indent=1) + "\n")
 
 
 def _count_known_wrong(manifest: Manifest, rows: Sequence[int]) -> int | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import BatchSampler, Dataset, Sampler, SequentialSampler
 
 from bimodal.experiments.pretrain.faces import Faces
 
@@ -57,15 +57,6 @@ class Shuffled(Sampler[list[int]]):
             yield order[start : start + self._size].tolist()
 
 
-class InOrder(Sampler[list[int]]):
-    """Yields batches of all rows, in their order."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-
-    def __len__(self) -> int:
-        return -(-self._count // PREDICT_BATCH)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for start in range(0, self._count, PREDICT_BATCH):
-            yield list(range(start, min(start + PREDICT_BATCH, self._count)))
+def in_order(count: int) -> BatchSampler:
+    """Return a sampler of batches of all rows, in their order."""
+    return BatchSampler(SequentialSampler(range(count)), PREDICT_BATCH, drop_last=False)

@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import RichProgressBar, WeightAveraging
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from bimodal.experiments.pretrain.batches import FaceBatches, InOrder, Shuffled
+from bimodal.experiments.pretrain.batches import FaceBatches, Shuffled, in_order
 from bimodal.experiments.pretrain.faces import Faces
 from bimodal.experiments.pretrain.module import PretrainModule
 from bimodal.experiments.pretrain.recipe import Recipe, Stage
@@ -87,7 +87,7 @@ def _train_stage(
         use_distributed_sampler=False,
     )
     train = DataLoader(FaceBatches(faces["train"], predictions), batch_size=None, sampler=order)
-    val = DataLoader(FaceBatches(faces["val"]), batch_size=None, sampler=InOrder(len(faces["val"])))
+    val = DataLoader(FaceBatches(faces["val"]), batch_size=None, sampler=in_order(len(faces["val"])))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Lightning recommends more workers

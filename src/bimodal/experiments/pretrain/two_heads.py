@@ -44,7 +44,12 @@ class VotesNetwork(nn.Module):
         self.backbone, self.votes = model.backbone, model.votes
 
     def forward(self, images: Tensor) -> Any:
-        return self.votes(self.backbone(images))
+        return self.embed(images)[1]
+
+    def embed(self, images: Tensor) -> Any:
+        """Return pooled features (N,F) and logits (N,8) of one pass."""
+        features = self.backbone(images)
+        return features, self.votes(features)
 
 
 def read_two_heads(file: str | Path) -> TwoHeads:
