@@ -27,7 +27,7 @@ def decoded(manifest: Manifest, size: int) -> NDArray[np.uint8]:
         InputError: a picture cannot be read; the message names it.
         OSError: the disk is full.
     """
-    folder = _writable(manifest.root / ".cache")
+    folder = cache_folder(manifest)
     file = folder / f"faces-{size}-{manifest.pictures_fingerprint[:16]}.npy"
     if not file.exists():
         write_atomically(file, lambda part: _decode_into(part, manifest, size))
@@ -58,13 +58,15 @@ def _decode_into(file: Path, manifest: Manifest, size: int) -> None:
     target.flush()
 
 
-def _writable(folder: Path) -> Path:
+def cache_folder(manifest: Manifest) -> Path:
+    """Return the folder for derived files: `.cache/` of the data folder or, if that is read-only, the user's cache folder."""
+    folder = manifest.root / ".cache"
     try:
         folder.mkdir(exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
     except OSError:
         pass
-    folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "bimodal"
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bimodal"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

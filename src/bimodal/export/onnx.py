@@ -19,14 +19,14 @@ from bimodal.errors import InputError
 from bimodal.files import write_atomically
 from bimodal.model_files.info import ModelInfo
 from bimodal.model_files.network import Network
-from bimodal.model_files.onnx_network import LOGITS, METADATA_KEY, load_onnx
+from bimodal.model_files.onnx_network import FEATURES, LOGITS, METADATA_KEY, load_onnx
 
 MAX_LOGIT_DIFFERENCE = 1e-3
 """An export whose logits differ by more than this from PyTorch's is refused."""
 INPUT = "images"
 _USAGE = (
     "images: float32 (N,3,S,S), red, green and blue of a cropped face resized to S x S: (pixel / 255 - mean) / std. "
-    "logits: float32 (N,K); probabilities are softmax(logits / temperature). The key bimodal holds all numbers as JSON."
+    "logits: float32 (N,K); probabilities are softmax(logits / temperature). features: float32 (N,F), the pooled features. The key bimodal holds all numbers as JSON."
 )
 _MIN_HALF_SIZE = 1024  # numbers; smaller tensors stay in single precision
 
@@ -50,7 +50,8 @@ def write_onnx(model: nn.Module, info: ModelInfo, out: Path, faces: NDArray[np.u
     """Write a network as ONNX, after checking that it gives the same logits as PyTorch.
 
     Args:
-        model: from normalised images (N,3,S,S) to logits (N,K), on the CPU.
+        model: from normalised images (N,3,S,S) to logits (N,K), on the CPU; if it has a method `embed`, which returns
+            pooled features (N,F) and the logits, the file gives the features, too.
         info: the description of the network, for the file's metadata.
         out: the file to write.
         faces: uint8 (n,S,S,3), on which the logits are compared.
@@ -92,7 +93,7 @@ def to_onnx(model: nn.Module, info: ModelInfo, half: bool = False) -> Any:
                 (example,),
                 dynamo=True,
                 input_names=[INPUT],
-                output_names=[LOGITS],
+                output_names=[LOGITS, FEATURES] if hasattr(model, "embed") else [LOGITS],
                 dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
                 verbose=False,
             )
@@ -146,7 +147,11 @@ class _Named(nn.Module):
         self.model = model
 
     def forward(self, images: torch.Tensor) -> Any:
-        return self.model(images)
+        embed: Any = getattr(self.model, "embed", None)
+        if embed is None:
+            return self.model(images)
+        features, logits = embed(images)
+        return logits, features
 
 
 def _halve(proto: Any, weights: Mapping[str, NDArray[Any]]) -> None:

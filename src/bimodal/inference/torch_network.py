@@ -38,11 +38,15 @@ def load_run(folder: Path, device: str = "auto") -> Network:
         raise InputError(f"{folder / INFO_FILE} has image_size {info.image_size}, config.yaml has {trained_size}")
 
     @torch.inference_mode()
-    def forward(faces: NDArray[np.float32]) -> NDArray[np.float32]:
+    def embed(faces: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         images = torch.from_numpy(faces).to(where, memory_format=torch.channels_last)
         # flags() turns cuDNN off by default; with TF32 the logits of a face would depend on its batch
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            return np.asarray(model(images).float().cpu().numpy())
+            features, logits = model.embed(images)
+            return features.float().cpu().numpy(), logits.float().cpu().numpy()
+
+    def forward(faces: NDArray[np.float32]) -> NDArray[np.float32]:
+        return embed(faces)[1]
 
     try:
         is_finite = bool(np.isfinite(forward(np.zeros((1, 3, info.image_size, info.image_size), np.float32))).all())
@@ -52,4 +56,4 @@ def load_run(folder: Path, device: str = "auto") -> Network:
         ) from error
     if not is_finite:
         raise InputError(f"the weights of {folder} are damaged: the logits are not finite")
-    return Network(info, forward, sha256_of(folder / FINISHED))
+    return Network(info, forward, sha256_of(folder / FINISHED), embed)

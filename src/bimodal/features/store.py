@@ -1,0 +1,122 @@
+"""The features of all pictures of a data folder, computed once and kept in its cache."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from bimodal.data.cache import cache_folder, decoded
+from bimodal.data.manifest import Manifest
+from bimodal.features.embedder import Embedder
+from bimodal.files import sha256_of, write_text
+from bimodal.progress import track
+
+_BATCH, _SAVE_EVERY = 64, 2048
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features of N pictures.
+
+    Attributes:
+        values: (N,F) float16, a read-only memory map: pooled features, averaged over the picture and its mirror image.
+        log_probs: (N,K) float16: log probabilities of `classes` by the network that gave the features; K may be 0.
+        classes: K names of emotions.
+        network: name of the network.
+    """
+
+    values: NDArray[np.float16]
+    log_probs: NDArray[np.float16]
+    classes: tuple[str, ...]
+    network: str
+
+
+def features_of(manifest: Manifest, embedder: Embedder) -> Features:
+    """Return the features of all pictures of a manifest; the first call computes and caches them.
+
+    The file lies in `.cache/` of the data folder and is named by the network's checksum and the fingerprint of the
+    pictures. An interrupted call resumes. A file that does not match its checksum is computed again.
+
+    Args:
+        manifest: N pictures.
+        embedder: the network.
+
+    Raises:
+        InputError: a picture cannot be read.
+        OSError: the disk is full.
+    """
+    folder = cache_folder(manifest)
+    name = re.sub(r"[^\w.-]", "-", embedder.name.rpartition("/")[2])[:40]
+    stem = f"features-{name}-{embedder.digest[:16]}-{embedder.image_size}-{manifest.pictures_fingerprint[:16]}"
+    file, checksum = folder / f"{stem}.npy", folder / f"{stem}.sha256"
+    with FileLock(folder / f"{stem}.lock"):  # a second call waits for the first, and then reads its file
+        if not _is_intact(file, checksum):
+            _compute(file, manifest, embedder)
+            write_text(checksum, sha256_of(file) + "\n")
+    values: NDArray[np.float16] = np.load(file, mmap_mode="r", allow_pickle=False)
+    width = values.shape[1] - len(embedder.classes)
+    return Features(values[:, :width], values[:, width:], embedder.classes, embedder.name)
+
+
+def _is_intact(file: Path, checksum: Path) -> bool:
+    try:
+        return checksum.read_text(encoding="utf-8").strip() == sha256_of(file)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _compute(file: Path, manifest: Manifest, embedder: Embedder) -> None:
+    """Fill a partial file batch by batch; `.progress` says how many rows are finished, with a checksum of them."""
+    pictures = decoded(manifest, embedder.image_size)
+    part, progress = file.with_suffix(".part"), file.with_suffix(".progress")
+    first = np.concatenate(embedder(pictures[:1]), axis=1)
+    shape = (len(manifest), first.shape[1])
+    done = _finished_rows(part, progress, shape)
+    if not done:
+        with suppress(FileNotFoundError):
+            part.unlink()
+        np.lib.format.open_memmap(part, mode="w+", dtype=np.float16, shape=shape).flush()
+        with part.open("r+b") as handle:
+            # Reserve the space first: on a full disk a write to a memory map kills the process (SIGBUS).
+            os.posix_fallocate(handle.fileno(), 0, part.stat().st_size)
+    values = np.lib.format.open_memmap(part, mode="r+")
+    for start, batch in _batches(pictures, embedder, done):
+        values[start : start + len(batch)] = batch
+        if start % _SAVE_EVERY == 0:
+            values.flush()
+            digest = hashlib.sha256(values[: start + len(batch)].tobytes()).hexdigest()
+            write_text(progress, json.dumps({"rows": start + len(batch), "sha256": digest}))
+    values.flush()
+    del values
+    part.replace(file)
+    progress.unlink(missing_ok=True)
+
+
+def _batches(pictures: NDArray[np.uint8], embedder: Embedder, done: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    for start in track(range(done, len(pictures), _BATCH), "computing features", -(-(len(pictures) - done) // _BATCH)):
+        features, logits = embedder(np.asarray(pictures[start : start + _BATCH]))
+        if logits.shape[1]:
+            logits = logits - logits.max(axis=1, keepdims=True)
+            logits = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        yield start, np.concatenate([features, logits], axis=1)
+
+
+def _finished_rows(part: Path, progress: Path, shape: tuple[int, int]) -> int:
+    """Return how many rows of a partial file are finished and undamaged."""
+    try:
+        state = json.loads(progress.read_text(encoding="utf-8"))
+        values = np.load(part, mmap_mode="r", allow_pickle=False)
+        rows = int(state["rows"])
+        if values.shape != shape or values.dtype != np.float16 or not 0 < rows <= len(values):
+            return 0
+        return rows if hashlib.sha256(values[:rows].tobytes()).hexdigest() == state["sha256"] else 0
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
+        return 0

@@ -1,0 +1,210 @@
+"""Which labels are wrong, from out-of-sample probabilities: a model of the label noise, fitted by maximum likelihood.
+
+Theory, sources and measurements: docs/audit.md, docs/results/label-noise.md.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy  # loads its subpackages on first use: together they take half a second
+from numpy.typing import ArrayLike, NDArray
+
+from bimodal.errors import InputError
+from bimodal.removal.log_odds import check_pred_probs
+from bimodal.removal.two_modes import MIN_PROBABILITY, is_rare_class
+
+PRIOR_RIGHT, PRIOR_WRONG = 5.0, 0.05
+"""Pseudo-counts of the transition matrix: so many examples of each class with the right label, and with each wrong one."""
+MAX_TESTED = 5000
+"""Examples in the test; of a larger set, a random sample."""
+_BIAS, _ITERATIONS = 3.0, 150
+
+
+@dataclass(frozen=True, eq=False)
+class LabelNoise:
+    """The result of `label_noise` for N examples and C classes.
+
+    Attributes:
+        has_label_issues: whether the test found wrong labels.
+        p_value: of the test, under the hypothesis that all labels are right.
+        noise_rate: the estimated share of wrong labels; 0 if the test found none.
+        transition: (C, C), row k: the estimated probability of each given label where the true class is k; the identity
+            for a class that does not occur.
+        probability: (N,), 0 to 1, the probability that the label is wrong, by the fitted model; also if none was found.
+        score: (N,), log-odds of `probability`, by which labels are ranked.
+        threshold: the lowest score of a label issue; infinity if there is none.
+        is_label_issue: (N,) bool, the labels to review: as many as give the highest expected F1.
+        remove: (N,) bool, the issues that may be removed without review: probably wrong, and of no rare class.
+        suggested: (N,), the most probable true class other than the label, among the classes that occur as labels.
+        confidence: (N,), 0 to 1, its probability.
+    """
+
+    has_label_issues: bool
+    p_value: float
+    noise_rate: float
+    transition: NDArray[np.float64]
+    probability: NDArray[np.float64]
+    score: NDArray[np.float64]
+    threshold: float
+    is_label_issue: NDArray[np.bool_]
+    remove: NDArray[np.bool_]
+    suggested: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+
+
+def label_noise(
+    labels: ArrayLike, pred_probs: ArrayLike, *others: ArrayLike, alpha: float = 0.05, seed: int = 0
+) -> LabelNoise:
+    """Test whether there are wrong labels, estimate how many, and return for each the probability that it is wrong.
+
+    The model: an example has the true class k with probability q[k], and the label y with probability T[k, y] if its true
+    class is k. q is the softmax of a weighted sum of the log probabilities of one or more predictors, plus a bias for each
+    class; T is a transition matrix. Weights, biases and T maximise the likelihood of the labels, with a prior that keeps
+    T near the identity. Without noise T is the identity. The test compares both maxima; the distribution of their
+    difference without noise comes from labels that are drawn from the model without noise.
+
+    Transition matrices of label noise: Patrini et al. (2017), "Making deep neural networks robust to label noise".
+
+    Args:
+        labels: (N,), the given classes, 0 to C - 1.
+        pred_probs: (N, C), out-of-sample predicted probabilities; finite, at least 0, not necessarily normalised.
+        others: further predictors of the same form, such as those of a network that was never trained on these labels.
+        alpha: significance level, 0 to 1: the probability to find wrong labels where all are right.
+        seed: random seed for the simulated labels.
+
+    Raises:
+        InputError: for shapes that do not fit, labels outside 0 to C - 1, or values that are not probabilities.
+
+    >>> random = np.random.default_rng(0)
+    >>> true = random.integers(0, 3, 400)
+    >>> labels = np.where(np.arange(400) < 80, (true + 1) % 3, true)  # one in five is wrong
+    >>> pred_probs = np.exp(3 * np.eye(3)[true] + random.normal(size=(400, 3)))
+    >>> result = label_noise(labels, pred_probs)
+    >>> result.has_label_issues, round(result.noise_rate, 1), bool(result.is_label_issue[:80].mean() > 0.8)
+    (True, 0.2, True)
+    """
+    if not 0 < alpha < 1:
+        raise InputError(f"alpha must lie between 0 and 1, got {alpha}")
+    checked = [check_pred_probs(probs, labels) for probs in (pred_probs, *others)]
+    logs = [log_probs for log_probs, _, _ in checked]
+    _, given, classes = checked[0]
+    count, size = logs[0].shape
+    model = _fit(logs, given, noise=True)
+    wrong = np.clip(1 - model.true_class[np.arange(count), given], 0.0, 1.0)
+    p_value = _p_value(logs, given, alpha, np.random.default_rng(seed))
+    found = p_value <= alpha
+    rate = float(wrong.mean()) if found else 0.0
+    issue, remove = np.zeros((2, count), dtype=bool)
+    score = scipy.special.logit(np.clip(wrong, 1e-12, 1 - 1e-12))
+    threshold = math.inf
+    if found:
+        order = np.argsort(-score, kind="stable")
+        calls = np.arange(1, count + 1)
+        best = int(np.argmax(2 * np.cumsum(wrong[order]) / (calls + wrong.sum()))) + 1
+        issue[order[:best]] = True
+        threshold = float(score[order[best - 1]])
+        is_rare = is_rare_class(np.bincount(given, minlength=size))
+        remove = issue & (wrong >= MIN_PROBABILITY) & ~is_rare[given]
+    other = np.where(np.arange(size) == given[:, None], -1.0, model.true_class)
+    width = max(int(np.asarray(pred_probs).shape[1]), size)
+    transition = np.eye(width)
+    transition[np.ix_(classes, classes)] = model.transition
+    return LabelNoise(
+        found,
+        p_value,
+        rate,
+        transition,
+        wrong,
+        score,
+        threshold,
+        issue,
+        remove,
+        classes[other.argmax(axis=1)],
+        other.max(axis=1),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    loss: float  # negative log posterior
+    clean: NDArray[np.float64]  # (N, K), q: probabilities of the true class before the label is seen
+    true_class: NDArray[np.float64]  # (N, K), probabilities of the true class given the label, too
+    transition: NDArray[np.float64]  # (K, K)
+
+
+def _fit(logs: Sequence[NDArray[np.float64]], labels: NDArray[np.int64], noise: bool) -> _Fit:
+    """Maximise the posterior of the weights, biases and, with noise, the transition matrix."""
+    count, size, inputs = len(labels), logs[0].shape[1], len(logs)
+    stacked = np.stack(logs)  # (M, N, K)
+    one_hot = np.zeros((count, size))
+    one_hot[np.arange(count), labels] = 1
+    prior = np.full((size, size), PRIOR_WRONG)
+    np.fill_diagonal(prior, PRIOR_RIGHT)
+
+    def clean_of(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        logits = np.tensordot(values[:inputs], stacked, axes=1) + values[inputs : inputs + size]
+        logits = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(logits / logits.sum(axis=1, keepdims=True))
+
+    def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        clean, bias = clean_of(values), values[inputs : inputs + size]
+        gradient = np.zeros_like(values)
+        penalty = 0.5 * float(bias @ bias)
+        if noise:
+            transition = scipy.special.softmax(values[inputs + size :].reshape(size, size), axis=1)
+            joint = clean * transition[:, labels].T  # (N, K)
+            likelihood = joint.sum(axis=1) + 1e-300
+            true_class = joint / likelihood[:, None]
+            counts = true_class.T @ one_hot + prior
+            penalty -= float((prior * np.log(transition + 1e-300)).sum())
+            gradient[inputs + size :] = -(counts - transition * counts.sum(axis=1, keepdims=True)).ravel()
+        else:
+            likelihood = clean[np.arange(count), labels] + 1e-300
+            true_class = one_hot
+        residual = true_class - clean
+        gradient[:inputs] = -(residual * stacked).sum(axis=(1, 2))
+        gradient[inputs : inputs + size] = bias - residual.sum(axis=0)
+        return penalty - float(np.log(likelihood).sum()), gradient
+
+    start = np.zeros(inputs + size)
+    start[0] = 1.0
+    bounds = [(0.0, 8.0)] * inputs + [(-_BIAS, _BIAS)] * size
+    if noise:
+        start[:inputs] = [1.5, *[0.2] * (inputs - 1)]  # sharper than the predictions: these have learnt the noise, too
+        start = np.r_[start, 3.5 * np.eye(size).ravel()]
+        bounds += [(-9.0, 9.0)] * size**2
+    found = scipy.optimize.minimize(
+        loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _ITERATIONS}
+    )
+    clean = clean_of(found.x)
+    if not noise:
+        return _Fit(float(found.fun), clean, one_hot, np.eye(size))
+    transition = scipy.special.softmax(found.x[inputs + size :].reshape(size, size), axis=1)
+    joint = clean * transition[:, labels].T
+    return _Fit(float(found.fun), clean, joint / (joint.sum(axis=1, keepdims=True) + 1e-300), transition)
+
+
+def _p_value(
+    logs: Sequence[NDArray[np.float64]], labels: NDArray[np.int64], alpha: float, rng: np.random.Generator
+) -> float:
+    """Test the model without noise by a parametric bootstrap of the difference of both maxima.
+
+    There are as many simulated sets of labels as `alpha` needs, so the smallest p-value is about `alpha`. A negative
+    difference is no evidence of noise, whatever the simulations say: the prior outweighs the likelihood.
+    """
+    if len(labels) > MAX_TESTED:
+        sample = rng.choice(len(labels), MAX_TESTED, replace=False)
+        logs, labels = [log_probs[sample] for log_probs in logs], labels[sample]
+    clean = _fit(logs, labels, noise=False)
+    statistic = clean.loss - _fit(logs, labels, noise=True).loss
+    if statistic <= 0:
+        return 1.0
+    cumulated = clean.clean.cumsum(axis=1)
+    as_large, simulations = 0, math.ceil(1 / alpha) - 1
+    for _ in range(simulations):
+        drawn = (rng.random((len(labels), 1)) > cumulated).sum(axis=1).clip(0, clean.clean.shape[1] - 1)
+        simulated = _fit(logs, drawn, noise=False).loss - _fit(logs, drawn, noise=True).loss
+        as_large += simulated >= statistic
+    return (1 + as_large) / (1 + simulations)
