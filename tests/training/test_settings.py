@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bimodal.errors import InputError
-from bimodal.training.settings import TrainSettings, load_yaml, merge
+from bimodal.training.settings import TrainSettings, load_yaml
 
 
 def test_the_default_is_the_papers_recipe() -> None:
@@ -32,7 +32,7 @@ def test_settings_survive_their_own_file() -> None:
     settings = TrainSettings.preset("small", {"removal": {"rule": "slade-gedeon", "k": 0.25}, "weights": "w.pth"})
     assert settings.removal.every == 50
     assert TrainSettings.from_dict(settings.to_dict()) == settings
-    assert TrainSettings.preset(*merge({"bimodal": "0", "data": "/d", **settings.to_dict()}, {})) == settings
+    assert TrainSettings.load(changes={"bimodal": "0", "data": "/d", **settings.to_dict()}) == settings
 
 
 @pytest.mark.parametrize(

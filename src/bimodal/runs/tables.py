@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,70 +19,43 @@ PROBABILITIES = [f"p_{name}" for name in NAMES]
 
 _TEXT, _EMOTION = Column(), Column(choices=NAMES)
 _COUNT, _FROM_1 = Column(int, low=0), Column(int, low=1)
-_SHARE, _NUMBER = Column(float, 0, 1 + 1e-6), Column(float, optional=True)
+_SHARE, _SHARE_OR_NONE = Column(float, 0, 1 + 1e-6), Column(float, 0, 1 + 1e-6, optional=True)
+_NUMBER, _NUMBER_OR_NONE = Column(float), Column(float, optional=True)
 
 MANIFEST = {
-    "image": _TEXT,
-    "label": _EMOTION,
-    "split": Column(choices=("train", "val", "test")),
+    "image": _TEXT, "label": _EMOTION, "split": Column(choices=("train", "val", "test")),
     "digest": Column(pattern="([0-9a-f]{2})*"),
-}
+}  # fmt: skip
 METRICS = {
-    "epoch": _FROM_1,
-    "step": _COUNT,
-    "train_loss": _NUMBER,
-    "train_accuracy": _SHARE,
-    "val_loss": _NUMBER,
-    "val_accuracy": _SHARE,
-    "loss_mean": _NUMBER,
-    "loss_variance": _NUMBER,
+    "epoch": _FROM_1, "step": _COUNT, "train_loss": _NUMBER, "train_accuracy": _SHARE,
+    "val_loss": _NUMBER_OR_NONE, "val_accuracy": _SHARE, "loss_mean": _NUMBER, "loss_variance": _NUMBER,
     "examples": _COUNT,
-}
+}  # fmt: skip
 STEPS = {"step": _FROM_1, "epoch": _FROM_1, "train_loss": _NUMBER, "train_accuracy": _SHARE}
 SECONDS = {"epoch": _FROM_1, "seconds": Column(float, low=0)}
 REMOVED = {
-    "image": _TEXT,
-    "label": _EMOTION,
-    "row": _COUNT,
-    "loss": Column(float),
-    "rank": _FROM_1,
-    "epoch": _FROM_1,
+    "image": _TEXT, "label": _EMOTION, "row": _COUNT, "loss": _NUMBER, "rank": _FROM_1, "epoch": _FROM_1,
     "predicted": Column(choices=NAMES, optional=True),
-    "confidence": Column(float, 0, 1 + 1e-6, optional=True),
-    "probability": Column(float, 0, 1 + 1e-6, optional=True),
-}
+    "confidence": _SHARE_OR_NONE, "probability": _SHARE_OR_NONE,
+}  # fmt: skip
 REMOVAL_STEPS = {
-    "epoch": _FROM_1,
-    "rule": _TEXT,
-    "m1": _NUMBER,
-    "m2": _NUMBER,
-    "std2": _NUMBER,
-    "threshold": _NUMBER,
-    "removed": _COUNT,
-    "kept_by_limits": _COUNT,
-}
-PREDICTIONS = {"image": _TEXT, "row": _COUNT, "label": _EMOTION, "predicted": _EMOTION} | dict.fromkeys(
-    PROBABILITIES, _SHARE
-)
+    "epoch": _FROM_1, "rule": _TEXT,
+    **dict.fromkeys(("m1", "m2", "std2", "threshold"), _NUMBER_OR_NONE),
+    "removed": _COUNT, "kept_by_limits": _COUNT,
+}  # fmt: skip
+PREDICTIONS = {
+    "image": _TEXT, "row": _COUNT, "label": _EMOTION, "predicted": _EMOTION,
+    **dict.fromkeys(PROBABILITIES, _SHARE),
+}  # fmt: skip
 LOSSES = {
-    "rows": ("iu", 1),
-    "last": ("f", 1),
-    "mean": ("f", 1),
-    "count": ("iu", 1),
-    "kept": ("b", 1),
-    "pred_probs": ("f", 2),
-    "before": ("f", 1),
-    "after": ("f", 1),
-}
-"""The arrays of `losses.npz`: allowed NumPy kinds and number of dimensions; `pred_probs` may be missing."""
+    "rows": ("iu", 1), "last": ("f", 1), "mean": ("f", 1), "count": ("iu", 1), "kept": ("b", 1),
+    "pred_probs": ("f", 2), "before": ("f", 1), "after": ("f", 1),
+}  # fmt: skip
+"""The arrays of `losses.npz`: allowed kinds of `dtype` and number of dimensions; `pred_probs` may be missing."""
 
 
 def read_predictions(file: Path) -> pd.DataFrame:
-    """Read a table of predictions, with the columns of `predictions_table`.
-
-    Raises:
-        InputError: the file is not such a table; the message names row and column.
-    """
+    """Read a table with the columns of `predictions_table`; raise an `InputError` that names a bad cell."""
     return read_csv(file, PREDICTIONS)
 
 
@@ -119,28 +92,17 @@ def removed_table(
         remover: with all its steps.
         predictions_at_removal: row -> (predicted class, confidence) in the epoch of the removal, where it is known.
     """
-    parts = [
-        pd.DataFrame({"row": step.rows, "loss": step.losses, "epoch": step.epoch, "probability": step.probabilities})
-        for step in remover.steps
-    ]
-    table = (
-        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["row", "loss", "epoch", "probability"])
-    )
-    rows = table["row"].astype(np.int64)
-    known = [predictions_at_removal.get(row, (None, None)) for row in rows]
-    return pd.DataFrame(
-        {
-            "image": manifest.table["image"].to_numpy()[rows],
-            "label": manifest.table["label"].to_numpy()[rows],
-            "row": rows,
-            "loss": table["loss"].astype(np.float64),
-            "rank": np.arange(1, len(rows) + 1),
-            "epoch": table["epoch"],
-            "predicted": ["" if code is None else NAMES[code] for code, _ in known],
-            "confidence": [confidence for _, confidence in known],
-            "probability": table["probability"].astype(np.float64),
-        }
-    )
+    images, labels = manifest.table["image"], manifest.table["label"]
+    records: list[tuple[Any, ...]] = []
+    for step in remover.steps:
+        details = zip(step.rows.tolist(), step.losses.tolist(), step.probabilities.tolist(), strict=True)
+        for rank, (row, loss, probability) in enumerate(details, start=len(records) + 1):
+            code, confidence = predictions_at_removal.get(row, (None, None))
+            predicted = "" if code is None else NAMES[code]
+            records.append(
+                (images.iat[row], labels.iat[row], row, loss, rank, step.epoch, predicted, confidence, probability)
+            )
+    return pd.DataFrame(records, columns=list(REMOVED))
 
 
 def removal_steps_table(remover: Remover) -> pd.DataFrame:

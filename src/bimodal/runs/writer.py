@@ -74,28 +74,19 @@ def finish_run(
     """Write what is known after the last epoch, and give the kept weights the name that marks a finished run.
 
     Args:
-        out: the run folder, with `best.safetensors`.
-        manifest: the data.
-        remover: the per-example losses and all removal steps.
-        predictions_at_removal: row -> (predicted class, confidence) of removed examples.
+        out: the run folder.
+        manifest, remover, predictions_at_removal: see `removed_table`.
         predictions: the calibrated predictions on validation, see `predictions_table`.
         info: for `model.json`.
         epoch: the epoch of the kept weights, from 1.
     """
     write_losses(out, remover)
-    write_removals(out, manifest, remover, predictions_at_removal)
+    write_csv(out / "removed.csv", removed_table(manifest, remover, predictions_at_removal))
+    write_csv(out / "removal_steps.csv", removal_steps_table(remover))
     write_predictions(out / "predictions_val.csv", predictions)
     write_text(out / INFO_FILE, info.to_json())
     write_text(out / "README.md", model_card(Run.open(out), epoch))
     (out / BEST).replace(out / FINISHED)
-
-
-def write_removals(
-    out: Path, manifest: "Manifest", remover: Remover, predictions_at_removal: Mapping[int, tuple[int, float]]
-) -> None:
-    """Write `removed.csv` (one row for each removed example) and `removal_steps.csv` (one for each step)."""
-    write_csv(out / "removed.csv", removed_table(manifest, remover, predictions_at_removal))
-    write_csv(out / "removal_steps.csv", removal_steps_table(remover))
 
 
 def write_predictions(file: Path, table: pd.DataFrame) -> None:

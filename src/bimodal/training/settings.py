@@ -127,7 +127,14 @@ class TrainSettings:
         layers = [load_yaml(file) if file else {}, changes or {}, {"preset": preset} if preset else {}]
         if start is not None and not any("preset" in layer for layer in layers):
             layers.insert(0, start.to_dict())
-        return cls.preset(*merge(*layers))
+        values: dict[str, Any] = {}
+        removal: dict[str, Any] = {}
+        for layer in layers:
+            values |= layer
+            removal |= _removal(layer.get("removal", {}))
+        for key in ("bimodal", "data"):  # a run's config.yaml also holds its version and its data folder
+            values.pop(key, None)
+        return cls.preset(values.pop("preset", "paper"), values | ({"removal": removal} if removal else {}))
 
     @property
     def starts_from_face(self) -> bool:
@@ -154,15 +161,14 @@ class TrainSettings:
             raise InputError(f"the run's config.yaml lacks a setting or has an unknown one: {error}") from error
 
 
+_SMALL_HEAD = {"hidden": 128, "dropout_features": 0.2, "dropout_hidden": 0.2}
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
     "small": {
         "backbone": "test_resnet",  # 0.4 million weights; the most accurate of those that cost as little
         "pretrained": False,
         "image_size": 80,
-        "hidden": 128,
-        "dropout_features": 0.2,
-        "dropout_hidden": 0.2,
+        **_SMALL_HEAD,
         "epochs": 20,
         "batch_size": 16,
         "lr": 2e-3,
@@ -172,9 +178,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "face": {
         "backbone": FACE,
         "image_size": 48,
-        "hidden": 128,
-        "dropout_features": 0.2,
-        "dropout_hidden": 0.2,
+        **_SMALL_HEAD,
         "augment": "fast",
         "epochs": 15,
         "batch_size": 32,
@@ -188,11 +192,7 @@ comes with bimodal and was pretrained on faces. The last two download nothing.""
 
 
 def load_yaml(file: str | Path) -> dict[str, Any]:
-    """Read a mapping from a YAML file.
-
-    Raises:
-        InputError: the file is missing, larger than 1 MiB, or not a mapping.
-    """
+    """Read a mapping from a YAML file; raise an `InputError` if the file is missing, too large or something else."""
     file = Path(file)
     if not file.is_file():
         raise InputError(f"--config must be a YAML file, but there is none at {file}")
@@ -207,19 +207,6 @@ def load_yaml(file: str | Path) -> dict[str, Any]:
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise InputError(f"--config {file} must hold settings as 'name: value', got a {type(values).__name__}")
     return {key.replace("-", "_"): value for key, value in values.items()}
-
-
-def merge(*layers: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Merge settings, of which the later win, and return the preset's name and the changes to it."""
-    values: dict[str, Any] = {}
-    removal: dict[str, Any] = {}
-    for layer in layers:
-        values |= layer
-        removal |= _removal(layer.get("removal", {}))
-    for key in ("bimodal", "data"):  # a run's config.yaml also holds its version and its data folder
-        values.pop(key, None)
-    preset = values.pop("preset", "paper")
-    return preset, values | ({"removal": removal} if removal else {})
 
 
 def _removal(value: Any) -> dict[str, Any]:
