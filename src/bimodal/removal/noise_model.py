@@ -12,8 +12,9 @@ import scipy  # loads its subpackages on first use: together they take half a se
 from numpy.typing import ArrayLike, NDArray
 
 from bimodal.errors import InputError
+from bimodal.removal.issues import MIN_PROBABILITY, LabelIssues, best_count
 from bimodal.removal.log_odds import check_pred_probs
-from bimodal.removal.two_modes import MIN_PROBABILITY, is_rare_class
+from bimodal.removal.two_modes import is_rare_class
 
 PRIOR_RIGHT, PRIOR_WRONG = 5.0, 0.05
 """Pseudo-counts of the transition matrix: so many examples of each class with the right label, and with each wrong one."""
@@ -23,39 +24,24 @@ _BIAS, _ITERATIONS = 3.0, 150
 
 
 @dataclass(frozen=True, eq=False)
-class LabelNoise:
-    """The result of `label_noise` for N examples and C classes.
+class LabelNoise(LabelIssues):
+    """The result of `label_noise` for N examples and C classes; see `LabelIssues` for the other attributes.
+
+    The probability that a label is wrong is that of the fitted model, also if the test found no wrong labels; the score is
+    its log-odds.
 
     Attributes:
-        has_label_issues: whether the test found wrong labels.
-        p_value: of the test, under the hypothesis that all labels are right.
-        noise_rate: the estimated share of wrong labels; 0 if the test found none.
-        transition: (C, C), row k: the estimated probability of each given label where the true class is k; the identity
-            for a class that does not occur.
-        probability: (N,), 0 to 1, the probability that the label is wrong, by the fitted model; also if none was found.
-        score: (N,), log-odds of `probability`, by which labels are ranked.
-        threshold: the lowest score of a label issue; infinity if there is none.
-        is_label_issue: (N,) bool, the labels to review: as many as give the highest expected F1.
-        remove: (N,) bool, the issues that may be removed without review: probably wrong, and of no rare class.
-        suggested: (N,), the most probable true class other than the label, among the classes that occur as labels.
-        confidence: (N,), 0 to 1, its probability.
+        p_value: of the test, under the hypothesis that all labels are right; NaN without a test.
+        transition: (C, C), row k: the estimated probability of each given label where the true class is k; that of the
+            identity for a class that does not occur.
     """
 
-    has_label_issues: bool
     p_value: float
-    noise_rate: float
     transition: NDArray[np.float64]
-    probability: NDArray[np.float64]
-    score: NDArray[np.float64]
-    threshold: float
-    is_label_issue: NDArray[np.bool_]
-    remove: NDArray[np.bool_]
-    suggested: NDArray[np.int64]
-    confidence: NDArray[np.float64]
 
 
 def label_noise(
-    labels: ArrayLike, pred_probs: ArrayLike, *others: ArrayLike, alpha: float = 0.05, seed: int = 0
+    labels: ArrayLike, pred_probs: ArrayLike, *others: ArrayLike, alpha: float | None = 0.05, seed: int = 0
 ) -> LabelNoise:
     """Test whether there are wrong labels, estimate how many, and return for each the probability that it is wrong.
 
@@ -71,7 +57,8 @@ def label_noise(
         labels: (N,), the given classes, 0 to C - 1.
         pred_probs: (N, C), out-of-sample predicted probabilities; finite, at least 0, not necessarily normalised.
         others: further predictors of the same form, such as those of a network that was never trained on these labels.
-        alpha: significance level, 0 to 1: the probability to find wrong labels where all are right.
+        alpha: significance level, 0 to 1: the probability to find wrong labels where all are right. None: no test; there
+            are wrong labels.
         seed: random seed for the simulated labels.
 
     Raises:
@@ -85,7 +72,7 @@ def label_noise(
     >>> result.has_label_issues, round(result.noise_rate, 1), bool(result.is_label_issue[:80].mean() > 0.8)
     (True, 0.2, True)
     """
-    if not 0 < alpha < 1:
+    if alpha is not None and not 0 < alpha < 1:
         raise InputError(f"alpha must lie between 0 and 1, got {alpha}")
     checked = [check_pred_probs(probs, labels) for probs in (pred_probs, *others)]
     logs = [log_probs for log_probs, _, _ in checked]
@@ -93,36 +80,34 @@ def label_noise(
     count, size = logs[0].shape
     model = _fit(logs, given, noise=True)
     wrong = np.clip(1 - model.true_class[np.arange(count), given], 0.0, 1.0)
-    p_value = _p_value(logs, given, alpha, np.random.default_rng(seed))
-    found = p_value <= alpha
-    rate = float(wrong.mean()) if found else 0.0
-    issue, remove = np.zeros((2, count), dtype=bool)
     score = scipy.special.logit(np.clip(wrong, 1e-12, 1 - 1e-12))
-    threshold = math.inf
+    p_value = math.nan if alpha is None else _p_value(logs, given, alpha, np.random.default_rng(seed))
+    found = alpha is None or p_value <= alpha
+    rate, threshold = 0.0, math.inf
+    issue, remove = np.zeros((2, count), dtype=bool)
     if found:
+        rate = float(wrong.mean())
         order = np.argsort(-score, kind="stable")
-        calls = np.arange(1, count + 1)
-        best = int(np.argmax(2 * np.cumsum(wrong[order]) / (calls + wrong.sum()))) + 1
-        issue[order[:best]] = True
-        threshold = float(score[order[best - 1]])
+        issues = order[: best_count(wrong[order], float(wrong.sum()))]
+        issue[issues] = True
+        threshold = float(score[issues[-1]])
         is_rare = is_rare_class(np.bincount(given, minlength=size))
         remove = issue & (wrong >= MIN_PROBABILITY) & ~is_rare[given]
     other = np.where(np.arange(size) == given[:, None], -1.0, model.true_class)
-    width = max(int(np.asarray(pred_probs).shape[1]), size)
-    transition = np.eye(width)
+    transition = np.eye(np.asarray(pred_probs).shape[1])
     transition[np.ix_(classes, classes)] = model.transition
     return LabelNoise(
         found,
-        p_value,
         rate,
-        transition,
-        wrong,
         score,
+        wrong,
         threshold,
         issue,
         remove,
         classes[other.argmax(axis=1)],
         other.max(axis=1),
+        p_value,
+        transition,
     )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bimodal.errors import InputError
 from bimodal.removal.antimode import antimode
+from bimodal.removal.issues import MIN_PROBABILITY, LabelIssues, best_count
 from bimodal.removal.log_odds import best_other, check_pred_probs, is_only_rare, log_odds
 from bimodal.removal.rule import Cut, Rule, RuleInput
 from bimodal.removal.unrelated_labels import MAX_SHARE, unrelated_labels
@@ -28,27 +29,18 @@ TRAINED_ON = 0.85
 """Wrong labels that were trained on are contradicted less often than labels that were never given, by this factor."""
 ALPHA_SHARES = (0.4, 0.4, 0.2)
 """Shares of `alpha` for the three tests: contradicted labels, unrelated labels, visible modes."""
-MIN_PROBABILITY = 0.5
-"""Smallest probability of a wrong label with which an example is removed without review."""
 RARE = 0.5
 """A class is rare if it has fewer examples than this share of the mean over classes."""
 
 
 @dataclass(frozen=True, eq=False)
-class TwoModes:
-    """The result of `two_modes` for N examples.
+class TwoModes(LabelIssues):
+    """The result of `two_modes` for N examples; see `LabelIssues` for the other attributes.
+
+    The score is the log-odds of the best other class against the label. The probability is at most `alpha` if no test found
+    wrong labels. Labels that are contradicted only because their class is rare are no label issues.
 
     Attributes:
-        has_label_issues: whether a test found wrong labels.
-        noise_rate: the estimated share of wrong labels; 0 if no test found any.
-        score: (N,), log-odds of the best other class against the label; above 0 the other class is more probable.
-        probability: (N,), 0 to 1, the probability that the label is wrong; at most `alpha` if no test found wrong labels.
-        threshold: the lowest score of a label issue; infinity if there is none.
-        is_label_issue: (N,) bool, the labels to review: as many as give the highest expected F1, without those that are
-            contradicted only because their class is rare.
-        remove: (N,) bool, the label issues that may be removed without review: probably wrong, and of no rare class.
-        suggested: (N,), the most probable class other than the label, among the classes that occur as labels.
-        confidence: (N,), its predicted probability.
         contradicted: share of labels with a score above `CONTRADICTED`.
         p_contradicted: p-value, under the hypothesis that at most `MAX_CONTRADICTED_IF_RIGHT` of right labels are.
         unrelated: estimated share of labels that are unrelated to the predicted probabilities.
@@ -56,15 +48,6 @@ class TwoModes:
         antimode: the score between two visible modes, the upper one of contradicted labels; infinity without them.
     """
 
-    has_label_issues: bool
-    noise_rate: float
-    score: NDArray[np.float64]
-    probability: NDArray[np.float64]
-    threshold: float
-    is_label_issue: NDArray[np.bool_]
-    remove: NDArray[np.bool_]
-    suggested: NDArray[np.int64]
-    confidence: NDArray[np.float64]
     contradicted: float
     p_contradicted: float
     unrelated: float
@@ -116,7 +99,7 @@ def two_modes(pred_probs: ArrayLike, labels: ArrayLike, alpha: float = 0.05, rar
     issue, remove = np.zeros((2, count), dtype=bool)
     if found:
         order = np.argsort(-score, kind="stable")
-        threshold = float(score[order[_best_count(probability[order], rate * count) - 1]])
+        threshold = float(score[order[best_count(probability[order], rate * count) - 1]])
         issue = (score >= threshold) & ~is_only_rare(logs, given)
         remove = _limit_rare_classes(issue & (probability >= MIN_PROBABILITY), score, given, rare_share)
     else:
@@ -173,12 +156,6 @@ def _probability(score: NDArray[np.float64], rate: float, contradicted: float, a
     if excess(high) <= 0:
         return curve(np.exp(high))
     return curve(np.exp(scipy.optimize.brentq(excess, low, high)))
-
-
-def _best_count(descending: NDArray[np.float64], wrong: float) -> int:
-    """Return how many of the most probably wrong labels give the highest expected F1, if `wrong` labels are wrong."""
-    counts = np.arange(1, len(descending) + 1)
-    return int(counts[np.argmax(2 * np.cumsum(descending) / (counts + wrong))])
 
 
 def _limit_rare_classes(
