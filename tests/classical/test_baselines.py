@@ -10,11 +10,11 @@ from bimodal.errors import InputError
     [([2], 2), ([3, 5, 5], 5), ([6, 6, 1, 1], 1), ([0, 4, 4, 4, 0], 4)],
     ids=["one", "most", "a tie goes to the lowest code", "order does not matter"],
 )
-def test_majority_is_certain_of_the_most_frequent_label(labels: list[int], expected: int) -> None:
+def test_majority_predicts_the_most_frequent_label(labels: list[int], expected: int) -> None:
     assert np.array_equal(majority(labels, 3), np.eye(7)[[expected] * 3])
 
 
-def test_majority_scores_the_share_of_the_majority() -> None:
+def test_the_accuracy_of_majority_is_the_share_of_the_most_frequent_label() -> None:
     labels = np.array([0, 1, 1, 1, 6])
     assert (majority(labels, 5).argmax(axis=1) == labels).mean() == 0.6
 
@@ -28,17 +28,17 @@ def test_guesses_are_uniform_over_the_emotions_of_training_however_frequent() ->
     assert shares[[1, 4, 6]] == pytest.approx(1 / 3, abs=0.015)  # five standard deviations
 
 
-def test_guesses_depend_on_the_seed_alone() -> None:
+def test_guesses_depend_on_the_seed_only() -> None:
     assert np.array_equal(uniform_guess([0, 1], 50, seed=3), uniform_guess([1, 0, 0], 50, seed=3))
     assert not np.array_equal(uniform_guess([0, 1], 50, seed=3), uniform_guess([0, 1], 50, seed=4))
 
 
-def test_no_face_gives_no_row() -> None:
+def test_no_faces_give_no_rows() -> None:
     assert majority([1], 0).shape == uniform_guess([1], 0, seed=0).shape == (0, 7)
 
 
 @pytest.mark.parametrize("labels", [[], [7], [-1, 2], [[1, 2]]], ids=str)
-def test_what_is_no_training_label_is_refused(labels: list[int]) -> None:
+def test_bad_training_labels_are_refused(labels: list[int]) -> None:
     for predict in (lambda: majority(labels, 2), lambda: uniform_guess(labels, 2, 0)):
         with pytest.raises(InputError, match="codes 0 to 6"):
             predict()

@@ -21,13 +21,13 @@ EVERY = [LpqSettings(window, weights) for window in range(3, 16, 2) for weights 
 
 @cache
 def drawn_faces() -> NDArray[np.uint8]:
-    """Seven drawn faces, grey, 96 pixels."""
+    """Seven synthetic faces, grey, 96 pixels."""
     faces = draw_set(7, wrong=0, no_face=0, size=96).images
     return np.stack([cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in faces])
 
 
 def real_faces() -> NDArray[np.uint8]:
-    """Fourteen photographs, grey, brought to 128 pixels."""
+    """Fourteen photographs, grey, resized to 128 pixels."""
     files = [file for folder in sorted(REAL.iterdir()) for file in sorted(folder.glob("*.jpg"))[:2]][:14]
     faces = [cv2.resize(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE), (128, 128)) for file in files]
     return np.stack(faces)
@@ -43,7 +43,7 @@ def covariance(window: int, rho: float) -> NDArray[np.float64]:
 
 
 def literal_weights(settings: LpqSettings) -> list[dict[tuple[int, int], complex]]:
-    """What the four frequencies weigh f(x - y) with, by y."""
+    """The weights of f(x - y) for the four frequencies, by y."""
     half, a = settings.window // 2, 1 / settings.window
     along = range(-half, half + 1)
 
@@ -62,7 +62,7 @@ def literal_weights(settings: LpqSettings) -> list[dict[tuple[int, int], complex
 
 
 def literal_whitening(settings: LpqSettings) -> NDArray[np.float64]:
-    """The whitening by another way to the same vectors: eigenvectors of the nudged covariance, signs fixed one by one."""
+    """The whitening from the eigenvectors of the changed covariance, with the signs fixed one by one."""
     parts = [list(weights.values()) for weights in literal_weights(settings)]
     M = np.array([[z.real for z in part] for part in parts] + [[z.imag for z in part] for part in parts])
     D = M @ covariance(settings.window, settings.rho) @ M.T
@@ -105,7 +105,7 @@ def test_codes_against_the_equations(window: int, weights: str, decorrelate: boo
         np.testing.assert_array_equal(lpq_codes(image, settings), literal_codes(image, settings))
 
 
-def test_other_correlations_give_other_codes_and_they_too_are_the_equations() -> None:
+def test_codes_against_the_equations_with_other_correlations() -> None:
     image = np.random.default_rng(1).integers(0, 256, (16, 17), dtype=np.uint8)
     settings = LpqSettings(5, rho=0.5)
     np.testing.assert_array_equal(lpq_codes(image, settings), literal_codes(image, settings))
@@ -128,7 +128,7 @@ def test_whitening_is_the_same_from_another_routine_of_lapack(settings: LpqSetti
     assert np.abs(share - 0.5).min() > 0.1, "a component so near the limit might fall on its other side elsewhere"
 
 
-def test_whitened_numbers_of_pixels_so_correlated_are_uncorrelated() -> None:
+def test_whitening_decorrelates_pixels_of_that_correlation() -> None:
     settings = LpqSettings()
     pixels = np.linalg.cholesky(covariance(7, 0.9)) @ np.random.default_rng(0).normal(size=(49, 40_000))
     numbers = transform(settings) @ pixels
@@ -136,7 +136,7 @@ def test_whitened_numbers_of_pixels_so_correlated_are_uncorrelated() -> None:
     np.testing.assert_allclose(np.cov(whitening(settings) @ numbers), np.eye(8), atol=0.05)
 
 
-def test_transform_is_what_the_codes_are_made_of() -> None:
+def test_codes_use_the_transform() -> None:
     image = np.random.default_rng(3).integers(0, 256, (7, 7), dtype=np.uint8)
     numbers = transform() @ image.ravel()
     code = lpq_codes(image, LpqSettings(decorrelate=False))
@@ -145,11 +145,11 @@ def test_transform_is_what_the_codes_are_made_of() -> None:
 
 @pytest.mark.parametrize("settings", [*EVERY, LpqSettings(decorrelate=False)], ids=lambda s: f"{s.weights}-{s.window}")
 @pytest.mark.parametrize("grey", [0, 77, 255])
-def test_one_grey_has_one_code_though_sums_are_rounded(settings: LpqSettings, grey: int) -> None:
+def test_a_patch_of_one_grey_has_one_code(settings: LpqSettings, grey: int) -> None:
     assert (lpq_codes(np.full((20, 31), grey, np.uint8), settings) == 255).all()
 
 
-def test_brightness_and_contrast_change_nothing() -> None:
+def test_brightness_and_contrast_do_not_change_codes() -> None:
     faces = drawn_faces() // 3
     np.testing.assert_array_equal(lpq(faces), lpq(2 * faces + 40))
 
@@ -224,7 +224,7 @@ def test_blocks_of_the_grid(grid: int) -> None:
     np.testing.assert_allclose(features[1], expected, rtol=1e-6)
 
 
-def test_a_stack_is_its_pictures() -> None:
+def test_a_stack_equals_its_pictures_one_by_one() -> None:
     faces = drawn_faces()[:3]
     features = lpq(faces)
     np.testing.assert_array_equal(features, np.concatenate([lpq(face) for face in faces]))
@@ -265,7 +265,7 @@ def test_bad_pictures(images: NDArray[np.uint8], words: str) -> None:
         lpq_codes(images)
 
 
-def test_codes_are_of_one_picture() -> None:
+def test_codes_refuse_several_pictures() -> None:
     with pytest.raises(InputError, match="one grey picture"):
         lpq_codes(np.zeros((2, 32, 32), np.uint8))
 

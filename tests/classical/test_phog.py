@@ -32,7 +32,7 @@ def literal_gradients(image: NDArray[np.uint8]) -> dict[tuple[int, int], tuple[i
 
 
 def literal_canny(gradients: dict[tuple[int, int], tuple[int, int]], low: float, high: float) -> set[tuple[int, int]]:
-    """Canny's edges: the highest across the edge, in one of four directions, that hang together with a strong one."""
+    """Canny's edges: the highest across the edge, in one of four directions, that are connected to a strong one."""
 
     def strength(place: tuple[int, int]) -> float:
         return math.hypot(*gradients.get(place, (0, 0)))
@@ -130,7 +130,7 @@ def test_a_drawn_line_of_known_angle_falls_into_its_bin(degrees: int) -> None:
     np.testing.assert_allclose(sides, 0.5, atol=0.05)
 
 
-def test_exactly_upright_and_level_edges_open_a_bin() -> None:
+def test_exactly_vertical_and_horizontal_edges_start_a_bin() -> None:
     upright = np.zeros((32, 32), np.uint8)
     upright[:, 16:] = 200
     for image, bins in ((upright, [0, 0]), (upright.T, [4, 2]), (255 - upright, [0, 4]), (255 - upright.T, [4, 6])):
@@ -170,7 +170,7 @@ def test_a_negative_and_another_brightness_have_the_same_edges() -> None:
     np.testing.assert_allclose(phog(255 - faces, whole), turned, rtol=1e-6)
 
 
-def test_no_edges_no_numbers() -> None:
+def test_a_picture_without_edges_gives_zeros() -> None:
     plain = np.stack([np.zeros((20, 30), np.uint8), np.full((20, 30), 130, np.uint8)])
     assert not phog(plain).any()
     face = drawn_faces()[:1]
@@ -179,7 +179,7 @@ def test_no_edges_no_numbers() -> None:
     assert not mixed[1].any()
 
 
-def test_a_stack_is_its_pictures() -> None:
+def test_a_stack_equals_its_pictures_one_by_one() -> None:
     faces = drawn_faces()[:3]
     vectors = phog(faces)
     assert vectors.dtype == np.float32

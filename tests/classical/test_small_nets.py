@@ -213,9 +213,7 @@ def test_a_last_batch_of_one_face_works_with_batch_norm(faces: Faces) -> None:
         ({"inputs": np.full((N, 2), np.nan, np.float32)}, "finite"),
     ],
 )
-def test_unusable_data_are_refused(
-    faces: Faces, change: dict[str, NDArray[np.generic]], words: str
-) -> None:
+def test_unusable_data_are_refused(faces: Faces, change: dict[str, NDArray[np.generic]], words: str) -> None:
     arguments = {"inputs": faces[0], "labels": faces[1], "train_rows": TRAIN, "val_rows": VAL} | change
     with pytest.raises(InputError, match=words):
         train_net(**arguments)  # type: ignore[arg-type]

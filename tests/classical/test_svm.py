@@ -14,7 +14,7 @@ Examples = tuple[NDArray[np.float64], NDArray[np.int64]]
 
 @pytest.fixture
 def whole_grid() -> None:
-    """For the tests that search all of it."""
+    """A small grid, for the tests that search all of it."""
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def _small_grid(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 def blobs(n: int, emotions: int = 7, dimensions: int = 6, apart: float = 1.2, seed: int = 0) -> Examples:
-    """A cloud for each emotion, and features of quite different sizes."""
+    """A cluster for each emotion, and features of different scales."""
     rng = np.random.default_rng(seed)
     centres = apart * np.random.default_rng(99).normal(size=(7, dimensions))
     labels = np.arange(n) % emotions
@@ -33,7 +33,7 @@ def blobs(n: int, emotions: int = 7, dimensions: int = 6, apart: float = 1.2, se
 
 
 def slow_fit(features: NDArray[np.float64], labels: NDArray[np.int64], seed: int) -> tuple[float, float, float]:
-    """The grid search, point by point, with scikit-learn's own kernel: accuracy, C, gamma."""
+    """The grid search, point by point, with scikit-learn's kernel: accuracy, C, gamma."""
     scaled = (features - features.mean(axis=0)) / features.std(axis=0)
     best = (-1.0, 0.0, 0.0)
     for width in WIDTHS:
@@ -50,7 +50,7 @@ def slow_fit(features: NDArray[np.float64], labels: NDArray[np.int64], seed: int
 
 @pytest.mark.usefixtures("whole_grid")
 @pytest.mark.parametrize("emotions", [2, 7])
-def test_search_and_decisions_are_those_of_a_plain_machine_tried_point_by_point(emotions: int) -> None:
+def test_search_and_decisions_equal_those_of_scikit_learn_point_by_point(emotions: int) -> None:
     features, labels = blobs(84, emotions)
     accuracy, cost, gamma = slow_fit(features, labels, seed=3)
     found = fit_svm(features, labels, seed=3)
@@ -65,7 +65,7 @@ def test_search_and_decisions_are_those_of_a_plain_machine_tried_point_by_point(
     assert np.array_equal(found.predict(unseen).argmax(axis=1), decisions)
 
 
-def test_probabilities_add_up_and_an_emotion_never_seen_has_none() -> None:
+def test_probabilities_sum_to_one_and_are_zero_for_absent_emotions() -> None:
     features, labels = blobs(60, 3)
     labels = np.array([1, 4, 6])[labels]
     probabilities = fit_svm(features, labels, seed=0).predict(features)
@@ -75,7 +75,7 @@ def test_probabilities_add_up_and_an_emotion_never_seen_has_none() -> None:
     assert (probabilities.argmax(axis=1) == labels).mean() > 0.8
 
 
-def test_it_learns_what_can_be_learnt_and_nothing_else() -> None:
+def test_it_is_accurate_on_separable_faces_and_at_chance_on_noise() -> None:
     features, labels = blobs(210)
     unseen, truth = blobs(210, seed=1)
     assert (fit_svm(features, labels, seed=0).predict(unseen).argmax(axis=1) == truth).mean() > 0.6
@@ -84,7 +84,7 @@ def test_it_learns_what_can_be_learnt_and_nothing_else() -> None:
     assert (fit_svm(features, shuffled, seed=0).predict(unseen).argmax(axis=1) == truth).mean() < 0.35
 
 
-def test_units_and_origins_of_the_features_do_not_matter() -> None:
+def test_scale_and_offset_of_features_do_not_matter() -> None:
     features, labels = blobs(84)
     unseen, _ = blobs(50, seed=1)
     plain, moved = fit_svm(features, labels, seed=0), fit_svm(1000 - 3 * features, labels, seed=0)
@@ -92,7 +92,7 @@ def test_units_and_origins_of_the_features_do_not_matter() -> None:
     assert moved.predict(1000 - 3 * unseen) == pytest.approx(plain.predict(unseen), abs=1e-6)
 
 
-def test_a_feature_that_never_varies_changes_nothing() -> None:
+def test_a_constant_feature_changes_nothing() -> None:
     features, labels = blobs(84)
     padded = np.concatenate([features, np.full((84, 20), 0.1)], axis=1)
     plain, other = fit_svm(features, labels, seed=0), fit_svm(padded, labels, seed=0)
@@ -102,7 +102,7 @@ def test_a_feature_that_never_varies_changes_nothing() -> None:
     assert np.array_equal(nothing.predict(np.ones((2, 3))).argmax(axis=1), [5, 5])
 
 
-def test_the_seed_alone_decides() -> None:
+def test_the_result_depends_on_the_seed_only() -> None:
     features, labels = blobs(84, apart=0.5)
     first, again = fit_svm(features, labels, seed=1), fit_svm(features, labels, seed=1)
     assert np.array_equal(first.predict(features), again.predict(features))
@@ -110,7 +110,7 @@ def test_the_seed_alone_decides() -> None:
 
 
 def test_faces_of_a_group_are_held_out_together() -> None:
-    """Each person has one emotion, drawn by chance: only who is in training, too, can be told."""
+    """Each person has one random emotion, so only persons in training can be classified."""
     rng = np.random.default_rng(0)
     person = np.repeat(np.arange(40), 5)
     labels = rng.integers(0, 4, 40)[person]
@@ -120,7 +120,7 @@ def test_faces_of_a_group_are_held_out_together() -> None:
     assert fit_svm(features, labels, seed=0, groups=[f"film {one}" for one in person]).accuracy < 0.5
 
 
-def test_who_is_in_no_group_is_on_their_own() -> None:
+def test_a_face_without_a_group_is_its_own_group() -> None:
     features, labels = blobs(84)
     alone = fit_svm(features, labels, seed=0, groups=range(84))
     for groups in ([""] * 84, [-1] * 84):
@@ -140,7 +140,7 @@ def test_a_rare_emotion_leaves_fewer_folds(rarest: int) -> None:
 
 
 @pytest.mark.parametrize("people", [2, 3, 7])
-def test_groups_that_show_one_emotion_each_are_no_hindrance(people: int) -> None:
+def test_groups_with_one_emotion_each_can_be_fitted(people: int) -> None:
     person = np.repeat(np.arange(people), 8)
     features = np.random.default_rng(0).normal(size=(len(person), 3)) + 5 * person[:, None]
     machine = fit_svm(features, person, seed=0, groups=person)
@@ -164,7 +164,7 @@ def test_folds_hold_out_each_face_once_whatever_the_groups() -> None:
             assert 0 <= fit_svm(rng.normal(size=(n, 2)), codes, trial, groups).accuracy <= 1
 
 
-def test_the_temperature_is_the_likeliest() -> None:
+def test_the_temperature_has_the_highest_likelihood() -> None:
     features, labels = blobs(84, apart=0.6)
     decided = np.random.default_rng(0).normal(size=(84, 7)) + 1.5 * np.eye(7)[labels]
     found = module._temperature(decided, labels)
@@ -179,7 +179,7 @@ def test_the_temperature_is_the_likeliest() -> None:
     assert -np.log(given).mean() < np.log(7)
 
 
-def test_no_face_gives_no_row() -> None:
+def test_no_faces_give_no_rows() -> None:
     assert fit_svm(*blobs(21, 3), seed=0).predict(np.empty((0, 6))).shape == (0, 7)
 
 
@@ -199,19 +199,19 @@ def test_no_face_gives_no_row() -> None:
         (np.ones((4, 2)), [0, 1, 0, 1], ["Ann"] * 4, "leave the groups out"),
     ],
 )
-def test_what_cannot_be_fitted_is_refused(features: object, labels: object, groups: object, words: str) -> None:
+def test_unusable_training_data_are_refused(features: object, labels: object, groups: object, words: str) -> None:
     with pytest.raises(InputError, match=words):
         fit_svm(features, labels, 0, groups)  # type: ignore[arg-type]
 
 
-def test_more_faces_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_faces_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_FACES", 83)
     with pytest.raises(InputError, match="at most 83"):
         fit_svm(*blobs(84), seed=0)
 
 
 @pytest.mark.parametrize("features", [np.ones((2, 5)), np.ones(6), np.full((2, 6), np.inf)], ids=["D", "row", "inf"])
-def test_only_features_as_fitted_are_judged(features: NDArray[np.float64]) -> None:
+def test_features_of_another_width_are_refused(features: NDArray[np.float64]) -> None:
     machine = fit_svm(*blobs(21, 3), seed=0)
     with pytest.raises(InputError, match="expected"):
         machine.predict(features)

@@ -84,9 +84,7 @@ def test_needed_jobs_come_first_and_a_failure_ends_no_other_job(
 
 
 @pytest.mark.parametrize("kind", ["alone", "ray"])
-def test_closing_a_pool_stops_its_jobs(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_closing_a_pool_stops_its_jobs(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "file"
     with pool_of(kind, monkeypatch) as pool:
         pool.start(Job("endless", work, {"file": file, "does": "never ends"}, tmp_path / "endless.log"))
