@@ -1,4 +1,4 @@
-"""The training settings of a cell: those of `bimodal audit`, a small network from random weights."""
+"""The training settings of a cell: a small network from random weights, as an audit trains it."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def settings_of(cell: Cell, rule: str = "none") -> TrainSettings:
     """
     faces = cell.size or (ALL if cell.faces == "own" else SMALL)
     image_size = FER_SIZE if cell.faces in ("clean", "own") else IMAGE_SIZE
-    plain = audit_settings(faces, cell.seed, image_size).to_dict()
+    plain = audit_settings(faces, image_size=image_size, changes={"seed": cell.seed}).to_dict()
     epoch = round(REMOVAL_SHARE * plain["epochs"])
     removals: dict[str, dict[str, Any]] = {
         "none": {"rule": "none"},
