@@ -44,7 +44,7 @@ def test_an_interrupted_demo_continues_and_ends_with_a_table_and_a_page(folder: 
     assert result.returncode == 0, result.stderr
     assert drawn.stat().st_mtime_ns == before, "the faces were drawn again"
     assert "Two seeds give no useful interval" in " ".join(result.stdout.split())
-    for words in ("without removal", "accuracy", "removed", "wrong labels among these", "bimodal-demo/report.html"):
+    for words in ("without removal", "accuracy", "removed", "wrong label", "bimodal-demo/report.html"):
         assert words in result.stdout
     page = (folder / "bimodal-demo/report.html").read_text(encoding="utf-8")
     assert "wrong training labels were found" in page
@@ -61,7 +61,9 @@ def test_demo_keeps_other_folders(tmp_path: Path) -> None:
     fails_with_one_line(bimodal("demo", "--seeds", "1", cwd=tmp_path), "--seeds must be a whole number from 2 to 20")
 
 
-def test_more_seeds_continue_a_demo_and_other_settings_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_seeds_continue_a_demo_and_other_settings_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[list[str]] = []
 
     class StopError(Exception):
