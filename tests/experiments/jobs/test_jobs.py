@@ -88,8 +88,7 @@ def test_closing_a_pool_stops_its_jobs(kind: str, tmp_path: Path, monkeypatch: p
     file = tmp_path / "file"
     with pool_of(kind, monkeypatch) as pool:
         pool.start(Job("endless", work, {"file": file, "does": "never ends"}, tmp_path / "endless.log"))
-        deadline = time.monotonic() + 120
-        while not file.exists() and time.monotonic() < deadline:
+        while not file.exists():
             time.sleep(0.02)
     size = file.stat().st_size
     time.sleep(0.5)
@@ -105,7 +104,7 @@ with open_pool():
     import ray
     print(ray.nodes()[0]["NodeManagerAddress"], ray.get_runtime_context().gcs_address)
 """
-    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     node, server = shown.stdout.split()
     assert node == "127.0.0.1"
     assert server.startswith("127.0.0.1:")
@@ -128,9 +127,7 @@ def test_a_script_without_a_main_guard_runs_once(tmp_path: Path) -> None:
         "    print([outcome.error for outcome in run_jobs([job], pool)])\n"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
-    shown = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=True, env=environment
-    )
+    shown = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True, env=environment)
     assert shown.stdout.split("\n")[:2] == ["ran", "[None]"]
 
 

@@ -21,6 +21,8 @@ from bimodal.experiments.label_noise.settings import settings_of
 from bimodal.experiments.label_noise.study import NoiseOptions, NoiseStudy, study_label_noise
 from tests.conftest import Outcome, fails_with_one_line
 
+pytestmark = pytest.mark.slow  # eighteen short trainings
+
 CELL = Cell("drawn", 891, "symmetric", 0.2, "", 0)
 EPOCHS = 3
 

@@ -53,6 +53,7 @@ def made(fer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_all_files_exist_and_their_checksums_are_right(made: Path) -> None:
     names = {"README.md", "SHA256SUMS", "config.yaml", "environment.json", "log.csv", "measures.json", "model.json"}
     assert names | {WEIGHTS, ONNX, TRAINING_DIGESTS} <= {path.name for path in made.iterdir()}
@@ -107,6 +108,7 @@ class StopAfter(logging.Handler):
             raise StopError
 
 
+@pytest.mark.slow
 def test_a_resumed_pretraining_gives_the_same_weights(
     fer: Path, made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

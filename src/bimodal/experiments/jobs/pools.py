@@ -93,12 +93,13 @@ class _OneProcess:
         assert job is not None
         assert worker is not None
         assert worker.stdout is not None
-        self._job = None
         try:
-            return pickle.load(worker.stdout)  # type: ignore[no-any-return]  # noqa: S301  # from our process
+            outcome: Outcome = pickle.load(worker.stdout)  # noqa: S301  # from our process
         except (EOFError, pickle.UnpicklingError):  # it died before or while it answered
             self._worker = None
-            return Outcome(job, "its process was killed; it may have run out of memory")
+            outcome = Outcome(job, "its process was killed; it may have run out of memory")
+        self._job = None  # until here, `close` interrupts the job
+        return outcome
 
     def close(self) -> None:
         if self._worker is None:
