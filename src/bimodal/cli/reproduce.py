@@ -137,8 +137,8 @@ def reproduce(
     )
     from rich.console import Console
 
-    from bimodal.experiments.paper_table.reproduction import reproduce as run
     from bimodal.experiments.paper_table.frames import tabulate
+    from bimodal.experiments.paper_table.reproduction import reproduce as run
     from bimodal.experiments.paper_table.tables import to_terminal
 
     console = Console(highlight=False)

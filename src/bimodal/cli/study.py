@@ -15,9 +15,7 @@ app = typer.Typer(
 
 @app.command("label-noise")
 def label_noise(
-    out: Annotated[
-        Path, typer.Option("--out", help="Study folder to write or to resume.", show_default=False)
-    ],
+    out: Annotated[Path, typer.Option("--out", help="Study folder to write or to resume.", show_default=False)],
     fer: Annotated[
         Path | None,
         typer.Option(
