@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,31 +33,58 @@ def audit(
             help="Also rank validation and test labels, in AUDIT/other-splits.csv. These labels are never changed.",
         ),
     ] = False,
+    thorough: Annotated[
+        bool,
+        typer.Option(
+            "--thorough",
+            help="Also fine-tune the packaged network for a few epochs: finds more, and takes a minute or more.",
+        ),
+    ] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Network that gives the features: a run folder, an ONNX file or a repository. (default: the packaged "
+            "network)",
+            show_default=False,
+        ),
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="In place of --model: a network of timm, for pictures of anything.", show_default=False),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="File of weights for --backbone. (default: those of the Hugging Face hub, fetched once)",
+            show_default=False,
+        ),
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Training recipe: paper, face or small, as in bimodal train. (default: a small network from random "
-            "weights, with fewer epochs for more faces)",
+            help="Judge by one training instead of features, with the recipe paper, face or small of bimodal train.",
             show_default=False,
         ),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="YAML file of training settings that replace those of the recipe.", show_default=False),
+        typer.Option(
+            help="YAML file of training settings. Without --thorough, labels are judged by this training instead of "
+            "features.",
+            show_default=False,
+        ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(
-            help="Random seed for weights, data order, augmentation and dropout. (default: 0)", show_default=False
-        ),
+        typer.Option(help="Random seed for folds, simulated labels and trainings. (default: 0)", show_default=False),
     ] = None,
-    accelerator: Annotated[str, typer.Option(help="Device to compute on: auto, cpu or cuda.")] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier audit in --out.")] = False,
 ) -> None:
     """Find training labels that are probably wrong, review them, and clean the data.
 
-    Trains one small network and writes AUDIT/suspects.csv (all training labels, the most probably wrong first),
-    AUDIT/suspects.html (a page to review them) and AUDIT/proposals.csv (proposed decisions).
+    Predicts each label from the other faces, by features of the packaged network, and writes AUDIT/suspects.csv (all
+    training labels, the most probably wrong first), AUDIT/suspects.html (a page to review them) and AUDIT/proposals.csv
+    (proposed decisions). Decisions can be handed in again and again; the next ranking trusts them.
 
     bimodal audit DATA --out AUDIT                                     find label issues
 
@@ -70,20 +97,23 @@ def audit(
     from rich.console import Console
 
     from bimodal.label_audit.audit import audit as run
-    from bimodal.training.hardware import Hardware
-    from bimodal.training.settings import load_yaml
 
-    settings = load_yaml(config) if config else {}
+    recipe: dict[str, Any] = {}
+    if config is not None:
+        from bimodal.training.settings import load_yaml
+
+        recipe = load_yaml(config)
     if preset is not None:
-        settings["preset"] = preset
+        recipe["preset"] = preset
+    given = {"model": model, "backbone": backbone, "weights": weights, "seed": seed, "recipe": recipe or None}
+    given["method"] = "thorough" if thorough else "training" if recipe else None
+    settings = {name: value for name, value in given.items() if value is not None}
     console = Console(highlight=False, soft_wrap=True)
     try:
         result = run(
             data,
             out,
             settings or None,
-            hardware=Hardware(accelerator),
-            seed=seed,
             decisions=decisions,
             report_val_and_test=report_val_and_test,
             overwrite=overwrite,
@@ -96,17 +126,14 @@ def audit(
 
 def _result_lines(result: "Audit", data: Path) -> list[str]:
     """Return the result and the next step, in words."""
-    ranking, modes = result.ranking, result.ranking.modes
-    suspects, faces = len(ranking.suspects), len(ranking.rows)
-    if modes.has_label_issues:
-        lines = [
-            f"{suspects:,} of {faces:,} training labels are probably wrong (suspects). "
-            f"Estimated share of wrong labels: {modes.noise_rate:.0%}.",
-            f"{modes.contradicted:.0%} of the labels contradict the predictions; of correct labels, 12 to 18 % do.",
-            f"{len(ranking.removable):,} suspects can be removed without review: {result.out / 'proposals.csv'}",
-        ]
-    else:
-        lines = [f"No sign of wrong labels among {faces:,}: there are no suspects. All labels are still ranked."]
+    from bimodal.label_audit.verdict import evidence_sentences, verdict_sentence
+
+    ranking = result.ranking
+    lines = [verdict_sentence(ranking), *evidence_sentences(ranking)]
+    if len(ranking.removable):
+        lines.append(
+            f"{len(ranking.removable):,} suspects can be removed without review: {result.out / 'proposals.csv'}"
+        )
     lines += ["", f"Review page: {result.page}", f"All labels, ranked: {result.out / 'suspects.csv'}"]
     if result.other_splits is not None:
         lines.append(f"Validation and test labels, ranked: {result.other_splits}")
@@ -117,7 +144,7 @@ def _result_lines(result: "Audit", data: Path) -> list[str]:
             f"{cleaned.kept:,} kept by decision)",
             f"next: bimodal train {shlex.quote(str(cleaned.folder))} --out RUN",
         ]
-    elif modes.has_label_issues:
+    else:
         command = shlex.join(["bimodal", "audit", str(data), "--out", str(result.out), "--decisions", "decisions.csv"])
         lines.append(f"next: decide on the review page, then {command}")
     return lines

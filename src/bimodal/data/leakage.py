@@ -94,7 +94,7 @@ def training_overlap(manifest: Manifest, rows: Sequence[int], training: pd.DataF
     return int(has_copy_in(digests, [bytes.fromhex(text) or None for text in trained]).sum())
 
 
-def pretraining_overlap(manifest: Manifest, rows: Sequence[int] | None = None) -> str:
+def pretraining_overlap(manifest: Manifest, rows: Sequence[int] | None = None, tolerated: float = 0.0) -> str:
     """Return a clause with the number of these pictures that the packaged network was pretrained on; `""` if none.
 
     Pictures are recognised by their pixels. Faces that `prepare` aligned have other pixels than their source, so aligned
@@ -103,6 +103,7 @@ def pretraining_overlap(manifest: Manifest, rows: Sequence[int] | None = None) -
     Args:
         manifest: the faces.
         rows: the rows to check; default: all.
+        tolerated: share of the pictures, 0 to 1, up to which the clause is empty.
 
     Raises:
         InputError: a picture cannot be read.
@@ -111,7 +112,11 @@ def pretraining_overlap(manifest: Manifest, rows: Sequence[int] | None = None) -
         return f"{FACE} was pretrained on FER2013, the source of these faces"
     digests = manifest.pixel_digests if rows is None else [manifest.pixel_digests[row] for row in rows]
     count = int(in_pretraining([digest for digest in digests if digest is not None]).sum())
-    return f"{FACE} was pretrained on {count:,} of these {plural(len(digests), 'picture')}" if count else ""
+    return (
+        f"{FACE} was pretrained on {count:,} of these {plural(len(digests), 'picture')}"
+        if count > tolerated * len(digests)
+        else ""
+    )
 
 
 def report_copies(

@@ -24,10 +24,11 @@ def write_view(
     folder: Path,
     columns: Sequence[str] = COLUMNS,
     further: Mapping[str, pd.DataFrame] | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Write a data folder whose pictures are links to those of another data folder.
 
-    An existing view is kept; only its links are renewed if the other folder has moved.
+    Unless `overwrite` is set, an existing view is kept; only its links are renewed if the other folder has moved.
 
     Args:
         source: the manifest of the other folder.
@@ -35,15 +36,22 @@ def write_view(
         folder: the folder to write.
         columns: the columns of the table to write to the manifest.
         further: more tables to write to the folder, by file name.
+        overwrite: replace an existing view that holds nothing else.
+
+    Raises:
+        InputError: the folder to replace holds other files.
     """
-    if (folder / FILE).is_file():
+    further = further or {}
+    tops = {image.partition("/")[0] for image in table["image"]}
+    if not overwrite and (folder / FILE).is_file():
         for link in folder.iterdir():
             if link.is_symlink() and link.readlink() != source.root / link.name:
                 link.unlink()
                 link.symlink_to(source.root / link.name)
         return
-    with staged_folder(folder) as new:
-        tops = {image.partition("/")[0] for image in table["image"]}
+    old_tops = {image.partition("/")[0] for image in source.table["image"]}
+    content = (FILE, *_LINKED, *further, *old_tops, ".cache")
+    with staged_folder(folder, overwrite, content=content, marks=(FILE,)) as new:
         for name in sorted(tops | {name for name in _LINKED if (source.root / name).is_file()}):
             (new / name).symlink_to(source.root / name)
         cache = source.root / ".cache"
@@ -52,7 +60,7 @@ def write_view(
                 cache.mkdir(exist_ok=True)
             if cache.is_dir():
                 (new / ".cache").symlink_to(cache)
-        for name, frame in (further or {}).items():
+        for name, frame in further.items():
             frame.to_csv(new / name, index=False)
         table.to_csv(new / FILE, index=False, columns=list(columns))
 

@@ -1,7 +1,8 @@
 """A frozen network that turns pictures into features."""
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ class Embedder:
         mean, std: of red, green and blue, in units of 0 to 1.
         classes: names of the emotions of its logits; empty for a network without a head.
         outputs: its forward pass.
+        workers: number of batches to compute at once.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Embedder:
     std: tuple[float, ...]
     classes: tuple[str, ...]
     outputs: Outputs
+    workers: int = 1
 
     def __call__(
         self, pictures: NDArray[np.uint8], mirrored: bool = True
@@ -58,16 +61,15 @@ class Embedder:
         return np.float32(0.5) * (features + mirror_features), np.float32(0.5) * (logits + mirror_logits)
 
 
-def packaged_embedder(threads: int | None = None) -> Embedder:
+def packaged_embedder() -> Embedder:
     """Return the network that comes with bimodal, for ONNX Runtime; PyTorch is not loaded.
-
-    Args:
-        threads: of one batch; None: one for each core.
 
     Raises:
         InputError: its file is missing from this installation.
     """
-    return network_embedder(load_onnx(packaged_file(FACE, ONNX), threads), FACE)
+    # one thread for each of several batches: threads that share a batch wait for each other on a busy machine
+    network = load_onnx(packaged_file(FACE, ONNX), threads=1)
+    return replace(network_embedder(network, FACE), workers=len(os.sched_getaffinity(0)))
 
 
 def network_embedder(network: Network, name: str = "") -> Embedder:

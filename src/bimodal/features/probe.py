@@ -7,13 +7,15 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from bimodal.errors import InputError
 from bimodal.evaluation.calibration import log_softmax
 
 INVERSE_PENALTIES = (0.0003, 0.001, 0.003, 0.01, 0.03)
 """The values of C, the inverse strength of the L2 penalty on standardised features, among which folds choose."""
-_CHOICE_EXAMPLES, _MIN_PROBABILITY, _ITERATIONS = 5000, 1e-6, 300
+_CHOICE_EXAMPLES, _SMALL = 5000, 20_000
+_MIN_PROBABILITY, _ITERATIONS = 1e-6, 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +68,10 @@ class Probe:
         if len(np.unique(given)) < 2:
             raise InputError("a probe needs examples of at least two classes")
         mean, scale = values.mean(axis=0), values.std(axis=0) + 1e-6
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it may stop before full convergence, which changes nothing that counts
+        # on small matrices, several threads of the linear algebra cost more than they give, and 30 times more on a busy machine
+        threads = 1 if len(values) < _SMALL else None
+        with threadpool_limits(threads, "blas"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it may stop before full convergence, which changes no result that matters
             model = LogisticRegression(C=inverse_penalty, max_iter=_ITERATIONS, tol=1e-3)
             model.fit((values - mean) / scale, given, sample_weight)
         weights = np.zeros((values.shape[1], classes), np.float32)
@@ -111,6 +115,7 @@ def out_of_sample(
     groups: Sequence[object] | None = None,
     folds: int = 5,
     seed: int = 0,
+    inverse_penalties: Sequence[float] = INVERSE_PENALTIES,
 ) -> OutOfSample:
     """Return out-of-sample probabilities by stratified folds, with the penalty that predicts the held-out labels best.
 
@@ -121,6 +126,7 @@ def out_of_sample(
         groups: of N examples; a group stays in one fold. None: no groups.
         folds: number of folds, at least 2.
         seed: random seed of the folds.
+        inverse_penalties: the values of C to choose from, ascending.
 
     Raises:
         InputError: as `Probe.fit`, or fewer examples than folds.
@@ -132,9 +138,9 @@ def out_of_sample(
     chosen = np.arange(len(given))
     if len(given) > _CHOICE_EXAMPLES:
         chosen = np.sort(np.random.default_rng(seed).choice(len(given), _CHOICE_EXAMPLES, replace=False))
-    best, best_penalty = -np.inf, INVERSE_PENALTIES[0]
+    best, best_penalty = -np.inf, inverse_penalties[0]
     predictions = np.zeros((len(given), classes))
-    for inverse_penalty in INVERSE_PENALTIES:
+    for inverse_penalty in inverse_penalties:
         held_out = _by_folds(values[chosen], given[chosen], classes, fold[chosen], inverse_penalty)
         likelihood = float(np.log(held_out[np.arange(len(chosen)), given[chosen]]).mean())
         if likelihood <= best:

@@ -4,7 +4,9 @@ import hashlib
 import json
 import os
 import re
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from bimodal.data.cache import cache_folder, decoded
 from bimodal.data.manifest import Manifest
+from bimodal.evaluation.calibration import log_softmax
 from bimodal.features.embedder import Embedder
 from bimodal.files import sha256_of, write_text
 from bimodal.progress import track
@@ -101,12 +104,19 @@ def _compute(file: Path, manifest: Manifest, embedder: Embedder) -> None:
 
 
 def _batches(pictures: NDArray[np.uint8], embedder: Embedder, done: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    for start in track(range(done, len(pictures), _BATCH), "computing features", -(-(len(pictures) - done) // _BATCH)):
+    def compute(start: int) -> tuple[int, NDArray[np.float32]]:
         features, logits = embedder(np.asarray(pictures[start : start + _BATCH]))
-        if logits.shape[1]:
-            logits = logits - logits.max(axis=1, keepdims=True)
-            logits = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        yield start, np.concatenate([features, logits], axis=1)
+        return start, np.concatenate([features, log_softmax(logits)] if logits.shape[1] else [features], axis=1)
+
+    starts = range(done, len(pictures), _BATCH)
+    with ThreadPoolExecutor(embedder.workers) as pool:
+        waiting: deque[Future[tuple[int, NDArray[np.float32]]]] = deque()
+        for start in track(starts, "computing features", len(starts)):  # a few batches ahead, so that memory stays flat
+            waiting.append(pool.submit(compute, start))
+            if len(waiting) > 2 * embedder.workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _finished_rows(part: Path, progress: Path, shape: tuple[int, int]) -> int:

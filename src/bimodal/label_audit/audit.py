@@ -1,34 +1,38 @@
-"""An audit of training labels: one training, the ranked labels, the page to review them, and the cleaned data."""
+"""An audit of training labels: the ranked labels, the page to review them, and the cleaned data."""
 
+import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from bimodal.data.leakage import pretraining_overlap
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
+from bimodal.features.embedder import Embedder
 from bimodal.files import LOCK, check_replaceable, locked, write_csv, write_text
-from bimodal.label_audit.decisions import Cleaned, read_decisions, write_cleaned
-from bimodal.label_audit.network import network_outputs
+from bimodal.inference.embed import choose_embedder
+from bimodal.label_audit.decisions import Cleaned, Rounds, write_cleaned
+from bimodal.label_audit.judge import Judgement, judge_by_features, judge_by_training, training_probs
+from bimodal.label_audit.judgement_file import read_judgement, write_judgement
 from bimodal.label_audit.ranking import LabelRanking, rank_labels, rank_other_splits
-from bimodal.label_audit.settings import audit_settings
-from bimodal.label_audit.suspects_page import render_page
-from bimodal.removal import RemovalSettings
-from bimodal.runs.run import Run
-from bimodal.training.datamodule import check_faces
-from bimodal.training.hardware import Hardware
-from bimodal.training.settings import TrainSettings
-from bimodal.training.train import train
+from bimodal.label_audit.settings import AuditSettings
+from bimodal.model_files.packaged import FACE
+from bimodal.progress import inform, warn
 from bimodal.version import __version__
 
-MARK, RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, OTHER_SPLITS, CLEANED = (
-    "audit.yaml", "run", "suspects.csv", "suspects.html", "verdict.json", "proposals.csv", "other-splits.csv", "cleaned",
+MARK, RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, OTHER_SPLITS, JUDGEMENT, DECIDED, CLEANED, CLEANED_SUM = (
+    "audit.json", "run", "suspects.csv", "suspects.html", "verdict.json", "proposals.csv", "other-splits.csv",
+    "judgement.npz", "decisions.csv", "cleaned", "cleaned.sha256",
 )  # fmt: skip
-_OURS = (MARK, LOCK, RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, OTHER_SPLITS)
+_OURS = (MARK, LOCK, RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, OTHER_SPLITS, JUDGEMENT, DECIDED, CLEANED_SUM)
+_MAX_KNOWN_SHARE = 0.01
+"""Share of pictures from the packaged network's pretraining above which its features do not judge the labels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +40,7 @@ class Audit:
     """The result of `audit`.
 
     Attributes:
-        out: the folder, with `suspects.csv`, `suspects.html`, `proposals.csv`, `verdict.json` and `run/`.
+        out: the folder, with `suspects.csv`, `suspects.html`, `proposals.csv` and `verdict.json`.
         ranking: the training labels, ranked; `ranking.suspects` are those that are probably wrong.
         page: the HTML page to review the suspects.
         cleaned: the cleaned data folder; None without decisions.
@@ -53,26 +57,24 @@ class Audit:
 def audit(
     data: str | Path,
     out: str | Path,
-    settings: TrainSettings | Mapping[str, Any] | None = None,
+    settings: AuditSettings | Mapping[str, Any] | None = None,
     *,
-    hardware: Hardware | None = None,
-    seed: int | None = None,
     decisions: str | Path | None = None,
     report_val_and_test: bool = False,
     overwrite: bool = False,
 ) -> Audit:
-    """Find the training labels of a data folder that are probably wrong, with one training.
+    """Find the training labels of a data folder that are probably wrong.
 
-    The same call resumes an interrupted audit. A finished training is not repeated, so decisions can come later.
-    Validation and test labels never change.
+    By default a logistic regression on features of the packaged network predicts each label from the other faces; this
+    takes seconds and loads no PyTorch. Decisions can be handed in again and again: each call trusts all decisions so far.
+    An interrupted audit resumes, and a call with nothing new to do returns the earlier result. Validation and test labels
+    never change.
 
     Args:
         data: a folder written by `bimodal prepare`.
         out: the folder to write, or an earlier audit of the same faces.
-        settings: the training settings, or a mapping of those that differ from `audit_settings`. By default, those of the
-            earlier audit in `out`, or else `audit_settings`. The audit always trains without removal.
-        hardware: devices and worker processes.
-        seed: random seed for weights, data order, augmentation and dropout; 0 by default.
+        settings: `AuditSettings`, or a mapping of those that differ from the defaults. None: those of the earlier audit in
+            `out`, or else the defaults.
         decisions: a CSV of decisions, see `read_decisions`; the result is the data folder `out/cleaned`.
         report_val_and_test: also write `other-splits.csv`, which ranks the validation and test labels.
         overwrite: replace an earlier audit.
@@ -81,68 +83,115 @@ def audit(
         InputError: data, settings or decisions cannot be used, or `out` holds something else.
     """
     data, out = Path(data), Path(out)
-    decisions = None if decisions is None else Path(decisions)
     manifest = Manifest.read(data)
-    others = np.zeros(0, dtype=np.int64)
-    if report_val_and_test:
-        others = np.concatenate([manifest.rows("val"), manifest.rows("test")])
+    others = np.flatnonzero(manifest.table["split"] != "train") if report_val_and_test else np.zeros(0, dtype=np.int64)
     if report_val_and_test and not len(others):
         raise InputError(f"{manifest.root} has no validation or test faces to report on")
-    earlier = None if overwrite else _earlier_run(out, manifest)
-    settings = _settings(earlier, len(manifest.rows("train")), settings, seed)
-    check_faces(manifest, settings)
-    decided = None if decisions is None else read_decisions(decisions, manifest)  # errors come before the training
-    _make_room(out, overwrite, data, decisions)
+    chosen = _settings(out, manifest, settings, overwrite)
+    rounds = Rounds.read(out / DECIDED if not overwrite else None, manifest)
+    if decisions is not None:
+        rounds = rounds.with_file(Path(decisions), manifest)  # errors come before any computation
+    _make_room(out, overwrite, data, None if decisions is None else Path(decisions))
     with locked(out):
-        begun = earlier is not None
-        run = train(manifest.root, out / RUN, None if begun else settings, hardware=hardware, resume=begun)
-        train_rows = manifest.rows("train")
-        rows, count = np.concatenate([train_rows, others]), len(train_rows)
-        features, pred_probs = network_outputs(run, manifest, settings, rows, (hardware or Hardware()).device)
-        ranking = rank_labels(run, manifest)
-        other_splits = rank_other_splits(manifest, others, pred_probs[count:])
-        page = render_page(run, manifest, ranking, features[:count], out)
-        write_csv(out / SUSPECTS, ranking.table)
+        _write_mark(out, manifest, chosen)
+        rounds.write(out / DECIDED)
+        judgement = _judge(out, manifest, chosen, rounds, others)
+        ranking = rank_labels(manifest, judgement, rounds)
+        if not (out / PAGE).is_file() or not judgement.is_stored:
+            from bimodal.label_audit.suspects_page import render_page  # loads slowly, and a repeated call needs no page
+
+            write_csv(out / SUSPECTS, ranking.table)
+            write_text(out / VERDICT, json.dumps(ranking.verdict, indent=1, allow_nan=False) + "\n")
+            write_text(out / PAGE, render_page(manifest, ranking, out))
         if not (out / PROPOSALS).exists():  # the user may have edited it
             write_csv(out / PROPOSALS, ranking.proposals)
-        write_text(out / VERDICT, json.dumps(ranking.verdict, indent=1, allow_nan=False) + "\n")
-        write_text(out / PAGE, page)
         if report_val_and_test:
-            write_csv(out / OTHER_SPLITS, other_splits)
-        cleaned = None if decided is None else write_cleaned(manifest, decided, out / CLEANED)
+            write_csv(out / OTHER_SPLITS, rank_other_splits(manifest, others, judgement.other_probs))
+        cleaned = None
+        if decisions is not None:
+            cleaned = write_cleaned(manifest, rounds, out / CLEANED, out / CLEANED_SUM)
     return Audit(out, ranking, out / PAGE, cleaned, out / OTHER_SPLITS if report_val_and_test else None)
 
 
-def _earlier_run(out: Path, manifest: Manifest) -> Run | None:
-    """Return the run of the audit in `out`, if there is one.
+def _judge(
+    out: Path, manifest: Manifest, settings: AuditSettings, rounds: Rounds, others: NDArray[np.int64]
+) -> Judgement:
+    """Judge the labels, or read the stored judgement of the same faces, settings and decisions."""
+    embedder = None
+    if settings.method != "training":
+        embedder = choose_embedder(settings.model, settings.backbone, settings.weights, settings.image_size)
+        known = _known_share(manifest, embedder)
+        if known:
+            warn(f"{known}; its features know these labels, so the audit trains a network from random weights instead")
+            settings, embedder = replace(settings, method="training"), None
+    rows, labels = rounds.judged(manifest)
+    identity = hashlib.sha256(
+        json.dumps(
+            [__version__, manifest.fingerprint, settings.to_dict(), embedder.digest if embedder else "", len(others)]
+        ).encode()
+        + rows.tobytes()
+        + labels.tobytes()
+    ).hexdigest()
+    stored = read_judgement(out / JUDGEMENT, identity)
+    if stored is not None:
+        return stored
+    if settings.method == "training":
+        from bimodal.label_audit.network import network_outputs
+        from bimodal.training.train import train
 
-    Raises:
-        InputError: it was trained on other faces or labels.
-    """
-    if not (out / MARK).is_file() or not (out / RUN / "config.yaml").is_file():
-        return None
-    run = Run.open(out / RUN)
-    if not run.was_trained_on(manifest.fingerprint):
-        raise InputError(f"{out} holds an audit of other faces or labels; choose another --out")
-    return run
+        recipe = settings.training(len(manifest.rows("train")))
+        run = train(manifest.root, out / RUN, recipe, resume=(out / RUN / "config.yaml").is_file())
+        everything = np.concatenate([manifest.rows("train"), others])
+        features, pred_probs = network_outputs(run, manifest, recipe, everything)
+        count = len(manifest.rows("train"))
+        judgement = judge_by_training(run, manifest, features[:count], pred_probs[count:])
+    else:
+        assert embedder is not None
+        probs = None
+        if settings.method == "thorough":
+            from bimodal.training.train import train
+
+            recipe = settings.training(len(manifest.rows("train")))
+            run = train(manifest.root, out / RUN, recipe, resume=(out / RUN / "config.yaml").is_file())
+            train_rows = manifest.rows("train")
+            probs = training_probs(run, train_rows)[np.searchsorted(train_rows, rows)]
+        inform(f"judging {len(rows):,} labels by features of {embedder.name}")
+        judgement = judge_by_features(manifest, embedder, rows, labels, others, settings.seed, probs)
+    write_judgement(out / JUDGEMENT, judgement, identity)
+    return judgement
+
+
+def _known_share(manifest: Manifest, embedder: Embedder) -> str:
+    """Return a clause on the pictures that the packaged network was pretrained on, if they are too many to ignore."""
+    if embedder.name != FACE:
+        return ""
+    return pretraining_overlap(manifest, manifest.rows("train").tolist(), _MAX_KNOWN_SHARE)
 
 
 def _settings(
-    run: Run | None, faces: int, given: TrainSettings | Mapping[str, Any] | None, seed: int | None
-) -> TrainSettings:
-    earlier = None if run is None else TrainSettings.from_dict(run.config)
-    if earlier is not None and given is None and seed in (None, earlier.seed):
-        return earlier
-    if isinstance(given, TrainSettings):
-        settings = given if seed is None else replace(given, seed=seed)
-    else:
-        settings = audit_settings(faces, seed, changes=given)
-    settings = replace(settings, removal=RemovalSettings(rule="none"))
-    if earlier not in (None, settings):
+    out: Path, manifest: Manifest, given: AuditSettings | Mapping[str, Any] | None, overwrite: bool
+) -> AuditSettings:
+    """Return the settings of this call, which are those of the earlier audit in `out` if there is one."""
+    settings = given if isinstance(given, AuditSettings) else AuditSettings.from_dict(given or {})
+    if overwrite or not (out / MARK).is_file():
+        return settings
+    try:
+        mark = json.loads((out / MARK).read_text(encoding="utf-8"))
+        earlier, fingerprint = AuditSettings.from_dict(mark["settings"]), mark["data_fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{out / MARK} is damaged; replace the audit with --overwrite") from error
+    if fingerprint != manifest.fingerprint:
+        raise InputError(f"{out} holds an audit of other faces or labels; choose another --out")
+    if given is not None and settings != earlier:
         raise InputError(
             "--out holds an audit with other settings; choose another --out, or replace it with --overwrite"
         )
-    return settings
+    return earlier
+
+
+def _write_mark(out: Path, manifest: Manifest, settings: AuditSettings) -> None:
+    content = {"bimodal": __version__, "data_fingerprint": manifest.fingerprint, "settings": settings.to_dict()}
+    write_text(out / MARK, json.dumps(content, indent=1) + "\n")
 
 
 def _make_room(out: Path, overwrite: bool, data: Path, decisions: Path | None) -> None:
@@ -152,16 +201,10 @@ def _make_room(out: Path, overwrite: bool, data: Path, decisions: Path | None) -
     if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
         raise InputError(f"{out} is not empty and not an earlier audit; choose another --out")
     if overwrite and out.is_dir():
-        needed: Sequence[Path] = [
-            path for path in (data, decisions, out / CLEANED) if path is not None and path.exists()
-        ]
-        for path in needed:
-            if path.resolve().is_relative_to(out.resolve()):
+        for path in (data, decisions, out / CLEANED):
+            if path is not None and path.exists() and path.resolve().is_relative_to(out.resolve()):
                 raise InputError(f"--overwrite would delete {path}; move it out of {out}, or choose another --out")
         if any(out.iterdir()):
             check_replaceable(out, _OURS, marks=(MARK,))
         shutil.rmtree(out)
-    elif (out / CLEANED).exists() and decisions is not None:
-        raise InputError(f"{out / CLEANED} exists; move it away, so that earlier decisions are not lost")
     out.mkdir(parents=True, exist_ok=True)
-    write_text(out / MARK, f"bimodal: {__version__}\n")

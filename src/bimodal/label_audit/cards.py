@@ -5,10 +5,6 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
 from bimodal.label_audit.neighbours import Neighbours, similar_faces
 from bimodal.label_audit.ranking import REMOVABLE, SUSPECT, LabelRanking
@@ -23,6 +19,7 @@ _FLAGS = {
     "also-in-val": "a copy is in validation",
     "also-in-test": "a copy is in test",
     "rare": "a rare emotion in these data",
+    "decided": "decided earlier",
 }
 
 
@@ -68,18 +65,16 @@ class Section:
     more: int
 
 
-def build_sections(manifest: Manifest, ranking: LabelRanking, features: NDArray[np.float32]) -> list[Section]:
+def build_sections(ranking: LabelRanking) -> list[Section]:
     """Return a section for each label that occurs, in the order of `NAMES`.
 
     Args:
-        manifest: the faces.
         ranking: of the training labels.
-        features: (n,F), of the training faces, in the order of `ranking.rows`.
     """
     suspects, table = ranking.suspects, ranking.table
-    listed, limit = (suspects, SHOWN) if ranking.modes.has_label_issues else (table, SHOWN_WITHOUT_ISSUES)
+    listed, limit = (suspects, SHOWN) if ranking.issues.has_label_issues else (table, SHOWN_WITHOUT_ISSUES)
     shown = listed.groupby("label", sort=False).head(limit)
-    similar = similar_faces(manifest, ranking, features, shown)
+    similar = similar_faces(ranking, shown)
     sections = []
     for label in NAMES:
         faces, found, part = (frame[frame["label"] == label] for frame in (table, suspects, shown))

@@ -2,20 +2,23 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bimodal.data.manifest import COLUMNS, FILE, Manifest
 from bimodal.data.tables import read_table
 from bimodal.data.views import write_view
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
+from bimodal.files import sha256_of, write_csv, write_text
 
 DECISIONS = ("keep", "remove", "relabel")
 CHANGES_FILE, DECISIONS_FILE = "changes.csv", "decisions.csv"
 COLUMNS_OF_DECISIONS = ("image", "decision", "label", "by", "why")
-COLUMNS_OF_CHANGES = ("image", "change", "from", "to", "by", "why")
+COLUMNS_OF_CHANGES = ("round", "image", "change", "from", "to", "by", "why")
 
 
 @dataclass(frozen=True)
@@ -28,15 +31,80 @@ class Cleaned:
     relabelled: int
 
 
-def read_decisions(file: Path, manifest: Manifest) -> pd.DataFrame:
+@dataclass(frozen=True, eq=False)
+class Rounds:
+    """All decisions of an audit.
+
+    Attributes:
+        table: `round,row,decision,label,by,why`, in the order in which they were handed in; the last decision on a face
+            counts.
+    """
+
+    table: pd.DataFrame
+
+    @classmethod
+    def read(cls, file: Path | None, manifest: Manifest) -> Self:
+        """Read the decisions that `write` stored; none if there is no file.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        if file is None or not file.is_file():
+            return cls(pd.DataFrame(columns=["round", "row", *COLUMNS_OF_DECISIONS[1:]]))
+        numbers = read_table(file, ("round", "image", "decision"))["round"]
+        parts = []
+        for number in sorted(set(numbers), key=lambda text: (len(text), text)):
+            part = read_decisions(file, manifest, only=numbers.index[numbers == number].tolist())
+            if not number.isdecimal():
+                raise InputError(f"{file} is damaged: expected a number in the column round, got {number!r}")
+            parts.append(part.assign(round=int(number)))
+        return cls(pd.concat(parts, ignore_index=True)) if parts else cls.read(None, manifest)
+
+    def with_file(self, file: Path, manifest: Manifest) -> Self:
+        """Return all decisions with those of a file; decisions that change nothing are not added again.
+
+        Raises:
+            InputError: see `read_decisions`.
+        """
+        new = read_decisions(file, manifest)
+        now = {row: (decision, label) for row, decision, label in self.current[["row", "decision", "label"]].to_numpy()}
+        is_new = [
+            now.get(row) != (decision, label) for row, decision, label in new[["row", "decision", "label"]].to_numpy()
+        ]
+        new = new[is_new].assign(round=int(self.table["round"].max()) + 1 if len(self.table) else 1)
+        return self if new.empty else type(self)(pd.concat([self.table, new], ignore_index=True))
+
+    def write(self, file: Path) -> None:
+        """Store the decisions; nothing is written if there are none."""
+        if len(self.table):
+            write_csv(file, self.table[["round", "image", *COLUMNS_OF_DECISIONS[1:]]])
+
+    @property
+    def current(self) -> pd.DataFrame:
+        """The last decision on each face, in ascending order of `row`."""
+        return self.table.drop_duplicates("row", keep="last").sort_values("row", ignore_index=True)
+
+    def judged(self, manifest: Manifest) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the training rows without removed faces, and their labels after all decisions, each int64 (n,)."""
+        labels = manifest.labels.copy()
+        current = self.current
+        relabelled = current[current["decision"] == "relabel"]
+        labels[relabelled["row"].to_numpy(dtype=np.int64)] = [NAMES.index(label) for label in relabelled["label"]]
+        removed = current.loc[current["decision"] == "remove", "row"].to_numpy(dtype=np.int64)
+        rows = np.setdiff1d(manifest.rows("train"), removed)
+        return rows, labels[rows]
+
+
+def read_decisions(file: Path, manifest: Manifest, only: list[int] | None = None) -> pd.DataFrame:
     """Read and check decisions: a CSV with the columns `image,decision` and optionally `label,by,why`.
 
     Args:
         file: `decision` is `keep`, `remove` or `relabel`; `label` is the new label where the decision is `relabel`.
         manifest: the audited faces.
+        only: positions of the lines to read, from 0; None: all.
 
     Returns:
-        `row,decision,label,by,why`, in ascending order of `row`.
+        `row,image,decision,label,by,why`, in ascending order of `row`.
 
     Raises:
         InputError: the file cannot be read, a picture is unknown or not in training, a picture has two different
@@ -44,8 +112,10 @@ def read_decisions(file: Path, manifest: Manifest) -> pd.DataFrame:
     """
     table = read_table(file, ("image", "decision")).reindex(columns=list(COLUMNS_OF_DECISIONS), fill_value="")
     rows = {image: row for row, image in enumerate(manifest.table["image"])}
-    decisions: dict[int, tuple[str, str, str, str]] = {}
+    decisions: dict[int, tuple[str, ...]] = {}
     for number, record in enumerate(table.itertuples(index=False), start=2):
+        if only is not None and number - 2 not in only:
+            continue
         where = f"{file}, line {number} ({record.image!r})"
         row = rows.get(str(record.image))
         if row is None:
@@ -64,12 +134,12 @@ def read_decisions(file: Path, manifest: Manifest) -> pd.DataFrame:
             label = _new_label(str(record.label), where)
             if label == manifest.table["label"].iat[row]:
                 decision, label = "keep", ""
-        new = (decision, label, str(record.by).strip() or "unnamed", str(record.why).strip())
-        if row in decisions and decisions[row][:2] != new[:2]:
-            raise InputError(f"{where}: two decisions, {decisions[row][0]} and {decision}; keep one line")
+        new = (str(record.image), decision, label, str(record.by).strip() or "unnamed", str(record.why).strip())
+        if row in decisions and decisions[row][1:3] != new[1:3]:
+            raise InputError(f"{where}: two decisions, {decisions[row][1]} and {decision}; keep one line")
         decisions[row] = new
     records = [(row, *decisions[row]) for row in sorted(decisions)]
-    return pd.DataFrame(records, columns=["row", *COLUMNS_OF_DECISIONS[1:]])
+    return pd.DataFrame(records, columns=["row", *COLUMNS_OF_DECISIONS])
 
 
 def _new_label(label: str, where: str) -> str:
@@ -79,44 +149,60 @@ def _new_label(label: str, where: str) -> str:
         raise InputError(f"{where}: expected a new label, one of {', '.join(NAMES)}, got {label!r}") from None
 
 
-def write_cleaned(manifest: Manifest, decisions: pd.DataFrame, folder: Path) -> Cleaned:
-    """Write a data folder with the decisions applied; its pictures are links to those of the manifest.
+def write_cleaned(manifest: Manifest, rounds: Rounds, folder: Path, checksum: Path) -> Cleaned:
+    """Write a data folder with all decisions applied; its pictures are links to those of the manifest.
 
-    All changes are recorded: `manifest.csv` has `original_label`, `changed_by` and `why` for relabelled faces,
-    `changes.csv` lists every change including those of earlier audits, and `decisions.csv` lists all decisions of this
-    audit. Validation and test faces stay as they are.
+    A cleaned folder of an earlier round is replaced, unless somebody edited its manifest or added files. All changes are
+    recorded: `manifest.csv` has `original_label`, `changed_by` and `why` for relabelled faces, `changes.csv` lists the
+    changes of every round including those of earlier audits, and `decisions.csv` lists all decisions of this audit.
+    Validation and test faces stay as they are.
 
     Args:
         manifest: the audited faces.
-        decisions: from `read_decisions`.
-        folder: a new folder.
+        rounds: the decisions.
+        folder: the folder to write.
+        checksum: the file with the checksum of the cleaned manifest, by which an edited one is recognised.
 
     Raises:
-        InputError: the folder exists, or fewer than two emotions would be left in training.
+        InputError: the folder was edited, or fewer than two emotions would be left in training.
     """
-    if folder.exists():
-        raise InputError(f"{folder} exists; move it away, so that earlier decisions are not lost")
+    if folder.exists() and not _is_unedited(folder, checksum):
+        raise InputError(f"{folder} was edited or is of another audit; move it away, so that nothing is lost")
     before = read_table(manifest.root / FILE, ("image",)).reindex(columns=["changed_by", "why"], fill_value="")
-    table = manifest.table.assign(changed_by=before["changed_by"].to_numpy(), why=before["why"].to_numpy())
-    decisions = decisions.assign(image=table["image"].to_numpy()[decisions["row"].to_numpy(dtype=np.int64)])
-    changes = decisions[decisions["decision"] != "keep"].rename(columns={"decision": "change", "label": "to"})
-    changes["from"] = table["label"].to_numpy()[changes["row"].to_numpy(dtype=np.int64)]
-    changes = changes[list(COLUMNS_OF_CHANGES)]
+    table = manifest.table_with_digests.assign(changed_by=before["changed_by"].to_numpy(), why=before["why"].to_numpy())
+    earlier = pd.DataFrame(columns=list(COLUMNS_OF_CHANGES))
     if (manifest.root / CHANGES_FILE).is_file():  # these faces were cleaned before
         earlier = read_table(manifest.root / CHANGES_FILE, COLUMNS_OF_CHANGES)[list(COLUMNS_OF_CHANGES)]
-        changes = pd.concat([earlier, changes], ignore_index=True)
-    relabelled, removed = (decisions[decisions["decision"] == name] for name in ("relabel", "remove"))
+    first_round = max((int(text) for text in earlier["round"] if text.isdecimal()), default=0)
+    changes = rounds.table.rename(columns={"decision": "change", "label": "to"})
+    changes = changes.assign(
+        round=changes["round"] + first_round,
+        **{"from": table["label"].to_numpy()[changes["row"].to_numpy(dtype=np.int64)]},
+    )
+    relabelled_later = changes.duplicated("row", keep="first") | (changes["change"] != "keep")
+    changes = pd.concat([earlier, changes.loc[relabelled_later, list(COLUMNS_OF_CHANGES)]], ignore_index=True)
+    current = rounds.current
+    relabelled, removed = (current[current["decision"] == name] for name in ("relabel", "remove"))
     for record in relabelled.to_dict("records"):
         row = int(record["row"])
         original = table["original_label"].iat[row] or table["label"].iat[row]  # the first label stays the original
-        columns = ["original_label", "label", "changed_by", "why"]
-        table.loc[row, columns] = [original, record["label"], record["by"], record["why"]]
+        changed = ["original_label", "label", "changed_by", "why"]
+        table.loc[row, changed] = [original, record["label"], record["by"], record["why"]]
     table = table.drop(index=removed["row"].to_list()).reset_index(drop=True)
     left = table[table["split"] == "train"]["label"].nunique()
     if left < 2:
         raise InputError(
             f"the decisions leave training faces of {left} emotion(s), and training needs two; keep more faces"
         )
-    further = {CHANGES_FILE: changes, DECISIONS_FILE: decisions[list(COLUMNS_OF_DECISIONS)]}
-    write_view(manifest, table, folder, columns=(*COLUMNS, "changed_by", "why"), further=further)
-    return Cleaned(folder, int((decisions["decision"] == "keep").sum()), len(removed), len(relabelled))
+    further = {CHANGES_FILE: changes, DECISIONS_FILE: current[list(COLUMNS_OF_DECISIONS)]}
+    columns = (*COLUMNS, "changed_by", "why")
+    write_view(manifest, table, folder, columns=columns, further=further, overwrite=True)
+    write_text(checksum, sha256_of(folder / FILE) + "\n")
+    return Cleaned(folder, int((current["decision"] == "keep").sum()), len(removed), len(relabelled))
+
+
+def _is_unedited(folder: Path, checksum: Path) -> bool:
+    try:
+        return checksum.read_text(encoding="utf-8").strip() == sha256_of(folder / FILE)
+    except (OSError, UnicodeDecodeError):
+        return False

@@ -5,10 +5,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
-from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
 from bimodal.label_audit.ranking import LabelRanking
-from bimodal.removal import TwoModes
+from bimodal.removal.issues import LabelIssues
 
 COUNT = 3
 """Similar faces for each suspect and label."""
@@ -19,23 +18,19 @@ Neighbours = dict[tuple[int, str], list[int]]
 """Rows of the similar faces, nearest first, by the row of the suspect and the label of the similar faces."""
 
 
-def similar_faces(
-    manifest: Manifest, ranking: LabelRanking, features: NDArray[np.float32], shown: pd.DataFrame
-) -> Neighbours:
+def similar_faces(ranking: LabelRanking, shown: pd.DataFrame) -> Neighbours:
     """Return faces with trusted labels that are similar to some suspects, by cosine similarity of centred features.
 
     Args:
-        manifest: the faces.
         ranking: of the training labels.
-        features: (n,F), of the training faces, in the order of `ranking.rows`.
         shown: rows of `ranking.table`: the suspects.
 
     Returns:
         For each suspect, up to `COUNT` faces of its given label and up to `COUNT` of the suggested label.
     """
-    features = features - features.mean(axis=0)
-    labels = manifest.labels[ranking.rows]
-    trusted = trusted_labels(ranking.modes, labels)
+    features = ranking.judgement.features - ranking.judgement.features.mean(axis=0)
+    labels = ranking.judgement.labels
+    trusted = trusted_labels(ranking.issues, labels)
     result: Neighbours = {}
     for column in ("label", "suggested"):
         for code, name in enumerate(NAMES):
@@ -47,13 +42,13 @@ def similar_faces(
     return result
 
 
-def trusted_labels(modes: TwoModes, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+def trusted_labels(issues: LabelIssues, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which labels are probably right, (n,); of a class with fewer than `COUNT` such labels, the better half."""
-    trusted = ~modes.is_label_issue & (modes.probability < _TRUSTED)
+    trusted = ~issues.is_label_issue & (issues.probability < _TRUSTED)
     for code in np.unique(labels):
-        members = np.flatnonzero((labels == code) & ~modes.is_label_issue)
+        members = np.flatnonzero((labels == code) & ~issues.is_label_issue)
         if trusted[members].sum() < COUNT:
-            trusted[members[np.argsort(modes.score[members], kind="stable")][: (len(members) + 1) // 2]] = True
+            trusted[members[np.argsort(issues.score[members], kind="stable")][: (len(members) + 1) // 2]] = True
     return np.asarray(trusted)
 
 

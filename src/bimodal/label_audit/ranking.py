@@ -1,6 +1,6 @@
 """All training labels of an audit, ranked by how probably each is wrong."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from bimodal.data.leakage import copies_by_row
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
-from bimodal.errors import InputError
-from bimodal.removal import TwoModes, two_modes
+from bimodal.label_audit.decisions import Rounds
+from bimodal.label_audit.judge import Judgement
+from bimodal.removal.issues import LabelIssues
 from bimodal.removal.two_modes import is_rare_class
-from bimodal.runs.run import Run
 
 COLUMNS = ("image", "label", "rank", "probability", "loss", "suggested", "confidence", "flags")
-SUSPECT, REMOVABLE = "suspect", "removable"
-"""Flags of labels that are probably wrong, and of those among them that can be removed without review."""
+SUSPECT, REMOVABLE, DECIDED = "suspect", "removable", "decided"
+"""Flags: the label is probably wrong; it can be removed without review, too; somebody decided about it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +27,21 @@ class LabelRanking:
     Attributes:
         table: one row for each training face, the most probably wrong label first; the columns are `COLUMNS`, and the
             index is the face's row in the manifest.
-        modes: result of `two_modes`; its arrays follow `rows`.
-        rows: (n,), the training rows of the manifest, in ascending order.
+        judgement: what was judged, and how; its arrays follow `rows`.
     """
 
     table: pd.DataFrame
-    modes: TwoModes
-    rows: NDArray[np.int64]
+    judgement: Judgement
+
+    @property
+    def issues(self) -> LabelIssues:
+        """The label issues; the arrays follow `rows`."""
+        return self.judgement.issues
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The judged rows of the manifest, (n,), in ascending order."""
+        return self.judgement.rows
 
     @property
     def suspects(self) -> pd.DataFrame:
@@ -56,9 +64,9 @@ class LabelRanking:
                 "image": suspects["image"],
                 "decision": np.where(is_removable, "remove", "keep"),
                 "label": suspects["suggested"],
-                "by": "bimodal two-modes",
+                "by": "bimodal audit",
                 "why": [
-                    f"wrong with probability {probability:.2f}; predicted {suggested} ({confidence:.2f})"
+                    f"wrong with probability {probability:.2f}; probably {suggested} ({confidence:.2f})"
                     + ("" if removable else "; needs review")
                     for probability, suggested, confidence, removable in numbers
                 ],
@@ -67,70 +75,66 @@ class LabelRanking:
 
     @property
     def verdict(self) -> dict[str, Any]:
-        """The counts and the scalar results of `two_modes`; None stands for a number that is not finite."""
+        """The counts and the scalar results of the judgement; None stands for a number that is not finite."""
         counts = {"faces": len(self.rows), "suspects": len(self.suspects), "removable": len(self.removable)}
-        scalars = {name: value for name, value in asdict(self.modes).items() if np.isscalar(value)}
-        return counts | {name: value if np.isfinite(value) else None for name, value in scalars.items()}
+        values: dict[str, Any] = {name: value for name, value in vars(self.issues).items() if np.isscalar(value)}
+        judgement = self.judgement
+        if judgement.check is not None:
+            values |= {"held_out_accuracy": judgement.accuracy, **vars(judgement.check)}
+        return counts | {name: value if np.isfinite(value) else None for name, value in values.items()}
 
     def _flagged(self, flag: str) -> pd.DataFrame:
         return self.table[[flag in flags.split(";") for flags in self.table["flags"]]]
 
 
-def rank_labels(run: Run, manifest: Manifest) -> LabelRanking:
-    """Rank the training labels by the predicted probabilities of a finished run.
+def rank_labels(manifest: Manifest, judgement: Judgement, rounds: Rounds) -> LabelRanking:
+    """Rank judged labels; a label that somebody decided about is trusted, and is no suspect.
 
     Args:
-        run: a run that removed no example and stored its pred_probs.
-        manifest: the faces of that run.
-
-    Raises:
-        InputError: the run has no pred_probs, or was trained on other faces.
+        manifest: the faces.
+        judgement: of the training labels.
+        rounds: all decisions so far.
     """
-    losses = run.losses
-    rows = manifest.rows("train")
-    if "pred_probs" not in losses or not np.array_equal(losses["rows"], rows):
-        raise InputError(f"{run.path} is not the run of an audit of these faces; start again with --overwrite")
-    copies = copies_by_row(manifest.pixel_digests)
-    labels = manifest.labels[rows]
-    modes = two_modes(losses["pred_probs"], labels)
+    rows, issues = judgement.rows, judgement.issues
+    decided = np.isin(rows, rounds.current["row"].to_numpy(dtype=np.int64))
     names = np.array(NAMES, dtype=object)
+    given = judgement.pred_probs[np.arange(len(rows)), judgement.labels]
     table = pd.DataFrame(
         {
             "image": manifest.table["image"].to_numpy()[rows],
-            "label": names[labels],
+            "label": names[judgement.labels],
             "rank": 0,
-            "probability": modes.probability.round(4),
-            "loss": losses["mean"].astype(np.float64).round(4),
-            "suggested": names[modes.suggested],
-            "confidence": modes.confidence.round(4),
-            "flags": _flags(manifest, rows, modes, copies),
+            "probability": np.where(decided, 0.0, issues.probability).round(4),
+            "loss": -np.log(np.maximum(given, 1e-12)).round(4),
+            "suggested": names[issues.suggested],
+            "confidence": np.where(decided, 0.0, issues.confidence).round(4),
+            "flags": _flags(manifest, judgement, decided),
         },
         index=rows,
     )
-    table = table.iloc[np.argsort(-modes.score, kind="stable")]
+    table = table.iloc[np.lexsort((-issues.score, decided))]
     table["rank"] = np.arange(1, len(table) + 1)
-    return LabelRanking(table, modes, rows)
+    return LabelRanking(table, judgement)
 
 
-def _flags(manifest: Manifest, rows: NDArray[np.int64], modes: TwoModes, copies: dict[int, list[int]]) -> list[str]:
-    """Return the flags of each training face, joined by `;`."""
-    sizes = np.bincount(manifest.labels[rows], minlength=len(NAMES))
-    is_rare = is_rare_class(sizes)
+def _flags(manifest: Manifest, judgement: Judgement, decided: NDArray[np.bool_]) -> list[str]:
+    """Return the flags of each judged face, joined by `;`."""
+    is_rare = is_rare_class(np.bincount(judgement.labels, minlength=len(NAMES)))
     splits, picture_flags = manifest.table["split"].to_numpy(), manifest.table["flag"].to_numpy()
+    copies = copies_by_row(manifest.pixel_digests)
     result = []
-    for row, is_suspect, is_removable in zip(
-        rows.tolist(), modes.is_label_issue.tolist(), modes.remove.tolist(), strict=True
-    ):
+    for position, row in enumerate(judgement.rows.tolist()):
         others = copies.get(row, ())
         flags = {
-            SUSPECT: is_suspect,
-            REMOVABLE: is_removable,
+            SUSPECT: judgement.issues.is_label_issue[position] and not decided[position],
+            REMOVABLE: judgement.issues.remove[position] and not decided[position],
+            DECIDED: decided[position],
             str(picture_flags[row]): bool(picture_flags[row]),
             "duplicate": bool(others),
             "two-labels": any(manifest.labels[other] != manifest.labels[row] for other in others),
             "also-in-val": any(splits[other] == "val" for other in others),
             "also-in-test": any(splits[other] == "test" for other in others),
-            "rare": bool(is_rare[manifest.labels[row]]),
+            "rare": is_rare[judgement.labels[position]],
         }
         result.append(";".join(flag for flag, holds in flags.items() if holds))
     return result

@@ -1,0 +1,186 @@
+"""How the labels of an audit are judged: by features of a frozen network, by a training, or by both."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bimodal.data.manifest import Manifest
+from bimodal.data.splits import linked_groups
+from bimodal.emotions import NAMES
+from bimodal.errors import InputError
+from bimodal.features.embedder import Embedder
+from bimodal.features.probe import Probe, out_of_sample
+from bimodal.features.store import Features, features_of
+from bimodal.removal import two_modes
+from bimodal.removal.issues import LabelIssues
+from bimodal.removal.noise_model import label_noise
+from bimodal.runs.run import Run
+
+PLANTED_SHARE = 0.05
+"""Share of the labels that the check replaces at random, to see how many of them the audit finds."""
+_MIN_PLANTED = 10
+_MIN_CONFIDENCE = 1e-4  # of the frozen network, whose probabilities are not fitted to these labels
+
+
+@dataclass(frozen=True)
+class PlantedCheck:
+    """How many labels that were replaced at random the audit finds.
+
+    Attributes:
+        planted: number of replaced labels.
+        found: how many of them were label issues.
+    """
+
+    planted: int
+    found: int
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """The judged training labels of an audit.
+
+    Attributes:
+        rows: (n,), the rows of the manifest, ascending.
+        labels: (n,), the judged labels; those that a person has corrected are the corrected ones.
+        issues: what was found about them.
+        pred_probs: (n,7), out-of-sample predicted probabilities, or with a training alone, averaged over its epochs.
+        features: (n,F), to find similar faces.
+        other_probs: (m,7), predicted probabilities of validation and test faces, if requested.
+        accuracy: share of the labels that the out-of-sample predictions match; None with a training alone.
+        check: the check with replaced labels; None with a training alone.
+        is_stored: whether it was read from the file of an earlier call.
+    """
+
+    rows: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    issues: LabelIssues
+    pred_probs: NDArray[np.float64]
+    features: NDArray[np.float32]
+    other_probs: NDArray[np.float64]
+    accuracy: float | None = None
+    check: PlantedCheck | None = None
+    is_stored: bool = False
+
+
+def judge_by_features(
+    manifest: Manifest,
+    embedder: Embedder,
+    rows: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    others: NDArray[np.int64],
+    seed: int = 0,
+    training_probs: NDArray[np.float64] | None = None,
+) -> Judgement:
+    """Judge labels by out-of-sample probabilities of a logistic regression on frozen features.
+
+    Copies of a picture are in one fold, since a copy would reveal the label. Pictures of one person are not: other
+    pictures of the person help to find independent errors (docs/results/label-noise.md).
+
+    Args:
+        manifest: the faces.
+        embedder: the frozen network.
+        rows: (n,), the training rows to judge.
+        labels: (n,), their labels, 0 to 6.
+        others: (m,), rows of validation and test faces to predict.
+        seed: random seed of the folds and the simulations.
+        training_probs: (n,7), probabilities of a training on these labels, averaged over its epochs; they are combined with
+            those of the regression, as the mean of the log probabilities.
+
+    Raises:
+        InputError: there are fewer than two emotions, or fewer than ten faces.
+    """
+    if len(rows) < 2 * _MIN_PLANTED or len(np.unique(labels)) < 2:
+        raise InputError(f"an audit needs at least {2 * _MIN_PLANTED} training faces of at least two emotions")
+    found = features_of(manifest, embedder)
+    values = np.asarray(found.values[rows], dtype=np.float32)
+    digests = [manifest.pixel_digests[row] for row in rows]
+    copies = linked_groups(digests).tolist() if _has_copies(digests) else None
+    held_out = out_of_sample(values, labels, len(NAMES), groups=copies, seed=seed)
+    network = _network_probs(found, rows)
+    extra = () if network is None else (network,)
+
+    def combined(pred_probs: NDArray[np.float64]) -> NDArray[np.float64]:
+        if training_probs is None:
+            return pred_probs
+        product = np.sqrt(pred_probs * np.maximum(training_probs, 1e-6))
+        return np.asarray(product / product.sum(axis=1, keepdims=True))
+
+    pred_probs = combined(held_out.pred_probs)
+    issues = label_noise(labels, pred_probs, *extra, seed=seed)
+    replaced, planted = _plant(labels, issues, np.random.default_rng(seed))
+    again = out_of_sample(
+        values, replaced, len(NAMES), groups=copies, seed=seed, inverse_penalties=(held_out.inverse_penalty,)
+    )
+    check = label_noise(replaced, again.pred_probs, *extra, alpha=None, seed=seed)
+    probe = Probe.fit(values, labels, len(NAMES), held_out.inverse_penalty)
+    return Judgement(
+        rows,
+        labels,
+        issues,
+        pred_probs,
+        values,
+        probe.predict(np.asarray(found.values[others], dtype=np.float32)),
+        float((held_out.pred_probs.argmax(axis=1) == labels).mean()),
+        PlantedCheck(len(planted), int(check.is_label_issue[planted].sum())),
+    )
+
+
+def judge_by_training(
+    run: Run, manifest: Manifest, features: NDArray[np.float32], other_probs: NDArray[np.float64]
+) -> Judgement:
+    """Judge labels by the probabilities of a training, averaged over its epochs, with the rule `two_modes`.
+
+    Args:
+        run: a run that removed no example and stored its pred_probs.
+        manifest: the faces of that run.
+        features: (n,F), of the training faces.
+        other_probs: (m,7), of validation and test faces.
+
+    Raises:
+        InputError: the run has no pred_probs, or was trained on other faces.
+    """
+    rows = manifest.rows("train")
+    pred_probs = training_probs(run, rows)
+    labels = manifest.labels[rows]
+    return Judgement(rows, labels, two_modes(pred_probs, labels), pred_probs, features, other_probs)
+
+
+def training_probs(run: Run, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the predicted probabilities of a training, averaged over its epochs, float64 (n,7).
+
+    Raises:
+        InputError: the run has none, or was trained on other faces.
+    """
+    losses = run.losses
+    if "pred_probs" not in losses or not np.array_equal(losses["rows"], rows):
+        raise InputError(f"{run.path} is not the run of an audit of these faces; start again with --overwrite")
+    return np.asarray(losses["pred_probs"], dtype=np.float64)
+
+
+def _has_copies(digests: list[bytes | None]) -> bool:
+    known = [digest for digest in digests if digest is not None]
+    return len(set(known)) < len(known)
+
+
+def _network_probs(found: Features, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """Return what the frozen network itself predicts, (n,7); None if it has no head for these emotions."""
+    if not set(NAMES) <= set(found.classes):
+        return None
+    logs = np.asarray(found.log_probs[rows], dtype=np.float64)[:, [found.classes.index(name) for name in NAMES]]
+    probs = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(np.maximum(probs / probs.sum(axis=1, keepdims=True), _MIN_CONFIDENCE))
+
+
+def _plant(
+    labels: NDArray[np.int64], issues: LabelIssues, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Replace some labels that are probably right by other classes; return the labels and the replaced positions."""
+    classes = np.unique(labels)
+    candidates = np.flatnonzero(~issues.is_label_issue & (issues.probability < 0.5))
+    count = min(max(round(PLANTED_SHARE * len(labels)), _MIN_PLANTED), len(candidates))
+    planted = rng.choice(candidates, count, replace=False)
+    replaced = labels.copy()
+    position = np.searchsorted(classes, labels[planted])
+    replaced[planted] = classes[(position + rng.integers(1, len(classes), count)) % len(classes)]
+    return replaced, planted
