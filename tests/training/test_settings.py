@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bimodal.errors import InputError
+from bimodal.removal import RULES
 from bimodal.training.settings import TrainSettings, load_yaml
 
 
@@ -105,6 +106,29 @@ def test_given_settings_are_the_start_unless_a_preset_is_named(tmp_path: Path) -
     file = tmp_path / "settings.yaml"
     file.write_text("preset: face\n")
     assert TrainSettings.load(file=file, start=start) == TrainSettings.preset("face")
+
+
+@pytest.mark.parametrize("rule", list(RULES))
+def test_another_rule_starts_from_its_own_defaults(rule: str) -> None:
+    for other in RULES:
+        start = TrainSettings.preset("small", {"removal": {"rule": other}})
+        changed = TrainSettings.load(changes={"removal": rule}, start=start)
+        assert changed == TrainSettings.preset("small", {"removal": rule})
+    start = TrainSettings.preset("small", {"removal": {"rule": "none", "k": 1.0, "max_share": 0.3, "epoch": 2}})
+    assert TrainSettings.load(changes={"removal": "two-modes"}, start=start).removal.max_share == 0.6
+    assert TrainSettings.load(changes={"removal": "two-modes"}, start=start).removal.epoch == 16
+    changed = TrainSettings.load(changes={"removal": {"rule": "slade-gedeon", "every": 3}}, start=start)
+    assert (changed.removal.k, changed.removal.every) == (0.5, 3)
+    same = TrainSettings.load(changes={"removal": {"rule": "none", "min_per_class": 2}}, start=start)
+    assert (same.removal.epoch, same.removal.min_per_class) == (2, 2)
+
+
+def test_another_rule_on_the_command_line_drops_the_numbers_of_the_rule_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("removal: {rule: wang, k: 2}\n")
+    assert TrainSettings.load(file=file, changes={"removal": "slade-gedeon"}).removal.k == 0.5
+    file.write_text("removal: {k: 0.7}\n")  # numbers without a rule belong to any rule
+    assert TrainSettings.load(file=file, changes={"removal": "slade-gedeon"}).removal.k == 0.7
 
 
 def test_bad_settings_are_reported_before_pytorch_is_loaded(tmp_path: Path) -> None:

@@ -131,7 +131,9 @@ class TrainSettings:
         removal: dict[str, Any] = {}
         for layer in layers:
             values |= layer
-            removal |= _removal(layer.get("removal", {}))
+            changed = _removal(layer.get("removal", {}))
+            is_same_rule = changed.get("rule", removal.get("rule")) == removal.get("rule", changed.get("rule"))
+            removal = removal | changed if is_same_rule else changed  # another rule starts from its own defaults
         for key in ("bimodal", "data"):  # a run's config.yaml also holds its version and its data folder
             values.pop(key, None)
         return cls.preset(values.pop("preset", "paper"), values | ({"removal": removal} if removal else {}))
