@@ -2,15 +2,16 @@
 
 import numpy as np
 
-from bimodal.removal import RemovalLimits, apply_limits
+from bimodal.removal import apply_limits
 
 LOSSES = np.array([5.0, 7.0, 6.0, 6.0, 1.0])
 LABELS = np.zeros(5, dtype=int)
 
 
 def limited(kept: np.ndarray, max_share: float, labels: np.ndarray = LABELS, min_per_class: int = 1) -> list[int]:
-    within = apply_limits(LOSSES > 2, LOSSES, labels, kept, RemovalLimits(max_share, min_per_class))
-    return within.nonzero()[0].tolist()
+    rows = apply_limits(LOSSES > 2, LOSSES, labels, kept, max_share, min_per_class)
+    assert (np.diff(LOSSES[rows]) <= 0).all(), "highest score first"
+    return sorted(rows.tolist())
 
 
 def test_the_highest_losses_are_removed_and_ties_by_position() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bimodal.removal import EpochSummary, RemovalSettings
+from bimodal.removal import EpochSummary, RemovalSettings, Remover
 from bimodal.removal.schedule import has_settled, is_due, should_stop_training
 
 
@@ -25,7 +25,11 @@ def test_the_paper_removes_once_after_epoch_6() -> None:
 
 
 def test_none_never_removes() -> None:
-    assert due_epochs(RemovalSettings.preset("none"), epochs(*np.ones(31))) == []
+    remover = Remover(np.zeros(9, dtype=int), RemovalSettings.preset("none", epoch=1, every=1))
+    for _ in range(3):
+        remover.update(np.arange(9), [0.1] * 8 + [9.0])
+        assert remover.end_epoch() is None
+    assert remover.checked_epochs == []
 
 
 def test_removal_repeats_every_few_epochs_until_std2_is_small() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bimodal.errors import InputError
-from bimodal.removal import RULES, RemovalLimits, RemovalSettings
+from bimodal.removal import RULES, RemovalSettings
 
 
 @pytest.mark.parametrize("rule", list(RULES))
@@ -19,7 +19,6 @@ def test_a_preset_has_the_defaults_of_its_rule(rule: str) -> None:
 def test_a_preset_takes_changes() -> None:
     settings = RemovalSettings.preset("slade-gedeon", k=0.25, every=3)
     assert (settings.k, settings.every, settings.start, settings.stop_variance) == (0.25, 3, "variance", 0.01)
-    assert RemovalSettings(max_share=0.2, min_per_class=3).limits == RemovalLimits(0.2, 3)
 
 
 @pytest.mark.parametrize(

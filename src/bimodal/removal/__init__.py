@@ -8,7 +8,7 @@
 
 from bimodal.removal.label_issues import find_label_issues, get_label_quality_scores
 from bimodal.removal.ledger import EpochSummary, LossLedger
-from bimodal.removal.limits import RemovalLimits, apply_limits
+from bimodal.removal.limits import apply_limits
 from bimodal.removal.remover import RemovalStep, Remover
 from bimodal.removal.rule import NONE, RULES, Cut, Rule, RuleInput, register
 from bimodal.removal.settings import RemovalSettings
@@ -21,7 +21,6 @@ __all__ = [
     "Cut",
     "EpochSummary",
     "LossLedger",
-    "RemovalLimits",
     "RemovalSettings",
     "RemovalStep",
     "Remover",

@@ -1,6 +1,6 @@
 """Per-example losses and predicted probabilities over the epochs, in memory that does not grow with the epochs."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -63,8 +63,7 @@ class LossLedger:
     def __init__(self, size: int, trace: bool = False) -> None:
         if size < 1:
             raise InputError(f"a ledger needs at least one example, got {size}")
-        self.last: NDArray[np.float32] = np.full(size, np.nan, dtype=np.float32)
-        self.mean: NDArray[np.float32] = np.full(size, np.nan, dtype=np.float32)
+        self.last, self.mean = np.full((2, size), np.nan, dtype=np.float32)
         self.count: NDArray[np.uint32] = np.zeros(size, dtype=np.uint32)
         self.epochs: list[EpochSummary] = []
         self.trace: list[NDArray[np.float32]] | None = [] if trace else None
@@ -98,13 +97,19 @@ class LossLedger:
             raise InputError(f"losses must be finite, but that of example {index[~np.isfinite(losses)][0]} is not")
         if logits is None and self.pred_probs is not None:
             raise InputError("earlier batches had logits, so every batch needs them; got none")
-        scores = None if logits is None else self._check_logits(logits, index.size)
+        scores = None if logits is None else np.asarray(logits, dtype=np.float32)
+        if scores is not None:
+            self._check_logits(scores, index.size)
         for start in range(0, index.size, _CHUNK):
-            part = slice(start, start + _CHUNK)
-            self._record(index[part], losses[part], None if scores is None else scores[part])
+            rows = index[start : start + _CHUNK]
+            _, first = np.unique(rows, return_index=True)  # of repeats within the chunk
+            new = np.sort(first)
+            new = new[~self._in_epoch[rows[new]]]
+            self._record(rows[new], losses[start + new])
+            if scores is not None:
+                self._average(rows[new], scores[start + new])
 
-    def _check_logits(self, logits: ArrayLike, count: int) -> NDArray[np.float32]:
-        scores = np.asarray(logits, dtype=np.float32)
+    def _check_logits(self, scores: NDArray[np.float32], count: int) -> None:
         classes = None if self.pred_probs is None else self.pred_probs.shape[1]
         if scores.ndim != 2 or len(scores) != count or scores.shape[1] < 2 or classes not in (None, scores.shape[1]):
             raise InputError(
@@ -112,19 +117,8 @@ class LossLedger:
             )
         if not np.isfinite(scores).all():
             raise InputError("logits must be finite")
-        return scores
 
-    def _record(
-        self, index: NDArray[np.integer], losses: NDArray[np.float32], logits: NDArray[np.float32] | None
-    ) -> None:
-        new = ~self._in_epoch[index]
-        first = np.unique(index, return_index=True)[1]  # of repeats within the batch
-        if len(first) < len(index):
-            new &= np.isin(np.arange(len(index)), first)
-        if not new.all():
-            index, losses, logits = index[new], losses[new], None if logits is None else logits[new]
-        if logits is not None:
-            self._average(index, logits)
+    def _record(self, index: NDArray[np.integer], losses: NDArray[np.float32]) -> None:
         self._in_epoch[index] = True
         self.count[index] += 1
         before = np.nan_to_num(self.mean[index])
@@ -142,23 +136,18 @@ class LossLedger:
         self.pred_probs[index] = before + (probabilities - before) * (weight / self._weights[index])[:, None]
 
     def end_epoch(self) -> EpochSummary:
-        """Close the epoch and return its summary, which is also appended to `epochs`.
-
-        Raises:
-            InputError: if the epoch has no example.
-        """
+        """Close the epoch and return its summary, which is also appended to `epochs`; an epoch has at least one example."""
         losses = self.last[self._in_epoch]
         if losses.size == 0:
             raise InputError("end_epoch was called before any loss was recorded; call update with each batch")
         mean, std = moments(losses)
         largest = float(losses.max())
         normalised = (std / largest) ** 2 if largest > 0 else 0.0
-        summary = EpochSummary(losses.size, mean, std**2, normalised)
-        self.epochs.append(summary)
+        self.epochs.append(EpochSummary(losses.size, mean, std**2, normalised))
         if self.trace is not None:
             self.trace.append(np.where(self._in_epoch, self.last, np.float32(np.nan)))
         self._in_epoch[:] = False
-        return summary
+        return self.epochs[-1]
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that `load_state_dict` needs to continue exactly; arrays and plain values only."""
@@ -166,18 +155,14 @@ class LossLedger:
             "last": self.last.copy(),
             "mean": self.mean.copy(),
             "count": self.count.astype(np.int64),  # a type that PyTorch checkpoints support
-            "epochs": [(e.examples, e.mean, e.variance, e.normalised_variance) for e in self.epochs],
+            "epochs": [astuple(summary) for summary in self.epochs],
             "trace": None if self.trace is None else [losses.copy() for losses in self.trace],
             "pred_probs": None if self.pred_probs is None else self.pred_probs.copy(),
             "weights": self._weights.copy(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a `state_dict()` taken between two epochs.
-
-        Raises:
-            InputError: if the state has another number of examples.
-        """
+        """Continue from a `state_dict()` taken between two epochs, of a ledger with as many examples."""
         if len(state["last"]) != len(self):
             raise InputError(f"the saved ledger has {len(state['last'])} examples, this one {len(self)}")
         self.last = np.array(state["last"], dtype=np.float32)

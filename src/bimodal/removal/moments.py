@@ -1,5 +1,7 @@
 """Mean and standard deviation of losses, of all and of the upper mode, in double precision."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -17,26 +19,23 @@ def moments(values: NDArray[np.floating]) -> tuple[float, float]:
     (2.0, 1.0)
     """
     if values.size == 0:
-        return float("nan"), float("nan")
+        return math.nan, math.nan
     mean = float(values.mean(dtype=np.float64))
     squares = 0.0
     for start in range(0, values.size, _CHUNK):
         deviation = values[start : start + _CHUNK].astype(np.float64) - mean
         squares += float(deviation @ deviation)
-    return mean, float(np.sqrt(squares / values.size))
+    return mean, math.sqrt(squares / values.size)
 
 
-def upper_mode(losses: NDArray[np.floating]) -> tuple[float, float, float]:
-    """Return M1, the mean of all losses (N,), and M2 and std2, mean and standard deviation of the losses above M1."""
-    m1 = float(losses.mean(dtype=np.float64))
-    return m1, *moments(losses[losses > m1])
+def upper_mode(losses: ArrayLike, k: float) -> tuple[NDArray[np.floating], tuple[float, float, float, float]]:
+    """Return the losses (N,) as floats, and the threshold M2 + k·std2 with M1, M2 and std2.
 
-
-def check_losses(losses: ArrayLike) -> NDArray[np.floating]:
-    """Return losses as an array of floats.
+    M1 is the mean of all losses, M2 and std2 are the mean and the standard deviation of the losses above M1. Without losses
+    above M1 the threshold is infinity.
 
     Raises:
-        InputError: if they are not finite or not one-dimensional, or there are none.
+        InputError: the losses are not finite or not one-dimensional, or there are none.
     """
     values = np.asarray(losses)
     values = values if values.dtype.kind == "f" else values.astype(np.float64)
@@ -44,4 +43,6 @@ def check_losses(losses: ArrayLike) -> NDArray[np.floating]:
         raise InputError(f"losses must be one number for each example, got an array of shape {values.shape}")
     if not np.isfinite(values).all():
         raise InputError(f"losses must be finite, but {int((~np.isfinite(values)).sum())} of {values.size} are not")
-    return values
+    m1 = float(values.mean(dtype=np.float64))
+    m2, std2 = moments(values[values > m1])
+    return values, (math.inf if math.isnan(m2) else m2 + k * std2, m1, m2, std2)

@@ -50,6 +50,9 @@ class Remover:
         settings: rule, schedule and limits; the paper's by default.
         trace: keep the losses of every epoch (see `LossLedger`).
 
+    Raises:
+        InputError: labels of another shape, or in `update`, arrays that do not fit or missing logits.
+
     Attributes:
         kept: (N,) bool, the examples that are still in training (False for label -1).
         ledger: losses and predicted probabilities.
@@ -74,11 +77,7 @@ class Remover:
         self._checks: list[tuple[int, float]] = []  # (epoch, std2) of each time the rule was applied
 
     def update(self, index: ArrayLike, losses: ArrayLike, logits: ArrayLike | None = None) -> None:
-        """Record the losses of a batch, and its logits if the rule needs predicted probabilities; see `LossLedger.update`.
-
-        Raises:
-            InputError: if the rule needs logits and there are none, or the arrays do not fit.
-        """
+        """Record the losses of a batch, and its logits if the rule needs predicted probabilities; see `LossLedger.update`."""
         if RULES[self.settings.rule].needs_pred_probs and logits is None:
             raise InputError(
                 f"the rule {self.settings.rule} needs logits: call update(index, losses, logits), or in a LightningModule "
@@ -89,16 +88,15 @@ class Remover:
     def end_epoch(self) -> RemovalStep | None:
         """Close the epoch; return the removal, or None if none was due or the rule removed nothing."""
         self.ledger.end_epoch()
-        name = self.settings.rule
-        decide = RULES[name].decide
-        if decide is None or not is_due(self.settings, self.ledger.epochs, self._checks):
+        settings, decide = self.settings, RULES[self.settings.rule].decide
+        if decide is None or not is_due(settings, self.ledger.epochs, self._checks):
             return None
         rows = np.flatnonzero(self.kept & ~np.isnan(self.ledger.last))
         pred_probs = None if self.ledger.pred_probs is None else self.ledger.pred_probs[rows]
-        cut = decide(RuleInput(self.ledger.last[rows], self.labels[rows], pred_probs), self.settings)
+        cut = decide(RuleInput(self.ledger.last[rows], self.labels[rows], pred_probs), settings)
         epoch = len(self.ledger.epochs)
         self._checks.append((epoch, cut.std2))
-        if cut.std2 < self.settings.stop_std2 or not cut.remove.any():
+        if cut.std2 < settings.stop_std2 or not cut.remove.any():
             return None
         selected = np.zeros_like(self.kept)
         selected[rows[cut.remove]] = True
@@ -106,16 +104,16 @@ class Remover:
         scores[rows] = cut.scores
         if cut.probabilities is not None:
             probabilities[rows] = cut.probabilities
-        removed = np.flatnonzero(apply_limits(selected, scores, self.labels, self.kept, self.settings.limits))
-        removed = removed[np.argsort(-scores[removed], kind="stable")]
+        limits = (settings.max_share, settings.min_per_class)
+        removed = apply_limits(selected, scores, self.labels, self.kept, *limits)
         if self.before is None:
             self.before = np.where(self.kept, scores, np.float32(np.nan))
         self.kept[removed] = False
         numbers = (cut.m1, cut.m2, cut.std2, cut.threshold)
-        losses, kept_by_limits = self.ledger.last[removed], int(selected.sum()) - removed.size
-        step = RemovalStep(epoch, name, *numbers, removed, losses, probabilities[removed], kept_by_limits)
-        self.steps.append(step)
-        return step
+        arrays = (removed, self.ledger.last[removed], probabilities[removed])
+        kept_by_limits = int(cut.remove.sum()) - removed.size
+        self.steps.append(RemovalStep(epoch, settings.rule, *numbers, *arrays, kept_by_limits))
+        return self.steps[-1]
 
     @property
     def checked_epochs(self) -> list[int]:
@@ -139,11 +137,7 @@ class Remover:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a `state_dict()` taken between two epochs.
-
-        Raises:
-            InputError: if the state has another number of examples.
-        """
+        """Continue from a `state_dict()` taken between two epochs."""
         self.ledger.load_state_dict(state["ledger"])
         self.labels = np.array(state["labels"], dtype=np.int64)
         self.kept = np.array(state["kept"], dtype=bool)

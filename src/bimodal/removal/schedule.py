@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from bimodal.removal.ledger import EpochSummary
-from bimodal.removal.rule import RULES
 from bimodal.removal.settings import RemovalSettings
 
 
@@ -14,31 +13,25 @@ def has_settled(variances: Sequence[float], change: float = 0.05, epochs: int = 
     >>> has_settled([2.0, 1.0, 0.98, 0.97]), has_settled([2.0, 1.0, 0.98])
     (True, False)
     """
-    if len(variances) <= epochs:
-        return False
     recent = variances[-epochs - 1 :]
-    return all(abs(new - old) < change * old for old, new in pairwise(recent))
+    return len(variances) > epochs and all(abs(new - old) < change * old for old, new in pairwise(recent))
 
 
 def is_due(settings: RemovalSettings, epochs: Sequence[EpochSummary], checks: Sequence[tuple[int, float]]) -> bool:
-    """Whether the rule is to be applied after the last of `epochs`.
-
-    Args:
-        settings: start, repetition and stop.
-        epochs: summaries of all finished epochs.
-        checks: (epoch, std2) of each time the rule was applied.
+    """Whether the rule is to be applied after the last of `epochs`; `checks` are (epoch, std2) of its applications so far.
 
     >>> finished = [EpochSummary(9, 1.0, 1.0, 0.1)] * 6
     >>> is_due(RemovalSettings(), finished, []), is_due(RemovalSettings(), finished, [(6, 1.0)])
     (True, False)
     """
-    if RULES[settings.rule].decide is None:
+    if checks:
+        is_over = not settings.every or any(std2 < settings.stop_std2 for _, std2 in checks)
+        return not is_over and len(epochs) - checks[-1][0] >= settings.every
+    if len(epochs) < settings.epoch:
         return False
-    if not checks:
-        return _has_started(settings, epochs)
-    if not settings.every or any(std2 < settings.stop_std2 for _, std2 in checks):
-        return False
-    return len(epochs) - checks[-1][0] >= settings.every
+    if settings.start == "settled":
+        return has_settled([e.variance for e in epochs], settings.settle_change, settings.settle_epochs)
+    return settings.start == "epoch" or epochs[-1].normalised_variance < settings.start_variance
 
 
 def should_stop_training(settings: RemovalSettings, epochs: Sequence[EpochSummary], started: bool) -> bool:
@@ -48,13 +41,3 @@ def should_stop_training(settings: RemovalSettings, epochs: Sequence[EpochSummar
     losses are similar.
     """
     return started and epochs[-1].normalised_variance <= settings.stop_variance
-
-
-def _has_started(settings: RemovalSettings, epochs: Sequence[EpochSummary]) -> bool:
-    if len(epochs) < settings.epoch:
-        return False
-    if settings.start == "settled":
-        return has_settled([e.variance for e in epochs], settings.settle_change, settings.settle_epochs)
-    if settings.start == "variance":
-        return epochs[-1].normalised_variance < settings.start_variance
-    return True

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from bimodal.errors import InputError
-from bimodal.removal.limits import RemovalLimits
 from bimodal.removal.rule import RULES, describe_rules
 from bimodal.settings import check_choice, check_fields, check_range, option
 
@@ -116,8 +115,3 @@ class RemovalSettings:
         if unknown:
             raise InputError(f"unknown removal setting {unknown}; known: {', '.join(cls.__dataclass_fields__)}")
         return cls(**{"rule": rule, **RULES[rule].defaults, **changes})
-
-    @property
-    def limits(self) -> RemovalLimits:
-        """How much may be removed."""
-        return RemovalLimits(self.max_share, self.min_per_class)

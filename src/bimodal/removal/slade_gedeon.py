@@ -1,20 +1,16 @@
 """The original rule of 1993: remove the losses from M2 + k·std2, repeatedly, and halt early."""
 
-import math
-
-import numpy as np
 from numpy.typing import ArrayLike
 
 from bimodal.errors import InputError
-from bimodal.removal.moments import check_losses, upper_mode
+from bimodal.removal.moments import upper_mode
 from bimodal.removal.rule import Cut, Rule
 
 
 def slade_gedeon(losses: ArrayLike, k: float = 0.5) -> Cut:
     """Remove every loss of at least M2 + k·std2 (Slade & Gedeon, "Bimodal distribution removal", IWANN 1993).
 
-    M1 is the mean of all losses; M2 and std2 are the mean and the population standard deviation of the losses above
-    M1. If std2 is 0, the losses above M1 are all equal, and nothing is removed.
+    M1, M2 and std2 are those of `wang`. If std2 is 0, the losses above M1 are all equal, and nothing is removed.
 
     Args:
         losses: (N,) finite, at least 0: the loss of each example.
@@ -26,13 +22,10 @@ def slade_gedeon(losses: ArrayLike, k: float = 0.5) -> Cut:
     >>> slade_gedeon([0.1, 0.1, 0.2, 0.2, 2.0, 2.2, 6.0], k=0.0).remove.nonzero()[0].tolist()
     [6]
     """
-    losses = check_losses(losses)
     if not 0 <= k <= 1:
         raise InputError(f"k must lie between 0 and 1, got {k}")
-    m1, m2, std2 = upper_mode(losses)
-    threshold = math.inf if math.isnan(m2) else m2 + k * std2
-    remove = losses >= threshold if std2 > 0 else np.zeros(losses.shape, dtype=bool)
-    return Cut(remove, losses, threshold, m1, m2, std2)
+    values, (threshold, m1, m2, std2) = upper_mode(losses, k)
+    return Cut((values >= threshold) & (std2 > 0), values, threshold, m1, m2, std2)
 
 
 SLADE_GEDEON = Rule(

@@ -1,19 +1,16 @@
 """The rule of the paper: remove the losses above M2 + k·std2."""
 
-import math
-
 from numpy.typing import ArrayLike
 
 from bimodal.errors import InputError
-from bimodal.removal.moments import check_losses, upper_mode
+from bimodal.removal.moments import upper_mode
 from bimodal.removal.rule import Cut, Rule
 
 
 def wang(losses: ArrayLike, k: float = 1.0) -> Cut:
     """Remove every loss above M2 + k·std2 (paper, section 2.3).
 
-    M1 is the mean of all losses; M2 and std2 are the mean and the population standard deviation of the losses above
-    M1.
+    M1 is the mean of all losses; M2 and std2 are the mean and the population standard deviation of the losses above M1.
 
     Args:
         losses: (N,) finite, at least 0: the loss of each example.
@@ -26,12 +23,10 @@ def wang(losses: ArrayLike, k: float = 1.0) -> Cut:
     >>> cut.remove.nonzero()[0].tolist(), round(cut.threshold, 2)
     ([6], 5.24)
     """
-    losses = check_losses(losses)
     if not k >= 0:
         raise InputError(f"k must be at least 0, got {k}")
-    m1, m2, std2 = upper_mode(losses)
-    threshold = math.inf if math.isnan(m2) else m2 + k * std2
-    return Cut(losses > threshold, losses, threshold, m1, m2, std2)
+    values, (threshold, m1, m2, std2) = upper_mode(losses, k)
+    return Cut(values > threshold, values, threshold, m1, m2, std2)
 
 
 WANG = Rule(
