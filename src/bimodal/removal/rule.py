@@ -16,12 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class RuleInput:
-    """What a rule decides from: arrays with one entry for each of the N examples in training.
+    """What a rule decides from: losses of the last epoch (N,) and labels (N,) of the N examples in training.
 
-    Attributes:
-        losses: (N,) float32, the loss of each example in the last epoch.
-        labels: (N,) int64, its given label.
-        pred_probs: (N, C) float32, its predicted probabilities, averaged over epochs; None if they were not recorded.
+    `pred_probs` (N, C) are their predicted probabilities, averaged over epochs; None if they were not recorded.
     """
 
     losses: NDArray[np.float32]
@@ -95,15 +92,9 @@ RULES: dict[str, Rule] = {}
 
 
 def register(rule: Rule) -> None:
-    """Add a rule, so that settings and the command line accept its name.
-
-    Raises:
-        InputError: if a rule of this name is registered already.
-    """
+    """Add a rule with a new name, so that settings and the command line accept it."""
     if rule.name in RULES:
-        raise InputError(
-            f"the name of a removal rule must be new, but {rule.name!r} is registered already; choose another"
-        )
+        raise InputError(f"the name of a rule must be new, but {rule.name!r} is registered already; choose another")
     RULES[rule.name] = rule
 
 

@@ -114,10 +114,9 @@ def is_rare_class(sizes: NDArray[np.integer]) -> NDArray[np.bool_]:
 
 
 def _noise_rate(every_score: NDArray[np.float64], labels: NDArray[np.int64], contradicted: float) -> float:
-    """Estimate the share of wrong labels from the share of contradicted ones.
+    """Solve contradicted = (1 - rate) · CONTRADICTED_IF_RIGHT + rate · if_wrong for the rate of wrong labels.
 
-    Solve contradicted = (1 - rate) · CONTRADICTED_IF_RIGHT + rate · if_wrong, where the share of wrong labels that are
-    contradicted, if_wrong, is measured on the scores that each example would have under the labels not given to it.
+    The share of wrong labels that are contradicted, if_wrong, is measured on the scores of the labels not given.
     """
     given = np.arange(every_score.shape[1]) == labels[:, None]
     if_wrong = TRAINED_ON * float((every_score[~given] > CONTRADICTED).mean())
@@ -153,9 +152,7 @@ def _probability(score: NDArray[np.float64], rate: float, contradicted: float, a
     low, high = np.log(0.2), np.log(12.0)
     if excess(low) >= 0:
         return curve(np.exp(low))
-    if excess(high) <= 0:
-        return curve(np.exp(high))
-    return curve(np.exp(scipy.optimize.brentq(excess, low, high)))
+    return curve(np.exp(high if excess(high) <= 0 else scipy.optimize.brentq(excess, low, high)))
 
 
 def _limit_rare_classes(
@@ -166,8 +163,8 @@ def _limit_rare_classes(
     limited = remove.copy()
     for label in np.flatnonzero(is_rare_class(sizes)):
         rows = np.flatnonzero(remove & (labels == label))
-        lowest_first = rows[np.argsort(score[rows], kind="stable")]
-        limited[lowest_first[: max(len(rows) - int(rare_share * sizes[label]), 0)]] = False
+        kept = max(len(rows) - int(rare_share * sizes[label]), 0)
+        limited[rows[np.argsort(score[rows], kind="stable")][:kept]] = False
     return limited
 
 
@@ -175,8 +172,8 @@ def _decide(given: RuleInput, settings: "RemovalSettings") -> Cut:
     if given.pred_probs is None:
         raise InputError("the rule two-modes needs predicted probabilities, got none; pass logits to the ledger")
     result = two_modes(given.pred_probs, given.labels, settings.alpha, settings.rare_share)
-    removable = result.score[result.is_label_issue & (result.probability >= MIN_PROBABILITY)]
-    threshold = float(removable.min()) if removable.size else math.inf
+    removable = result.is_label_issue & (result.probability >= MIN_PROBABILITY)
+    threshold = float(result.score.min(where=removable, initial=math.inf))
     return Cut(result.remove, result.score, threshold, probabilities=result.probability)
 
 

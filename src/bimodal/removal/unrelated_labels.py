@@ -16,10 +16,7 @@ def unrelated_labels(logs: NDArray[np.float64], labels: NDArray[np.int64]) -> tu
     The likelihood of a label y is (1 - share) · q[y] + share · (1 - q[y]) / (C - 1), where q are the predicted
     probabilities sharpened by a temperature; share and temperature are fitted. The null hypothesis is a share of at most
     `MAX_UNRELATED_IF_CLEAN`; on its boundary the statistic is half 0, half chi-squared with one degree of freedom.
-
-    Args:
-        logs: (N, C), log probabilities.
-        labels: (N,), 0 to C - 1.
+    `logs` (N, C) are log probabilities, `labels` (N,) are 0 to C - 1.
     """
     rows, classes = np.arange(len(labels)), logs.shape[1]
 
