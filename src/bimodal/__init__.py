@@ -8,6 +8,7 @@ from bimodal.version import __version__
 if TYPE_CHECKING:  # "as": type checkers take these names for public
     from bimodal.data.prepare import prepare as prepare
     from bimodal.errors import InputError as InputError
+    from bimodal.inference.embed import embed as embed
     from bimodal.inference.load import load as load
     from bimodal.inference.predict import predict as predict
     from bimodal.label_audit.audit import audit as audit
@@ -26,6 +27,7 @@ _MODULES = {
     "train": "training.train",
     "evaluate": "training.evaluate",
     "audit": "label_audit.audit",
+    "embed": "inference.embed",
     "predict": "inference.predict",
     "load": "inference.load",
     "Run": "runs.run",

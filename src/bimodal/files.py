@@ -79,6 +79,23 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def write_checksum(file: Path, checksum: Path) -> None:
+    """Write the SHA-256 of a file to another file.
+
+    Raises:
+        OSError: a file cannot be read or written.
+    """
+    write_text(checksum, sha256_of(file) + "\n")
+
+
+def matches_checksum(file: Path, checksum: Path) -> bool:
+    """Return whether a file still has the checksum that `write_checksum` wrote; False if one of them cannot be read."""
+    try:
+        return checksum.read_text(encoding="utf-8").strip() == sha256_of(file)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Lock an existing folder for the block; the lock is released even if the process is killed.

@@ -9,7 +9,10 @@ from sklearn.metrics import roc_auc_score
 
 from bimodal.errors import InputError
 from bimodal.removal import LossLedger, find_label_issues, get_label_quality_scores, two_modes
+from bimodal.removal.issues import LabelIssues
 from bimodal.removal.label_quality import Method
+from bimodal.removal.noise_model import label_noise
+from tests.removal.test_noise_model import simulate_held_out
 from tests.removal.test_two_modes import critical_alpha, max_alarms, simulate
 
 
@@ -41,17 +44,29 @@ def ranking_of(losses: Any, alpha: float = 0.05) -> np.ndarray:
     return find_label_issues(labels, losses=losses, alpha=alpha, return_indices_ranked_by="probability")
 
 
-def test_predicted_probabilities_are_judged_by_two_modes() -> None:
+@pytest.mark.parametrize("is_out_of_sample", [True, False])
+def test_out_of_sample_probabilities_are_judged_by_label_noise_and_a_ledger_by_two_modes(
+    is_out_of_sample: bool,
+) -> None:
     pred_probs, labels, _ = simulate(900, 0.2, 0)
-    result = two_modes(pred_probs, labels)
-    issues = find_label_issues(labels, pred_probs)
+    result: LabelIssues
+    if is_out_of_sample:
+        arguments: dict[str, Any] = {"pred_probs": pred_probs}
+        result = label_noise(labels, pred_probs)
+    else:
+        ledger = trained(pred_probs, labels)
+        assert ledger.pred_probs is not None
+        arguments, pred_probs = {"losses": ledger}, ledger.pred_probs
+        result = two_modes(pred_probs, labels)
+    issues = find_label_issues(labels, **arguments)
+    assert result.has_label_issues
     assert issues["is_label_issue"].tolist() == result.is_label_issue.tolist()
     assert issues["label_quality"].tolist() == (1 - result.probability).tolist()
     assert issues["given_label"].tolist() == labels.tolist()
     assert issues["predicted_label"].tolist() == pred_probs.argmax(axis=1).tolist()
     assert issues["suggested_label"].tolist() == result.suggested.tolist()
     assert issues.index.tolist() == list(range(900))
-    ranked = find_label_issues(labels, pred_probs, return_indices_ranked_by="probability")
+    ranked = find_label_issues(labels, **arguments, return_indices_ranked_by="probability")
     assert ranked.dtype == np.int64
     assert sorted(ranked.tolist()) == result.is_label_issue.nonzero()[0].tolist()
     assert (np.diff(result.score[ranked]) <= 0).all(), "most probably wrong first"
@@ -62,7 +77,7 @@ def test_a_ledger_with_logits_stands_for_its_predicted_probabilities() -> None:
     ledger = trained(pred_probs, labels, unseen=100)
     labels[800:] = -1  # outside training
     assert ledger.pred_probs is not None
-    expected = find_label_issues(labels[:800], ledger.pred_probs[:800])
+    expected = find_label_issues(labels[:800], losses=trained(pred_probs[:800], labels[:800]))
     issues = find_label_issues(labels, losses=ledger)
     assert issues[:800].equals(expected)
     assert not issues["is_label_issue"][800:].any()
@@ -88,10 +103,18 @@ def test_examples_without_predictions_may_be_anywhere() -> None:
 
 def test_alpha_is_that_of_the_rule() -> None:
     pred_probs, labels, _ = simulate(900, 0.05, 3)
-    p = critical_alpha(two_modes(pred_probs, labels))
+    ledger = trained(pred_probs, labels)
+    assert ledger.pred_probs is not None
+    p = critical_alpha(two_modes(ledger.pred_probs, labels))
     for alpha, finds_issues in ((1.01 * p, True), (0.99 * p, False)):
-        ranked = find_label_issues(labels, pred_probs, alpha=alpha, return_indices_ranked_by="probability")
+        ranked = find_label_issues(labels, losses=ledger, alpha=alpha, return_indices_ranked_by="probability")
         assert (ranked.size > 0) == finds_issues
+
+
+def test_alpha_is_that_of_the_test_of_out_of_sample_probabilities() -> None:
+    labels, pred_probs, _ = simulate_held_out(6, 200, 4, 1.2, 0.01)
+    for alpha, finds_issues in ((0.05, False), (0.5, True)):
+        assert find_label_issues(labels, pred_probs, alpha=alpha)["is_label_issue"].any() == finds_issues
 
 
 @pytest.mark.parametrize("wrong", [0.1, 0.4])
@@ -166,9 +189,10 @@ def test_issues_are_never_nearly_all_examples(losses: np.ndarray) -> None:
 
 
 def test_quality_is_the_probability_that_the_label_is_right() -> None:
-    pred_probs, labels, is_wrong = simulate(900, 0.2, 0)
+    labels, pred_probs, is_wrong = simulate_held_out(0, rate=0.2)
     quality = get_label_quality_scores(labels, pred_probs)
-    np.testing.assert_array_equal(quality, 1 - two_modes(pred_probs, labels).probability)
+    np.testing.assert_array_equal(quality, 1 - label_noise(labels, pred_probs).probability)
+    np.testing.assert_array_equal(quality, find_label_issues(labels, pred_probs)["label_quality"])
     assert quality[is_wrong].mean() < 0.5 < 0.8 < quality[~is_wrong].mean()
     assert roc_auc_score(is_wrong, -quality) > 0.85
     losses, _ = bimodal_losses(100, 0.2, 0)
@@ -252,7 +276,7 @@ def test_alpha_out_of_range_is_an_error_with_losses_alone(alpha: float) -> None:
 
 def test_issues_have_the_form_of_cleanlabs_and_agree_on_most() -> None:
     theirs = pytest.importorskip("cleanlab.filter").find_label_issues
-    pred_probs, labels, _ = simulate(900, 0.2, 5)
+    pred_probs, labels, _ = simulate(400, 0.2, 5)
     mask = find_label_issues(labels, pred_probs)["is_label_issue"].to_numpy()
     with warnings.catch_warnings():
         warnings.simplefilter("error")

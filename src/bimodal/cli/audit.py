@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bimodal.cli.options import options_of, with_options
+from bimodal.errors import InputError
+from bimodal.label_audit.settings import AuditSettings
+
 if TYPE_CHECKING:
     from bimodal.label_audit.audit import Audit
 
@@ -37,48 +41,32 @@ def audit(
         bool,
         typer.Option(
             "--thorough",
-            help="Also fine-tune the packaged network for a few epochs: finds more, and takes a minute or more.",
+            help="Judge by features and by a short training of the packaged network: finds more, and takes a minute or more.",
         ),
     ] = False,
-    model: Annotated[
-        str | None,
+    training: Annotated[
+        bool,
         typer.Option(
-            help="Network that gives the features: a run folder, an ONNX file or a repository. (default: the packaged "
-            "network)",
-            show_default=False,
+            "--training", help="Judge by one training of a small network from random weights instead of by features."
         ),
-    ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(help="In place of --model: a network of timm, for pictures of anything.", show_default=False),
-    ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            help="File of weights for --backbone. (default: those of the Hugging Face hub, fetched once)",
-            show_default=False,
-        ),
-    ] = None,
+    ] = False,
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Judge by one training instead of features, with the recipe paper, face or small of bimodal train.",
+            help="Recipe of the training: paper, face or small, see bimodal train. Without --thorough, it implies "
+            "--training. (default: a recipe for the number of faces)",
             show_default=False,
         ),
     ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
-            help="YAML file of training settings. Without --thorough, labels are judged by this training instead of "
-            "features.",
+            help="YAML file of settings that replace those of the recipe. Without --thorough, it implies --training.",
             show_default=False,
         ),
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(help="Random seed for folds, simulated labels and trainings. (default: 0)", show_default=False),
-    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier audit in --out.")] = False,
+    **values: Any,
 ) -> None:
     """Find training labels that are probably wrong, review them, and clean the data.
 
@@ -94,10 +82,9 @@ def audit(
 
     To resume an interrupted audit, run the same command again.
     """
-    from rich.console import Console
-
-    from bimodal.label_audit.audit import audit as run
-
+    if thorough and training:
+        raise InputError("--thorough and --training exclude each other: choose one way to judge the labels")
+    settings = {name: value for name, value in values.items() if value is not None}
     recipe: dict[str, Any] = {}
     if config is not None:
         from bimodal.training.settings import load_yaml
@@ -105,9 +92,14 @@ def audit(
         recipe = load_yaml(config)
     if preset is not None:
         recipe["preset"] = preset
-    given = {"model": model, "backbone": backbone, "weights": weights, "seed": seed, "recipe": recipe or None}
-    given["method"] = "thorough" if thorough else "training" if recipe else None
-    settings = {name: value for name, value in given.items() if value is not None}
+    if recipe:
+        settings["recipe"] = recipe
+    if thorough or training or recipe:
+        settings["method"] = "thorough" if thorough else "training"
+    from rich.console import Console
+
+    from bimodal.label_audit.audit import audit as run
+
     console = Console(highlight=False, soft_wrap=True)
     try:
         result = run(
@@ -148,3 +140,6 @@ def _result_lines(result: "Audit", data: Path) -> list[str]:
         command = shlex.join(["bimodal", "audit", str(data), "--out", str(result.out), "--decisions", "decisions.csv"])
         lines.append(f"next: decide on the review page, then {command}")
     return lines
+
+
+with_options(audit, options_of(AuditSettings))

@@ -10,6 +10,7 @@ from bimodal.cli import (
     compare,
     demo,
     draw,
+    embed,
     evaluate,
     export,
     predict,
@@ -28,7 +29,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 _COMMANDS = {
     "Find wrong labels": (prepare.prepare, audit.audit, demo.demo),
     "Train and measure": (train.train, evaluate.evaluate, compare.compare, report.report),
-    "Predict and share": (predict.predict, export.export, export.publish),
+    "Predict and share": (predict.predict, embed.embed, export.export, export.publish),
     "Experiments": (reproduce.reproduce, pretrain.pretrain, draw.draw),
 }
 for _panel, _functions in _COMMANDS.items():

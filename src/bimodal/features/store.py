@@ -19,7 +19,7 @@ from bimodal.data.cache import cache_folder, decoded
 from bimodal.data.manifest import Manifest
 from bimodal.evaluation.calibration import log_softmax
 from bimodal.features.embedder import Embedder
-from bimodal.files import sha256_of, write_text
+from bimodal.files import matches_checksum, write_checksum, write_text
 from bimodal.progress import track
 
 _BATCH, _SAVE_EVERY = 64, 2048
@@ -61,19 +61,12 @@ def features_of(manifest: Manifest, embedder: Embedder) -> Features:
     stem = f"features-{name}-{embedder.digest[:16]}-{embedder.image_size}-{manifest.pictures_fingerprint[:16]}"
     file, checksum = folder / f"{stem}.npy", folder / f"{stem}.sha256"
     with FileLock(folder / f"{stem}.lock"):  # a second call waits for the first, and then reads its file
-        if not _is_intact(file, checksum):
+        if not matches_checksum(file, checksum):
             _compute(file, manifest, embedder)
-            write_text(checksum, sha256_of(file) + "\n")
+            write_checksum(file, checksum)
     values: NDArray[np.float16] = np.load(file, mmap_mode="r", allow_pickle=False)
     width = values.shape[1] - len(embedder.classes)
     return Features(values[:, :width], values[:, width:], embedder.classes, embedder.name)
-
-
-def _is_intact(file: Path, checksum: Path) -> bool:
-    try:
-        return checksum.read_text(encoding="utf-8").strip() == sha256_of(file)
-    except (OSError, UnicodeDecodeError):
-        return False
 
 
 def _compute(file: Path, manifest: Manifest, embedder: Embedder) -> None:
@@ -91,12 +84,14 @@ def _compute(file: Path, manifest: Manifest, embedder: Embedder) -> None:
             # Reserve the space first: on a full disk a write to a memory map kills the process (SIGBUS).
             os.posix_fallocate(handle.fileno(), 0, part.stat().st_size)
     values = np.lib.format.open_memmap(part, mode="r+")
+    digest = hashlib.sha256(values[:done].tobytes())
     for start, batch in _batches(pictures, embedder, done):
-        values[start : start + len(batch)] = batch
+        end = start + len(batch)
+        values[start:end] = batch
+        digest.update(values[start:end].tobytes())
         if start % _SAVE_EVERY == 0:
             values.flush()
-            digest = hashlib.sha256(values[: start + len(batch)].tobytes()).hexdigest()
-            write_text(progress, json.dumps({"rows": start + len(batch), "sha256": digest}))
+            write_text(progress, json.dumps({"rows": end, "sha256": digest.hexdigest()}))
     values.flush()
     del values
     part.replace(file)

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bimodal.data.manifest import FILE, Manifest
+from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
 from bimodal.features.embedder import Embedder, backbone_embedder, network_embedder, packaged_embedder
 from bimodal.features.store import features_of
 from bimodal.inference.load import load
 from bimodal.progress import track
+from bimodal.settings import check_range
 from bimodal.vision.pictures import UnreadableError, decode, resize
 
 _BATCH = 64
@@ -19,7 +20,7 @@ Picture = str | Path | NDArray[np.uint8]
 
 
 def embed(
-    images: str | Path | Sequence[Picture],
+    images: Picture | Sequence[Picture],
     model: str | Path | None = None,
     *,
     backbone: str | None = None,
@@ -31,12 +32,12 @@ def embed(
     Features of a data folder are computed once and kept in its cache. With the packaged network, PyTorch is not loaded.
 
     Args:
-        images: a data folder, whose pictures are embedded in the order of its manifest; or a sequence of N files and
-            arrays, uint8 (H,W,3) RGB. The pictures are cropped faces: no face is searched for in them.
+        images: a data folder, whose pictures are embedded in the order of its manifest; or a file, an array, uint8 (H,W,3)
+            RGB, or a sequence of N files and arrays. Faces must be cropped: no face is detected.
         model: what `bimodal.load` takes; None: the packaged network.
         backbone: in place of `model`, a backbone of timm, for pictures of anything.
         weights: a file of weights for the backbone; None: its pretrained weights from the Hugging Face hub.
-        image_size: side of the backbone's input, in pixels.
+        image_size: side of the backbone's input, in pixels, 32 to 1024.
 
     Returns:
         float32 (N,F); F is 256 for the packaged network.
@@ -48,17 +49,17 @@ def embed(
     (1, 256)
     """
     embedder = choose_embedder(model, backbone, weights, image_size)
-    if isinstance(images, str | Path):
-        if not (Path(images) / FILE).is_file():
-            raise InputError(
-                f"{images} is not a data folder; expected one, or a sequence of pictures: embed([file, ...])"
-            )
+    if isinstance(images, str | Path) and Path(images).is_dir():
         return np.asarray(features_of(Manifest.read(images), embedder).values, dtype=np.float32)
+    is_single = isinstance(images, str | Path) or (isinstance(images, np.ndarray) and images.ndim == 3)
+    pictures: Sequence[Picture] = [images] if is_single else images  # type: ignore[assignment,list-item]
     parts = []
-    for start in track(range(0, len(images), _BATCH), "computing features", -(-len(images) // _BATCH)):
-        pictures = [_pixels(picture, embedder.image_size) for picture in images[start : start + _BATCH]]
-        parts.append(embedder(np.stack(pictures))[0])
-    return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+    if not len(pictures):
+        raise InputError("expected a data folder or pictures, got an empty sequence")
+    for start in track(range(0, len(pictures), _BATCH), "computing features", -(-len(pictures) // _BATCH)):
+        batch = [_pixels(picture, embedder.image_size) for picture in pictures[start : start + _BATCH]]
+        parts.append(embedder(np.stack(batch))[0])
+    return np.concatenate(parts)
 
 
 def choose_embedder(
@@ -74,7 +75,8 @@ def choose_embedder(
     """
     if backbone is not None:
         if model is not None:
-            raise InputError("--model and --backbone exclude each other: features come from one network")
+            raise InputError("--model and --backbone exclude each other: the features come from one network")
+        check_range("image_size", image_size, 32, 1024, whole=True)
         return backbone_embedder(backbone, weights, image_size)
     if weights is not None:
         raise InputError("--weights needs --backbone, the name of the network in timm")
@@ -83,9 +85,11 @@ def choose_embedder(
 
 def _pixels(picture: Picture, size: int) -> NDArray[np.uint8]:
     if isinstance(picture, np.ndarray):
-        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
             raise InputError(f"expected uint8 pictures (H,W,3), got {picture.dtype} of shape {picture.shape}")
         return resize(picture, size)
+    if not Path(picture).is_file():
+        raise InputError(f"no picture at {picture}; expected a file, an array or a data folder")
     try:
         return resize(decode(Path(picture)), size)
     except UnreadableError as error:

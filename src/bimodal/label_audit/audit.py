@@ -4,21 +4,20 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bimodal.data.leakage import pretraining_overlap
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
 from bimodal.features.embedder import Embedder
-from bimodal.files import LOCK, check_replaceable, locked, write_csv, write_text
+from bimodal.files import LOCK, check_replaceable, locked, matches_checksum, write_checksum, write_csv, write_text
 from bimodal.inference.embed import choose_embedder
 from bimodal.label_audit.decisions import Cleaned, Rounds, write_cleaned
-from bimodal.label_audit.judge import Judgement, judge_by_features, judge_by_training, training_probs
+from bimodal.label_audit.judge import Judgement, judge_by_features, judge_by_training, other_rows
 from bimodal.label_audit.judgement_file import read_judgement, write_judgement
 from bimodal.label_audit.ranking import LabelRanking, rank_labels, rank_other_splits
 from bimodal.label_audit.settings import AuditSettings
@@ -26,11 +25,13 @@ from bimodal.model_files.packaged import FACE
 from bimodal.progress import inform, warn
 from bimodal.version import __version__
 
-MARK, RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, OTHER_SPLITS, JUDGEMENT, DECIDED, CLEANED, CLEANED_SUM = (
-    "audit.json", "run", "suspects.csv", "suspects.html", "verdict.json", "proposals.csv", "other-splits.csv",
-    "judgement.npz", "decisions.csv", "cleaned", "cleaned.sha256",
+MARK, RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, PROPOSALS_SUM, OTHER_SPLITS, JUDGEMENT, DECIDED, CLEANED, CLEANED_SUM = (
+    "audit.json", "run", "suspects.csv", "suspects.html", "verdict.json", "proposals.csv", "proposals.sha256",
+    "other-splits.csv", "judgement.npz", "decisions.csv", "cleaned", "cleaned.sha256",
 )  # fmt: skip
-_OURS = (MARK, LOCK, RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, OTHER_SPLITS, JUDGEMENT, DECIDED, CLEANED_SUM)
+_OURS = (
+    MARK, LOCK, RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, PROPOSALS_SUM, OTHER_SPLITS, JUDGEMENT, DECIDED, CLEANED_SUM,
+)  # fmt: skip
 _MAX_KNOWN_SHARE = 0.01
 """Share of pictures from the packaged network's pretraining above which its features do not judge the labels."""
 
@@ -84,8 +85,7 @@ def audit(
     """
     data, out = Path(data), Path(out)
     manifest = Manifest.read(data)
-    others = np.flatnonzero(manifest.table["split"] != "train") if report_val_and_test else np.zeros(0, dtype=np.int64)
-    if report_val_and_test and not len(others):
+    if report_val_and_test and not len(other_rows(manifest)):
         raise InputError(f"{manifest.root} has no validation or test faces to report on")
     chosen = _settings(out, manifest, settings, overwrite)
     rounds = Rounds.read(out / DECIDED if not overwrite else None, manifest)
@@ -95,73 +95,66 @@ def audit(
     with locked(out):
         _write_mark(out, manifest, chosen)
         rounds.write(out / DECIDED)
-        judgement = _judge(out, manifest, chosen, rounds, others)
-        ranking = rank_labels(manifest, judgement, rounds)
-        if not (out / PAGE).is_file() or not judgement.is_stored:
-            from bimodal.label_audit.suspects_page import render_page  # loads slowly, and a repeated call needs no page
-
-            write_csv(out / SUSPECTS, ranking.table)
-            write_text(out / VERDICT, json.dumps(ranking.verdict, indent=1, allow_nan=False) + "\n")
-            write_text(out / PAGE, render_page(manifest, ranking, out))
-        if not (out / PROPOSALS).exists():  # the user may have edited it
-            write_csv(out / PROPOSALS, ranking.proposals)
+        judgement = _judge(out, manifest, chosen, rounds)
+        ranking = rank_labels(manifest, judgement)
+        if not judgement.is_stored or not all((out / name).is_file() for name in (SUSPECTS, VERDICT, PAGE, PROPOSALS)):
+            _write_results(out, manifest, ranking)
         if report_val_and_test:
-            write_csv(out / OTHER_SPLITS, rank_other_splits(manifest, others, judgement.other_probs))
+            write_csv(out / OTHER_SPLITS, rank_other_splits(manifest, judgement.other_probs))
         cleaned = None
         if decisions is not None:
             cleaned = write_cleaned(manifest, rounds, out / CLEANED, out / CLEANED_SUM)
     return Audit(out, ranking, out / PAGE, cleaned, out / OTHER_SPLITS if report_val_and_test else None)
 
 
-def _judge(
-    out: Path, manifest: Manifest, settings: AuditSettings, rounds: Rounds, others: NDArray[np.int64]
-) -> Judgement:
+def _judge(out: Path, manifest: Manifest, settings: AuditSettings, rounds: Rounds) -> Judgement:
     """Judge the labels, or read the stored judgement of the same faces, settings and decisions."""
     embedder = None
     if settings.method != "training":
         embedder = choose_embedder(settings.model, settings.backbone, settings.weights, settings.image_size)
-        known = _known_share(manifest, embedder)
-        if known:
-            warn(f"{known}; its features know these labels, so the audit trains a network from random weights instead")
-            settings, embedder = replace(settings, method="training"), None
+        overlap = _overlap(manifest, embedder)
+        if overlap:
+            warn(
+                f"{overlap} and may have memorised their labels, so the audit trains a network from random weights instead"
+            )
+            settings, embedder = AuditSettings("training", seed=settings.seed), None
     rows, labels = rounds.judged(manifest)
-    identity = hashlib.sha256(
-        json.dumps(
-            [__version__, manifest.fingerprint, settings.to_dict(), embedder.digest if embedder else "", len(others)]
-        ).encode()
-        + rows.tobytes()
-        + labels.tobytes()
-    ).hexdigest()
+    decided = np.isin(rows, rounds.current["row"].to_numpy(dtype=np.int64))
+    judged = [__version__, manifest.fingerprint, settings.to_dict(), embedder.digest if embedder else ""]
+    arrays = b"".join(array.tobytes() for array in (rows, labels, decided))
+    identity = hashlib.sha256(json.dumps(judged).encode() + arrays).hexdigest()
     stored = read_judgement(out / JUDGEMENT, identity)
     if stored is not None:
         return stored
-    if settings.method == "training":
-        from bimodal.label_audit.network import network_outputs
+    (out / JUDGEMENT).unlink(missing_ok=True)  # if this call is interrupted, the next one writes all results again
+    run = None
+    if settings.method != "features":
         from bimodal.training.train import train
 
         recipe = settings.training(len(manifest.rows("train")))
         run = train(manifest.root, out / RUN, recipe, resume=(out / RUN / "config.yaml").is_file())
-        everything = np.concatenate([manifest.rows("train"), others])
-        features, pred_probs = network_outputs(run, manifest, recipe, everything)
-        count = len(manifest.rows("train"))
-        judgement = judge_by_training(run, manifest, features[:count], pred_probs[count:])
+    if embedder is None:
+        assert run is not None  # for the type checker: the method is "training"
+        judgement = judge_by_training(manifest, run, rows, labels)
     else:
-        assert embedder is not None
-        probs = None
-        if settings.method == "thorough":
-            from bimodal.training.train import train
-
-            recipe = settings.training(len(manifest.rows("train")))
-            run = train(manifest.root, out / RUN, recipe, resume=(out / RUN / "config.yaml").is_file())
-            train_rows = manifest.rows("train")
-            probs = training_probs(run, train_rows)[np.searchsorted(train_rows, rows)]
         inform(f"judging {len(rows):,} labels by features of {embedder.name}")
-        judgement = judge_by_features(manifest, embedder, rows, labels, others, settings.seed, probs)
-    write_judgement(out / JUDGEMENT, judgement, identity)
-    return judgement
+        judgement = judge_by_features(manifest, embedder, rows, labels, settings.seed, run)
+    return judgement.trusting(decided, identity)
 
 
-def _known_share(manifest: Manifest, embedder: Embedder) -> str:
+def _write_results(out: Path, manifest: Manifest, ranking: LabelRanking) -> None:
+    from bimodal.label_audit.suspects_page import render_page  # loads slowly, and a repeated call needs no page
+
+    write_csv(out / SUSPECTS, ranking.table)
+    write_text(out / VERDICT, json.dumps(ranking.verdict, indent=1, allow_nan=False) + "\n")
+    write_text(out / PAGE, render_page(manifest, ranking, out))
+    if not (out / PROPOSALS).exists() or matches_checksum(out / PROPOSALS, out / PROPOSALS_SUM):
+        write_csv(out / PROPOSALS, ranking.proposals)
+        write_checksum(out / PROPOSALS, out / PROPOSALS_SUM)
+    write_judgement(out / JUDGEMENT, ranking.judgement)  # last: its presence says that the results are complete
+
+
+def _overlap(manifest: Manifest, embedder: Embedder) -> str:
     """Return a clause on the pictures that the packaged network was pretrained on, if they are too many to ignore."""
     if embedder.name != FACE:
         return ""

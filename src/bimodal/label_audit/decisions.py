@@ -13,7 +13,7 @@ from bimodal.data.tables import read_table
 from bimodal.data.views import write_view
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
-from bimodal.files import sha256_of, write_csv, write_text
+from bimodal.files import matches_checksum, write_checksum, write_csv
 
 DECISIONS = ("keep", "remove", "relabel")
 CHANGES_FILE, DECISIONS_FILE = "changes.csv", "decisions.csv"
@@ -99,7 +99,8 @@ def read_decisions(file: Path, manifest: Manifest, only: list[int] | None = None
     """Read and check decisions: a CSV with the columns `image,decision` and optionally `label,by,why`.
 
     Args:
-        file: `decision` is `keep`, `remove` or `relabel`; `label` is the new label where the decision is `relabel`.
+        file: `decision` is `keep`, `remove` or `relabel`, or empty where there is no decision yet; `label` is the new
+            label where the decision is `relabel`.
         manifest: the audited faces.
         only: positions of the lines to read, from 0; None: all.
 
@@ -127,6 +128,8 @@ def read_decisions(file: Path, manifest: Manifest, only: list[int] | None = None
                 "would not be comparable; take the line out"
             )
         decision = str(record.decision).strip().casefold()
+        if not decision:
+            continue
         if decision not in DECISIONS:
             raise InputError(f"{where}: expected keep, remove or relabel, got {record.decision!r}")
         label = ""
@@ -154,7 +157,7 @@ def write_cleaned(manifest: Manifest, rounds: Rounds, folder: Path, checksum: Pa
 
     A cleaned folder of an earlier round is replaced, unless somebody edited its manifest or added files. All changes are
     recorded: `manifest.csv` has `original_label`, `changed_by` and `why` for relabelled faces, `changes.csv` lists the
-    changes of every round including those of earlier audits, and `decisions.csv` lists all decisions of this audit.
+    changes of every round, including those of earlier audits, and `decisions.csv` lists the last decision on each face.
     Validation and test faces stay as they are.
 
     Args:
@@ -166,21 +169,11 @@ def write_cleaned(manifest: Manifest, rounds: Rounds, folder: Path, checksum: Pa
     Raises:
         InputError: the folder was edited, or fewer than two emotions would be left in training.
     """
-    if folder.exists() and not _is_unedited(folder, checksum):
+    if folder.exists() and not matches_checksum(folder / FILE, checksum):
         raise InputError(f"{folder} was edited or is of another audit; move it away, so that nothing is lost")
     before = read_table(manifest.root / FILE, ("image",)).reindex(columns=["changed_by", "why"], fill_value="")
     table = manifest.table_with_digests.assign(changed_by=before["changed_by"].to_numpy(), why=before["why"].to_numpy())
-    earlier = pd.DataFrame(columns=list(COLUMNS_OF_CHANGES))
-    if (manifest.root / CHANGES_FILE).is_file():  # these faces were cleaned before
-        earlier = read_table(manifest.root / CHANGES_FILE, COLUMNS_OF_CHANGES)[list(COLUMNS_OF_CHANGES)]
-    first_round = max((int(text) for text in earlier["round"] if text.isdecimal()), default=0)
-    changes = rounds.table.rename(columns={"decision": "change", "label": "to"})
-    changes = changes.assign(
-        round=changes["round"] + first_round,
-        **{"from": table["label"].to_numpy()[changes["row"].to_numpy(dtype=np.int64)]},
-    )
-    relabelled_later = changes.duplicated("row", keep="first") | (changes["change"] != "keep")
-    changes = pd.concat([earlier, changes.loc[relabelled_later, list(COLUMNS_OF_CHANGES)]], ignore_index=True)
+    changes = _changes(manifest, rounds)
     current = rounds.current
     relabelled, removed = (current[current["decision"] == name] for name in ("relabel", "remove"))
     for record in relabelled.to_dict("records"):
@@ -194,15 +187,28 @@ def write_cleaned(manifest: Manifest, rounds: Rounds, folder: Path, checksum: Pa
         raise InputError(
             f"the decisions leave training faces of {left} emotion(s), and training needs two; keep more faces"
         )
-    further = {CHANGES_FILE: changes, DECISIONS_FILE: current[list(COLUMNS_OF_DECISIONS)]}
+    further = {DECISIONS_FILE: current[list(COLUMNS_OF_DECISIONS)]} | ({CHANGES_FILE: changes} if len(changes) else {})
     columns = (*COLUMNS, "changed_by", "why")
     write_view(manifest, table, folder, columns=columns, further=further, overwrite=True)
-    write_text(checksum, sha256_of(folder / FILE) + "\n")
+    write_checksum(folder / FILE, checksum)
     return Cleaned(folder, int((current["decision"] == "keep").sum()), len(removed), len(relabelled))
 
 
-def _is_unedited(folder: Path, checksum: Path) -> bool:
-    try:
-        return checksum.read_text(encoding="utf-8").strip() == sha256_of(folder / FILE)
-    except (OSError, UnicodeDecodeError):
-        return False
+def _changes(manifest: Manifest, rounds: Rounds) -> pd.DataFrame:
+    """Return every change of a label, `COLUMNS_OF_CHANGES`, after those of the audits that made these data."""
+    earlier = pd.DataFrame(columns=list(COLUMNS_OF_CHANGES))
+    if (manifest.root / CHANGES_FILE).is_file():
+        earlier = read_table(manifest.root / CHANGES_FILE, COLUMNS_OF_CHANGES)[list(COLUMNS_OF_CHANGES)]
+    first_round = max((int(text) for text in earlier["round"] if text.isdecimal()), default=0)
+    given = manifest.table["label"].to_numpy()
+    labels: dict[int, str] = {}
+    changes = []
+    for record in rounds.table.to_dict("records"):
+        row = int(record["row"])
+        before = labels.get(row, given[row])
+        after = {"keep": given[row], "remove": "", "relabel": record["label"]}[record["decision"]]
+        if after != before:
+            number = first_round + int(record["round"])
+            changes.append((number, record["image"], record["decision"], before, after, record["by"], record["why"]))
+        labels[row] = after
+    return pd.concat([earlier, pd.DataFrame(changes, columns=list(COLUMNS_OF_CHANGES))], ignore_index=True)

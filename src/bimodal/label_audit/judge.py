@@ -1,6 +1,7 @@
 """How the labels of an audit are judged: by features of a frozen network, by a training, or by both."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from bimodal.runs.run import Run
 PLANTED_SHARE = 0.05
 """Share of the labels that the check replaces at random, to see how many of them the audit finds."""
 _MIN_PLANTED = 10
+_MIN_PROBABILITY = 1e-6
 _MIN_CONFIDENCE = 1e-4  # of the frozen network, whose probabilities are not fitted to these labels
 
 
@@ -46,9 +48,11 @@ class Judgement:
         issues: what was found about them.
         pred_probs: (n,7), out-of-sample predicted probabilities, or with a training alone, averaged over its epochs.
         features: (n,F), to find similar faces.
-        other_probs: (m,7), predicted probabilities of validation and test faces, if requested.
+        other_probs: (m,7), predicted probabilities of the validation and test faces.
+        decided: (n,) bool, the labels that a person has decided about; they are trusted.
         accuracy: share of the labels that the out-of-sample predictions match; None with a training alone.
         check: the check with replaced labels; None with a training alone.
+        identity: of the faces, labels, settings and decisions that were judged.
         is_stored: whether it was read from the file of an earlier call.
     """
 
@@ -58,9 +62,30 @@ class Judgement:
     pred_probs: NDArray[np.float64]
     features: NDArray[np.float32]
     other_probs: NDArray[np.float64]
+    decided: NDArray[np.bool_]
     accuracy: float | None = None
     check: PlantedCheck | None = None
+    identity: str = ""
     is_stored: bool = False
+
+    def trusting(self, decided: NDArray[np.bool_], identity: str) -> Self:
+        """Return the judgement with some labels trusted: they are no label issues, and right with certainty."""
+        issues = self.issues
+        probability = np.where(decided, 0.0, issues.probability)
+        trusted = replace(
+            issues,
+            noise_rate=float(probability.mean()) if issues.has_label_issues else 0.0,
+            probability=probability,
+            is_label_issue=issues.is_label_issue & ~decided,
+            remove=issues.remove & ~decided,
+            confidence=np.where(decided, 0.0, issues.confidence),
+        )
+        return replace(self, issues=trusted if decided.any() else issues, decided=decided, identity=identity)
+
+
+def other_rows(manifest: Manifest) -> NDArray[np.int64]:
+    """Return the rows of the validation and test faces, int64, ascending."""
+    return np.flatnonzero(manifest.table["split"] != "train")
 
 
 def judge_by_features(
@@ -68,9 +93,8 @@ def judge_by_features(
     embedder: Embedder,
     rows: NDArray[np.int64],
     labels: NDArray[np.int64],
-    others: NDArray[np.int64],
     seed: int = 0,
-    training_probs: NDArray[np.float64] | None = None,
+    run: Run | None = None,
 ) -> Judgement:
     """Judge labels by out-of-sample probabilities of a logistic regression on frozen features.
 
@@ -82,31 +106,28 @@ def judge_by_features(
         embedder: the frozen network.
         rows: (n,), the training rows to judge.
         labels: (n,), their labels, 0 to 6.
-        others: (m,), rows of validation and test faces to predict.
         seed: random seed of the folds and the simulations.
-        training_probs: (n,7), probabilities of a training on these labels, averaged over its epochs; they are combined with
-            those of the regression, as the mean of the log probabilities.
+        run: a training on these faces; its probabilities, averaged over the epochs, are combined with those of the
+            regression, as the mean of the log probabilities. None: the regression alone.
 
     Raises:
-        InputError: there are fewer than two emotions, or fewer than ten faces.
+        InputError: there are fewer than two emotions or fewer than twenty faces, or the run was trained on other faces.
     """
     if len(rows) < 2 * _MIN_PLANTED or len(np.unique(labels)) < 2:
         raise InputError(f"an audit needs at least {2 * _MIN_PLANTED} training faces of at least two emotions")
     found = features_of(manifest, embedder)
     values = np.asarray(found.values[rows], dtype=np.float32)
+    trained = None if run is None else np.maximum(training_probs(run, manifest, rows), _MIN_PROBABILITY)
     digests = [manifest.pixel_digests[row] for row in rows]
     copies = linked_groups(digests).tolist() if _has_copies(digests) else None
     held_out = out_of_sample(values, labels, len(NAMES), groups=copies, seed=seed)
     network = _network_probs(found, rows)
     extra = () if network is None else (network,)
 
-    def combined(pred_probs: NDArray[np.float64]) -> NDArray[np.float64]:
-        if training_probs is None:
-            return pred_probs
-        product = np.sqrt(pred_probs * np.maximum(training_probs, 1e-6))
-        return np.asarray(product / product.sum(axis=1, keepdims=True))
-
-    pred_probs = combined(held_out.pred_probs)
+    pred_probs = held_out.pred_probs
+    if trained is not None:
+        product = np.sqrt(pred_probs * trained)
+        pred_probs = product / product.sum(axis=1, keepdims=True)
     issues = label_noise(labels, pred_probs, *extra, seed=seed)
     replaced, planted = _plant(labels, issues, np.random.default_rng(seed))
     again = out_of_sample(
@@ -120,42 +141,44 @@ def judge_by_features(
         issues,
         pred_probs,
         values,
-        probe.predict(np.asarray(found.values[others], dtype=np.float32)),
+        probe.predict(np.asarray(found.values[other_rows(manifest)], dtype=np.float32)),
+        np.zeros(len(rows), dtype=bool),
         float((held_out.pred_probs.argmax(axis=1) == labels).mean()),
         PlantedCheck(len(planted), int(check.is_label_issue[planted].sum())),
     )
 
 
-def judge_by_training(
-    run: Run, manifest: Manifest, features: NDArray[np.float32], other_probs: NDArray[np.float64]
-) -> Judgement:
+def judge_by_training(manifest: Manifest, run: Run, rows: NDArray[np.int64], labels: NDArray[np.int64]) -> Judgement:
     """Judge labels by the probabilities of a training, averaged over its epochs, with the rule `two_modes`.
 
     Args:
-        run: a run that removed no example and stored its pred_probs.
-        manifest: the faces of that run.
-        features: (n,F), of the training faces.
-        other_probs: (m,7), of validation and test faces.
+        manifest: the faces.
+        run: a run on these faces that removed no example and stored its pred_probs.
+        rows: (n,), the training rows to judge.
+        labels: (n,), their labels, 0 to 6.
 
     Raises:
         InputError: the run has no pred_probs, or was trained on other faces.
     """
-    rows = manifest.rows("train")
-    pred_probs = training_probs(run, rows)
-    labels = manifest.labels[rows]
-    return Judgement(rows, labels, two_modes(pred_probs, labels), pred_probs, features, other_probs)
+    from bimodal.label_audit.network import network_outputs  # loads PyTorch
+
+    pred_probs = training_probs(run, manifest, rows)
+    features, probs = network_outputs(run, manifest, np.concatenate([rows, other_rows(manifest)]))
+    count = len(rows)
+    decided = np.zeros(count, dtype=bool)
+    return Judgement(rows, labels, two_modes(pred_probs, labels), pred_probs, features[:count], probs[count:], decided)
 
 
-def training_probs(run: Run, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the predicted probabilities of a training, averaged over its epochs, float64 (n,7).
+def training_probs(run: Run, manifest: Manifest, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the predicted probabilities of some training faces, averaged over the epochs of a run, float64 (n,7).
 
     Raises:
         InputError: the run has none, or was trained on other faces.
     """
-    losses = run.losses
-    if "pred_probs" not in losses or not np.array_equal(losses["rows"], rows):
+    losses, trained_rows = run.losses, manifest.rows("train")
+    if "pred_probs" not in losses or not np.array_equal(losses["rows"], trained_rows):
         raise InputError(f"{run.path} is not the run of an audit of these faces; start again with --overwrite")
-    return np.asarray(losses["pred_probs"], dtype=np.float64)
+    return np.asarray(losses["pred_probs"], dtype=np.float64)[np.searchsorted(trained_rows, rows)]
 
 
 def _has_copies(digests: list[bytes | None]) -> bool:

@@ -13,21 +13,16 @@ from bimodal.label_audit.judge import Judgement, PlantedCheck
 from bimodal.removal import TwoModes
 from bimodal.removal.noise_model import LabelNoise
 
+_ARRAYS = ("rows", "labels", "pred_probs", "other_probs", "decided")
 _KINDS = {kind.__name__: kind for kind in (TwoModes, LabelNoise)}
 
 
-def write_judgement(file: Path, judgement: Judgement, identity: str) -> None:
-    """Write a judgement as `.npz`.
-
-    Args:
-        file: where to write.
-        judgement: the judgement.
-        identity: of what was judged: faces, labels, settings and decisions.
-    """
+def write_judgement(file: Path, judgement: Judgement) -> None:
+    """Write a judgement as `.npz`."""
     issues = judgement.issues
     arrays: dict[str, Any] = {f"issues_{each.name}": getattr(issues, each.name) for each in fields(issues)}
-    arrays |= {"identity": identity, "kind": type(issues).__name__, "features": judgement.features.astype(np.float16)}
-    arrays |= {name: getattr(judgement, name) for name in ("rows", "labels", "pred_probs", "other_probs")}
+    arrays |= {"kind": type(issues).__name__, "features": judgement.features.astype(np.float16)}
+    arrays |= {name: getattr(judgement, name) for name in (*_ARRAYS, "identity")}
     if judgement.check is not None:
         arrays |= {"accuracy": judgement.accuracy, "check": [judgement.check.planted, judgement.check.found]}
     write_atomically(file, lambda part: np.savez_compressed(part, **arrays))
@@ -43,13 +38,11 @@ def read_judgement(file: Path, identity: str) -> Judgement | None:
             values: dict[str, Any] = {each.name: stored[f"issues_{each.name}"] for each in fields(kind)}
             values = {name: value.item() if value.ndim == 0 else value for name, value in values.items()}
             judgement = Judgement(
-                rows=stored["rows"],
-                labels=stored["labels"],
                 issues=kind(**values),
-                pred_probs=stored["pred_probs"],
                 features=stored["features"].astype(np.float32),
-                other_probs=stored["other_probs"],
+                identity=identity,
                 is_stored=True,
+                **{name: stored[name] for name in _ARRAYS},
             )
             if "check" not in stored:
                 return judgement

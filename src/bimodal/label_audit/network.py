@@ -15,19 +15,18 @@ _CPU = torch.device("cpu")
 
 @torch.no_grad()
 def network_outputs(
-    run: Run, manifest: Manifest, settings: TrainSettings, rows: NDArray[np.int64], device: torch.device = _CPU
+    run: Run, manifest: Manifest, rows: NDArray[np.int64], device: torch.device = _CPU
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the pooled features (n,F) and the predicted probabilities (n,7) of some faces.
 
     Args:
         run: a finished run.
         manifest: the faces.
-        settings: of the run.
         rows: (n,), the rows of the faces.
         device: where to compute.
     """
     model = load_model(run).to(device)
-    faces = FaceData(manifest, settings)
+    faces = FaceData(manifest, TrainSettings.from_dict(run.config))
     faces.setup("predict")
     features, logits = [], []
     for batch in faces.plain_dataloader(rows):

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from bimodal.data.leakage import copies_by_row
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
-from bimodal.label_audit.decisions import Rounds
-from bimodal.label_audit.judge import Judgement
+from bimodal.label_audit.judge import Judgement, other_rows
 from bimodal.removal.issues import LabelIssues
 from bimodal.removal.two_modes import is_rare_class
 
@@ -55,14 +54,14 @@ class LabelRanking:
 
     @property
     def proposals(self) -> pd.DataFrame:
-        """A decision for each suspect, in the form of `read_decisions`: remove the removable ones, keep the others."""
+        """A line for each suspect, in the form of `read_decisions`: remove the removable ones, no decision on the others."""
         suspects = self.suspects
         is_removable = suspects.index.isin(self.removable.index)
         numbers = zip(suspects["probability"], suspects["suggested"], suspects["confidence"], is_removable, strict=True)
         return pd.DataFrame(
             {
                 "image": suspects["image"],
-                "decision": np.where(is_removable, "remove", "keep"),
+                "decision": np.where(is_removable, "remove", ""),
                 "label": suspects["suggested"],
                 "by": "bimodal audit",
                 "why": [
@@ -87,16 +86,14 @@ class LabelRanking:
         return self.table[[flag in flags.split(";") for flags in self.table["flags"]]]
 
 
-def rank_labels(manifest: Manifest, judgement: Judgement, rounds: Rounds) -> LabelRanking:
-    """Rank judged labels; a label that somebody decided about is trusted, and is no suspect.
+def rank_labels(manifest: Manifest, judgement: Judgement) -> LabelRanking:
+    """Rank judged labels; those that a person has decided about come last.
 
     Args:
         manifest: the faces.
         judgement: of the training labels.
-        rounds: all decisions so far.
     """
     rows, issues = judgement.rows, judgement.issues
-    decided = np.isin(rows, rounds.current["row"].to_numpy(dtype=np.int64))
     names = np.array(NAMES, dtype=object)
     given = judgement.pred_probs[np.arange(len(rows)), judgement.labels]
     table = pd.DataFrame(
@@ -104,20 +101,20 @@ def rank_labels(manifest: Manifest, judgement: Judgement, rounds: Rounds) -> Lab
             "image": manifest.table["image"].to_numpy()[rows],
             "label": names[judgement.labels],
             "rank": 0,
-            "probability": np.where(decided, 0.0, issues.probability).round(4),
+            "probability": issues.probability.round(4),
             "loss": -np.log(np.maximum(given, 1e-12)).round(4),
             "suggested": names[issues.suggested],
-            "confidence": np.where(decided, 0.0, issues.confidence).round(4),
-            "flags": _flags(manifest, judgement, decided),
+            "confidence": issues.confidence.round(4),
+            "flags": _flags(manifest, judgement),
         },
         index=rows,
     )
-    table = table.iloc[np.lexsort((-issues.score, decided))]
+    table = table.iloc[np.lexsort((-issues.score, judgement.decided))]
     table["rank"] = np.arange(1, len(table) + 1)
     return LabelRanking(table, judgement)
 
 
-def _flags(manifest: Manifest, judgement: Judgement, decided: NDArray[np.bool_]) -> list[str]:
+def _flags(manifest: Manifest, judgement: Judgement) -> list[str]:
     """Return the flags of each judged face, joined by `;`."""
     is_rare = is_rare_class(np.bincount(judgement.labels, minlength=len(NAMES)))
     splits, picture_flags = manifest.table["split"].to_numpy(), manifest.table["flag"].to_numpy()
@@ -126,9 +123,9 @@ def _flags(manifest: Manifest, judgement: Judgement, decided: NDArray[np.bool_])
     for position, row in enumerate(judgement.rows.tolist()):
         others = copies.get(row, ())
         flags = {
-            SUSPECT: judgement.issues.is_label_issue[position] and not decided[position],
-            REMOVABLE: judgement.issues.remove[position] and not decided[position],
-            DECIDED: decided[position],
+            SUSPECT: judgement.issues.is_label_issue[position],
+            REMOVABLE: judgement.issues.remove[position],
+            DECIDED: judgement.decided[position],
             str(picture_flags[row]): bool(picture_flags[row]),
             "duplicate": bool(others),
             "two-labels": any(manifest.labels[other] != manifest.labels[row] for other in others),
@@ -140,14 +137,14 @@ def _flags(manifest: Manifest, judgement: Judgement, decided: NDArray[np.bool_])
     return result
 
 
-def rank_other_splits(manifest: Manifest, rows: NDArray[np.int64], pred_probs: NDArray[np.float64]) -> pd.DataFrame:
+def rank_other_splits(manifest: Manifest, pred_probs: NDArray[np.float64]) -> pd.DataFrame:
     """Return `image,split,label,loss,suggested,confidence` of validation and test faces, highest log-odds first.
 
     Args:
         manifest: the faces.
-        rows: (n,), the rows of validation and test faces.
-        pred_probs: (n,7), their predicted probabilities.
+        pred_probs: (m,7), the predicted probabilities of these faces.
     """
+    rows = other_rows(manifest)
     given = np.arange(len(NAMES)) == manifest.labels[rows][:, None]
     log_given = np.log(np.maximum(pred_probs[given], 1e-12))
     others = np.where(given, -1, pred_probs)

@@ -37,26 +37,34 @@ class AuditSettings:
     ('features', 0)
     """
 
-    method: Method = option(
-        "features",
-        "features: a logistic regression on features of a frozen network, in seconds; thorough: also a short training of the "
-        "packaged network; training: one training of a small network from random weights",
-    )
+    method: Method = "features"
+    """How: `features`, a logistic regression on features of a frozen network, in seconds; `thorough`, also a short training
+    of the packaged network; `training`, one training of a small network from random weights, without features."""
     model: str | None = option(
         None,
-        "network that gives the features: a run folder, an ONNX file or a repository; default: the packaged network",
+        "network that gives the features: a run folder, a published folder, an .onnx file, or a Hugging Face repository "
+        "owner/name (default: the network that comes with bimodal)",
     )
-    backbone: str | None = option(None, "in place of --model, a network of timm, for pictures of anything")
-    weights: str | None = option(None, "file of weights for --backbone; default: those of the Hugging Face hub")
-    image_size: int = option(224, "side of the input of --backbone, in pixels", 32, 1024)
-    seed: int = option(0, "random seed for folds, simulated labels and trainings", 0, 2**31 - 1)
+    backbone: str | None = option(
+        None, "in place of --model, a backbone of timm that gives the features, for pictures of anything"
+    )
+    weights: str | None = option(
+        None, "file of weights for --backbone (default: its pretrained weights from the Hugging Face hub, fetched once)"
+    )
+    image_size: int = option(224, "side of the input of --backbone, in pixels, 32 to 1024", 32, 1024)
+    seed: int = option(0, "random seed for folds, simulated labels and trainings, at least 0", 0, 2**31 - 1)
     recipe: Mapping[str, Any] = field(default_factory=dict)
-    """Training settings that replace those of the recipe, such as `{"epochs": 3}` or `{"preset": "small"}`."""
+    """Training settings that replace those of the recipe, such as `{"epochs": 3}` or `{"preset": "small"}`; not used by the
+    method `features`."""
 
     def __post_init__(self) -> None:
         check_fields(self)
         if not isinstance(self.recipe, Mapping):
             raise InputError(f"the recipe must be a mapping of training settings, got {self.recipe!r}")
+        if self.recipe and self.method == "features":
+            raise InputError("training settings need --thorough or --training: features alone train no network")
+        if self.method == "training" and (self.model or self.backbone or self.weights):
+            raise InputError("--model, --backbone and --weights name a network for features, and --training uses none")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -1,15 +1,16 @@
 """Label issues from the predicted probabilities or the losses of a finished training, with the interface of cleanlab."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bimodal.errors import InputError
 from bimodal.removal.antimode import antimode
+from bimodal.removal.issues import LabelIssues
 from bimodal.removal.label_quality import Method, label_quality
 from bimodal.removal.ledger import LossLedger
+from bimodal.removal.noise_model import label_noise
 from bimodal.removal.two_modes import two_modes
 from bimodal.removal.unrelated_labels import MAX_SHARE
 
@@ -53,14 +54,16 @@ def find_label_issues(
 ) -> "pd.DataFrame | NDArray[np.int64]":
     """Find the labels that are probably wrong; it replaces `cleanlab.filter.find_label_issues`.
 
-    With predicted probabilities the rule is `two_modes`. With losses alone, an example is an issue if its loss lies above
-    the antimode of the log losses, where Silverman's test finds two modes; this finds fewer issues.
+    Out-of-sample probabilities are judged by `label_noise`, a model of the label noise; the probabilities of a `LossLedger`,
+    which are those of a training on these labels, by `two_modes`. With losses alone, an example is an issue if its loss lies
+    above the antimode of the log losses, where Silverman's test finds two modes; this finds fewer issues.
 
     Args:
         labels: (N,), the given classes, 0 to C - 1; labels of examples without predictions are ignored.
-        pred_probs: (N, C), predicted probabilities: out of sample, or averaged over the epochs of a training.
-        losses: in place of `pred_probs`: a `LossLedger` (its predicted probabilities, or its mean losses if it was given no
-            logits), the losses (N,), or the losses (E, N) of E epochs, of which the mean counts. NaN: no loss.
+        pred_probs: (N, C), out-of-sample predicted probabilities, such as those of a cross-validation.
+        losses: in place of `pred_probs`: a `LossLedger` (its predicted probabilities, averaged over the epochs, or its mean
+            losses if it was given no logits), the losses (N,), or the losses (E, N) of E epochs, of which the mean counts.
+            NaN: no loss.
         alpha: significance level, 0 to 1: the probability to find issues where all labels are right.
         return_indices_ranked_by: None for a table of all examples. Otherwise the indices of the issues, worst first, by
             `probability` (that the label is wrong) or by a score of cleanlab: `self_confidence`, `normalized_margin` or
@@ -81,19 +84,15 @@ def find_label_issues(
     >>> issues.index[issues["is_label_issue"]].tolist() == list(range(180, 200))
     True
     """
-    found = _find(labels, pred_probs, losses, alpha)
-    if return_indices_ranked_by is not None:
-        issues = np.flatnonzero(found.is_issue)
-        order = -found.score
-        if return_indices_ranked_by != "probability":
-            order = found.quality_by(return_indices_ranked_by)
-        return issues[np.argsort(order[issues], kind="stable")]
-    import pandas as pd  # loads slowly, and only a table needs it
+    columns, score, probs = _find(labels, pred_probs, losses, alpha)
+    if return_indices_ranked_by is None:
+        import pandas as pd  # loads slowly, and only a table needs it
 
-    columns = {"is_label_issue": found.is_issue, "label_quality": found.quality, "given_label": found.labels}
-    if found.pred_probs is not None:
-        columns |= {"predicted_label": found.predicted, "suggested_label": found.suggested}
-    return pd.DataFrame(columns)
+        return pd.DataFrame(columns)
+    issues = np.flatnonzero(columns["is_label_issue"])
+    by = return_indices_ranked_by
+    order = -score if by == "probability" else _cleanlab_quality(columns, probs, by)
+    return issues[np.argsort(order[issues], kind="stable")]
 
 
 def get_label_quality_scores(
@@ -107,8 +106,8 @@ def get_label_quality_scores(
 
     Args:
         labels, pred_probs, losses: as in `find_label_issues`.
-        method: `probability`: that the label is right, by `two_modes`; with losses alone, exp(-loss). Or a score of
-            cleanlab: `self_confidence`, `normalized_margin` or `confidence_weighted_entropy`.
+        method: `probability`: that the label is right, by the same model as `find_label_issues`; with losses alone,
+            exp(-loss). Or a score of cleanlab: `self_confidence`, `normalized_margin` or `confidence_weighted_entropy`.
 
     Returns:
         The scores; NaN for examples without predictions.
@@ -120,39 +119,18 @@ def get_label_quality_scores(
     >>> bool(quality[0] > quality[1])
     True
     """
-    found = _find(labels, pred_probs, losses)
-    return found.quality if method == "probability" else found.quality_by(method)
-
-
-@dataclass(eq=False)
-class _Found:
-    """What is found about N examples; entries of examples without predictions keep their defaults."""
-
-    labels: NDArray[np.int64]
-    is_issue: NDArray[np.bool_]
-    score: NDArray[np.float64]  # higher for a label that is more probably wrong
-    quality: NDArray[np.float64]
-    predicted: NDArray[np.int64]
-    suggested: NDArray[np.int64]
-    pred_probs: NDArray[np.float64] | None = None
-
-    def quality_by(self, method: Method) -> NDArray[np.float64]:
-        if method not in get_args(Method):
-            raise InputError(f"the score must be one of probability, {', '.join(get_args(Method))}, got {method!r}")
-        if self.pred_probs is None and method != "self_confidence":
-            raise InputError(f"the score {method} needs predicted probabilities, got losses alone; use self_confidence")
-        if self.pred_probs is None:
-            return self.quality
-        quality = np.full(len(self.labels), np.nan)
-        rows = np.isfinite(self.score)
-        probs = self.pred_probs[rows]
-        quality[rows] = label_quality(self.labels[rows], probs / probs.sum(axis=1, keepdims=True), method)
-        return quality
+    columns, _, probs = _find(labels, pred_probs, losses, needs_test=False)
+    return columns["label_quality"] if method == "probability" else _cleanlab_quality(columns, probs, method)
 
 
 def _find(
-    labels: ArrayLike, pred_probs: ArrayLike | None, losses: LossLedger | ArrayLike | None, alpha: float = 0.05
-) -> _Found:
+    labels: ArrayLike,
+    pred_probs: ArrayLike | None,
+    losses: LossLedger | ArrayLike | None,
+    alpha: float = 0.05,
+    needs_test: bool = True,
+) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return the columns of the table, the score (N,), higher for a less plausible label, and the probabilities (N, C)."""
     if isinstance(labels, LossLedger) or isinstance(pred_probs, LossLedger):
         raise InputError("expected labels first and a LossLedger as losses=ledger, got the ledger as another argument")
     if (pred_probs is None) == (losses is None):
@@ -177,22 +155,39 @@ def _find(
     rows = np.isfinite(values) if losses is not None else np.ones(len(given), dtype=bool)
     if not rows.any():
         raise InputError("there are no losses; train before looking for label issues")
-    size = len(given)
-    score, quality = np.full((2, size), np.nan)
-    predicted, suggested = np.full((2, size), -1)
-    found = _Found(given, np.zeros(size, dtype=bool), score, quality, predicted, suggested, probs)
+    is_issue, (score, quality) = np.zeros(len(given), dtype=bool), np.full((2, len(given)), np.nan)
+    columns = {"is_label_issue": is_issue, "label_quality": quality, "given_label": given}
     if probs is None:
-        found.score[rows] = np.log(np.maximum(values[rows], _MIN_LOSS))
-        above = found.score > antimode(found.score[rows], alpha)
+        score[rows] = np.log(np.maximum(values[rows], _MIN_LOSS))
+        above = score > antimode(score[rows], alpha)
         if above[rows].mean() <= MAX_SHARE:  # an upper mode of nearly all examples is not that of wrong labels
-            found.is_issue[above] = True
-        found.quality[rows] = np.exp(-values[rows])
-        return found
-    result = two_modes(probs[rows], given[rows], alpha)
-    found.is_issue[rows], found.score[rows] = result.is_label_issue, result.score
-    found.quality[rows], found.suggested[rows] = 1 - result.probability, result.suggested
-    found.predicted[rows] = probs[rows].argmax(axis=1)
-    return found
+            is_issue[above] = True
+        quality[rows] = np.exp(-values[rows])
+        return columns, score, None
+    predicted, suggested = np.full((2, len(given)), -1)
+    result: LabelIssues
+    if losses is None:
+        result = label_noise(given, probs, alpha=alpha if needs_test else None)
+    else:
+        result = two_modes(probs[rows], given[rows], alpha)
+    is_issue[rows], score[rows], quality[rows] = result.is_label_issue, result.score, 1 - result.probability
+    predicted[rows], suggested[rows] = probs[rows].argmax(axis=1), result.suggested
+    return columns | {"predicted_label": predicted, "suggested_label": suggested}, score, probs
+
+
+def _cleanlab_quality(
+    columns: dict[str, NDArray[Any]], pred_probs: NDArray[np.float64] | None, method: Method
+) -> NDArray[np.float64]:
+    if method not in get_args(Method):
+        raise InputError(f"the score must be one of probability, {', '.join(get_args(Method))}, got {method!r}")
+    quality = columns["label_quality"]
+    if pred_probs is None and method != "self_confidence":
+        raise InputError(f"the score {method} needs predicted probabilities, got losses alone; use self_confidence")
+    if pred_probs is not None:
+        rows = np.isfinite(quality)
+        probs = pred_probs[rows] / pred_probs[rows].sum(axis=1, keepdims=True)
+        quality[rows] = label_quality(columns["given_label"][rows], probs, method)
+    return quality
 
 
 def _mean_losses(losses: ArrayLike | None) -> NDArray[np.float64]:

@@ -74,6 +74,9 @@ def label_noise(
     """
     if alpha is not None and not 0 < alpha < 1:
         raise InputError(f"alpha must lie between 0 and 1, got {alpha}")
+    shapes = [np.shape(probs) for probs in (pred_probs, *others)]
+    if len(set(shapes)) > 1:
+        raise InputError(f"all predictors must have one shape (N, C), got {', '.join(map(str, shapes))}")
     checked = [check_pred_probs(probs, labels) for probs in (pred_probs, *others)]
     logs = [log_probs for log_probs, _, _ in checked]
     _, given, classes = checked[0]
@@ -94,7 +97,7 @@ def label_noise(
         is_rare = is_rare_class(np.bincount(given, minlength=size))
         remove = issue & (wrong >= MIN_PROBABILITY) & ~is_rare[given]
     other = np.where(np.arange(size) == given[:, None], -1.0, model.true_class)
-    transition = np.eye(np.asarray(pred_probs).shape[1])
+    transition = np.eye(shapes[0][1])
     transition[np.ix_(classes, classes)] = model.transition
     return LabelNoise(
         found,
@@ -121,38 +124,8 @@ class _Fit:
 
 def _fit(logs: Sequence[NDArray[np.float64]], labels: NDArray[np.int64], noise: bool) -> _Fit:
     """Maximise the posterior of the weights, biases and, with noise, the transition matrix."""
-    count, size, inputs = len(labels), logs[0].shape[1], len(logs)
     stacked = np.stack(logs)  # (M, N, K)
-    one_hot = np.zeros((count, size))
-    one_hot[np.arange(count), labels] = 1
-    prior = np.full((size, size), PRIOR_WRONG)
-    np.fill_diagonal(prior, PRIOR_RIGHT)
-
-    def clean_of(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        logits = np.tensordot(values[:inputs], stacked, axes=1) + values[inputs : inputs + size]
-        logits = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(logits / logits.sum(axis=1, keepdims=True))
-
-    def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        clean, bias = clean_of(values), values[inputs : inputs + size]
-        gradient = np.zeros_like(values)
-        penalty = 0.5 * float(bias @ bias)
-        if noise:
-            transition = scipy.special.softmax(values[inputs + size :].reshape(size, size), axis=1)
-            joint = clean * transition[:, labels].T  # (N, K)
-            likelihood = joint.sum(axis=1) + 1e-300
-            true_class = joint / likelihood[:, None]
-            counts = true_class.T @ one_hot + prior
-            penalty -= float((prior * np.log(transition + 1e-300)).sum())
-            gradient[inputs + size :] = -(counts - transition * counts.sum(axis=1, keepdims=True)).ravel()
-        else:
-            likelihood = clean[np.arange(count), labels] + 1e-300
-            true_class = one_hot
-        residual = true_class - clean
-        gradient[:inputs] = -(residual * stacked).sum(axis=(1, 2))
-        gradient[inputs : inputs + size] = bias - residual.sum(axis=0)
-        return penalty - float(np.log(likelihood).sum()), gradient
-
+    inputs, _, size = stacked.shape
     start = np.zeros(inputs + size)
     start[0] = 1.0
     bounds = [(0.0, 8.0)] * inputs + [(-_BIAS, _BIAS)] * size
@@ -161,14 +134,53 @@ def _fit(logs: Sequence[NDArray[np.float64]], labels: NDArray[np.int64], noise: 
         start = np.r_[start, 3.5 * np.eye(size).ravel()]
         bounds += [(-9.0, 9.0)] * size**2
     found = scipy.optimize.minimize(
-        loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _ITERATIONS}
+        _loss, start, (stacked, labels), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _ITERATIONS}
     )
-    clean = clean_of(found.x)
-    if not noise:
-        return _Fit(float(found.fun), clean, one_hot, np.eye(size))
-    transition = scipy.special.softmax(found.x[inputs + size :].reshape(size, size), axis=1)
+    clean, transition = _clean(found.x, stacked), _transition(found.x, stacked)
     joint = clean * transition[:, labels].T
     return _Fit(float(found.fun), clean, joint / (joint.sum(axis=1, keepdims=True) + 1e-300), transition)
+
+
+def _loss(
+    values: NDArray[np.float64], logs: NDArray[np.float64], labels: NDArray[np.int64]
+) -> tuple[float, NDArray[np.float64]]:
+    """Return the negative log posterior and its gradient.
+
+    Args:
+        values: M weights, K biases and, with noise, the logits of the transition matrix, K * K.
+        logs: (M, N, K), log probabilities of M predictors.
+        labels: (N,).
+    """
+    inputs, _, size = logs.shape
+    bias, clean, transition = values[inputs : inputs + size], _clean(values, logs), _transition(values, logs)
+    joint = clean * transition[:, labels].T  # (N, K)
+    likelihood = joint.sum(axis=1) + 1e-300
+    true_class = joint / likelihood[:, None]
+    loss = 0.5 * float(bias @ bias) - float(np.log(likelihood).sum())
+    residual = true_class - clean
+    gradient = np.zeros_like(values)
+    gradient[:inputs] = -(residual * logs).sum(axis=(1, 2))
+    gradient[inputs : inputs + size] = bias - residual.sum(axis=0)
+    if len(values) > inputs + size:
+        prior = np.where(np.eye(size, dtype=bool), PRIOR_RIGHT, PRIOR_WRONG)
+        counts = true_class.T @ np.eye(size)[labels] + prior
+        loss -= float((prior * np.log(transition + 1e-300)).sum())
+        gradient[inputs + size :] = -(counts - transition * counts.sum(axis=1, keepdims=True)).ravel()
+    return loss, gradient
+
+
+def _clean(values: NDArray[np.float64], logs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return q, (N, K), of the parameters."""
+    inputs, _, size = logs.shape
+    logits = np.tensordot(values[:inputs], logs, axes=1) + values[inputs : inputs + size]
+    return np.asarray(scipy.special.softmax(logits, axis=1))
+
+
+def _transition(values: NDArray[np.float64], logs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the transition matrix, (K, K), of the parameters; without noise the identity."""
+    inputs, _, size = logs.shape
+    logits = values[inputs + size :]
+    return np.asarray(scipy.special.softmax(logits.reshape(size, size), axis=1) if len(logits) else np.eye(size))
 
 
 def _p_value(
