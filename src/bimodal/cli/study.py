@@ -8,34 +8,28 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="Studies that compare methods on faces with known labels. A whole study trains for days.",
-    no_args_is_help=True,
+    help="Studies that compare methods on faces with known labels. A whole study trains for days.", no_args_is_help=True
 )
 
 
 @app.command("label-noise")
 def label_noise(
-    out: Annotated[Path, typer.Option("--out", help="Study folder to write or to resume.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="Study folder to write or to resume.")],
     fer: Annotated[
         Path | None,
         typer.Option(
-            help="Data folder of FER2013, prepared with --votes fer2013new.csv. (default: no training sets of FER2013)",
-            show_default=False,
+            help="Data folder of FER2013, prepared with --votes fer2013new.csv. (default: no training sets of FER2013)"
         ),
     ] = None,
     photographs: Annotated[
         Path | None,
         typer.Option(
-            help="Data folder of photographs of which some have labels from several annotators; needs --annotations.",
-            show_default=False,
+            help="Data folder of photographs of which some have labels from several annotators; needs --annotations."
         ),
     ] = None,
     annotations: Annotated[
         Path | None,
-        typer.Option(
-            help="CSV with the columns image and label, one line for each annotator's label of a photograph.",
-            show_default=False,
-        ),
+        typer.Option(help="CSV with the columns image and label, one line for each annotator's label of a photograph."),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Random seeds of each training set, 1 to 100.")] = 3,
     only: Annotated[
@@ -47,8 +41,7 @@ def label_noise(
     address: Annotated[
         str | None,
         typer.Option(
-            help="Address of a Ray cluster, auto or HOST:PORT; all its machines must see the folders under these paths.",
-            show_default=False,
+            help="Address of a Ray cluster, auto or HOST:PORT; all its machines must see the folders under these paths."
         ),
     ] = None,
 ) -> None:
@@ -70,11 +63,11 @@ def label_noise(
     options = NoiseOptions(fer, photographs, annotations, seeds, only, address)
     console = Console(highlight=False)
     try:
-        done = study_label_noise(out, options, command=shlex.join(["bimodal", *sys.argv[1:]]))
+        failures = study_label_noise(out, options, command=shlex.join(["bimodal", *sys.argv[1:]]))
     except KeyboardInterrupt:
         console.print("\ninterrupted; the same command resumes the study", soft_wrap=True)
         raise
-    if done.failures:
-        console.print(f"{len(done.failures)} trainings failed; the same command repeats them", soft_wrap=True)
+    if failures:
+        console.print(f"{len(failures)} trainings failed; the same command repeats them", soft_wrap=True)
     console.print(f"\nTables: {out / 'tables.md'}, {out / 'measures.csv'}", markup=False, soft_wrap=True)
     console.print(f"Figures: {out / 'figures'}", markup=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,28 +20,27 @@ RELABEL_MARGIN = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """The result of a method for n training faces.
+    """The result of a method for n training faces; None for what the method does not give.
 
     Attributes:
-        score: (n,), higher for labels that are more probably wrong; None for a rule that only removes.
-        remove: (n,) bool, the labels to remove or to review; None for a score without a threshold.
+        score: (n,), higher for labels that are more probably wrong.
+        remove: (n,) bool, the labels to remove or to review.
         suggested: (n,), the label to give instead.
-        probability: (n,), the probability that the label is wrong; None if the method gives none.
+        probability: (n,), the probability that the label is wrong.
     """
 
-    score: NDArray[np.float64] | None
-    remove: NDArray[np.bool_] | None
-    suggested: NDArray[np.int64]
+    score: NDArray[np.float64] | None = None
+    remove: NDArray[np.bool_] | None = None
+    suggested: NDArray[np.int64] | None = None
     probability: NDArray[np.float64] | None = None
 
 
 def pred_probs_of(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the predicted probabilities, (n,7), that a ledger averages over the epochs' logits (epochs, n, 7)."""
     ledger = LossLedger(len(labels))
-    rows = np.arange(len(labels))
     for epoch in logits:
-        trained = np.isfinite(epoch).all(axis=1)
-        ledger.update(rows[trained], np.zeros(int(trained.sum())), epoch[trained])
+        rows = np.flatnonzero(np.isfinite(epoch).all(axis=1))
+        ledger.update(rows, np.zeros(len(rows)), epoch[rows])
         ledger.end_epoch()
     if ledger.pred_probs is None:
         raise ValueError("expected logits of at least one epoch")
@@ -62,24 +62,28 @@ def detect_two_modes_removal(evidence: Evidence) -> Detection:
 def detect_wang(evidence: Evidence) -> Detection:
     """The paper's rule, on the losses of the epoch after which it removes."""
     losses = evidence.losses[round(REMOVAL_SHARE * len(evidence.logits)) - 1]
-    return Detection(losses, wang(losses).remove, _last_prediction(evidence))
+    return Detection(losses, wang(losses).remove)
+
+
+def detect_removed(evidence: Evidence, rule: str) -> Detection:
+    """The faces that a rule removed in its own training."""
+    return Detection(remove=evidence.removed.get(rule))
 
 
 def detect_last_loss(evidence: Evidence) -> Detection:
     """The loss of the last epoch."""
-    return Detection(evidence.losses[-1], None, _last_prediction(evidence))
+    return Detection(evidence.losses[-1])
 
 
 def detect_mean_loss(evidence: Evidence) -> Detection:
     """The mean loss over all epochs."""
-    return Detection(evidence.losses.mean(axis=0), None, _last_prediction(evidence))
+    return Detection(evidence.losses.mean(axis=0))
 
 
 def detect_margins(evidence: Evidence) -> Detection:
     """The area under the margin, with the threshold from an additional class (AUM, Pleiss et al. 2020)."""
     margins = mean_margin(evidence.logits, evidence.labels)
-    remove = None if evidence.threshold is None else margins <= evidence.threshold
-    return Detection(-margins, remove, _last_prediction(evidence))
+    return Detection(-margins, None if evidence.threshold is None else margins <= evidence.threshold)
 
 
 def detect_mixture(evidence: Evidence) -> Detection:
@@ -90,48 +94,19 @@ def detect_mixture(evidence: Evidence) -> Detection:
         warnings.simplefilter("ignore")  # ten iterations may end before it converges, as in the paper
         mixture = GaussianMixture(2, max_iter=10, tol=1e-2, reg_covar=5e-4, random_state=0).fit(scaled[:, None])
     probability = mixture.predict_proba(scaled[:, None])[:, mixture.means_.argmax()]
-    return Detection(probability, probability > 0.5, _last_prediction(evidence), probability)
+    return Detection(probability, probability > 0.5, probability=probability)
 
 
 def detect_scn(evidence: Evidence) -> Detection:
     """SCN's relabelling: another label if it is more probable by a margin in the last epoch."""
     probabilities = softmax(evidence.logits[-1], axis=1)
     lead = probabilities.max(axis=1) - _of_label(probabilities, evidence.labels)
-    return Detection(lead, lead > RELABEL_MARGIN, _last_prediction(evidence))
+    suggested = np.asarray(np.nan_to_num(evidence.logits[-1]).argmax(axis=1))
+    return Detection(lead, lead > RELABEL_MARGIN, suggested)
 
 
-def detect_cleanlab(evidence: Evidence) -> Detection:
-    """cleanlab's default filter on cross-validated probabilities; ranked by the label's probability."""
-    return _cleanlab(evidence, "prune_by_noise_rate")
-
-
-def detect_cleanlab_both(evidence: Evidence) -> Detection:
-    """cleanlab's stricter filter `both` on the same probabilities."""
-    return _cleanlab(evidence, "both")
-
-
-def detect_random(evidence: Evidence) -> Detection:
-    """As many random labels as our rule removes without review."""
-    score = np.random.default_rng((evidence.seed, 2)).random(len(evidence.labels))
-    remove = np.zeros(len(score), dtype=bool)
-    remove[np.argsort(-score)[: int(_two_modes(evidence).remove.sum())]] = True
-    return Detection(score, remove, _last_prediction(evidence))
-
-
-def removed_in_training(rule: str) -> Callable[[Evidence], Detection]:
-    """Return the method that reports what a rule removed in its own training."""
-
-    def detect(evidence: Evidence) -> Detection:
-        return Detection(None, evidence.removed.get(rule), _last_prediction(evidence))
-
-    return detect
-
-
-def _two_modes(evidence: Evidence) -> TwoModes:
-    return two_modes(pred_probs_of(evidence.logits, evidence.labels), evidence.labels)
-
-
-def _cleanlab(evidence: Evidence, filter_by: str) -> Detection:
+def detect_cleanlab(evidence: Evidence, filter_by: str) -> Detection:
+    """One of cleanlab's filters on cross-validated probabilities; ranked by the label's probability."""
     from cleanlab.filter import find_label_issues
 
     if evidence.out_of_fold is None:
@@ -148,28 +123,36 @@ def _cleanlab(evidence: Evidence, filter_by: str) -> Detection:
     return Detection(score, np.asarray(remove, dtype=bool), probabilities.argmax(axis=1))
 
 
+def detect_random(evidence: Evidence) -> Detection:
+    """As many random labels as our rule removes without review."""
+    score = np.random.default_rng((evidence.seed, 2)).random(len(evidence.labels))
+    remove = np.zeros(len(score), dtype=bool)
+    remove[np.argsort(-score)[: int(_two_modes(evidence).remove.sum())]] = True
+    return Detection(score, remove)
+
+
+def _two_modes(evidence: Evidence) -> TwoModes:
+    return two_modes(pred_probs_of(evidence.logits, evidence.labels), evidence.labels)
+
+
 def _of_label(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the probability of each face's label, (n,)."""
     return np.asarray(probabilities[np.arange(len(labels)), labels])
-
-
-def _last_prediction(evidence: Evidence) -> NDArray[np.int64]:
-    return np.asarray(np.nan_to_num(evidence.logits[-1]).argmax(axis=1))
 
 
 DETECTORS: dict[str, Callable[[Evidence], Detection]] = {
     "two-modes": detect_two_modes,
     "two-modes-removal": detect_two_modes_removal,
     "wang": detect_wang,
-    "wang-repeated": removed_in_training("wang-repeated"),
-    "slade-gedeon": removed_in_training("slade-gedeon"),
+    "wang-repeated": partial(detect_removed, rule="wang-repeated"),
+    "slade-gedeon": partial(detect_removed, rule="slade-gedeon"),
     "last-loss": detect_last_loss,
     "mean-loss": detect_mean_loss,
     "margins": detect_margins,
     "mixture": detect_mixture,
     "scn": detect_scn,
-    "cleanlab": detect_cleanlab,
-    "cleanlab-both": detect_cleanlab_both,
+    "cleanlab": partial(detect_cleanlab, filter_by="prune_by_noise_rate"),
+    "cleanlab-both": partial(detect_cleanlab, filter_by="both"),
     "random": detect_random,
 }
 """The methods by name."""

@@ -11,6 +11,7 @@ from bimodal.data.manifest import Manifest
 
 FOLDS = 5
 """Folds of the cross-validation for cleanlab."""
+FOLD_FILES = tuple(f"fold-{fold}.npz" for fold in range(FOLDS))
 PLAIN, THRESHOLD = "plain.npz", "threshold.npz"
 
 
@@ -52,33 +53,23 @@ def fold_of(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
 
 
 def read_evidence(folder: Path, manifest: Manifest, seed: int) -> Evidence:
-    """Read what the finished trainings of a cell recorded; the plain one must have finished.
-
-    Args:
-        folder: the cell's folder.
-        manifest: of its faces.
-        seed: of the cell.
-    """
+    """Read what the finished trainings in a cell's folder recorded; the plain one must have finished."""
     rows = manifest.rows("train")
     labels = manifest.labels[rows]
-    out_of_fold = None
-    if all((folder / fold_file(fold)).is_file() for fold in range(FOLDS)):
+    out_of_fold = threshold = None
+    if all((folder / file).is_file() for file in FOLD_FILES):
         out_of_fold = np.zeros((len(rows), 7))
         folds = fold_of(labels, seed)
-        for fold in range(FOLDS):
-            out_of_fold[folds == fold] = read_arrays(folder / fold_file(fold))["probabilities"]
-    threshold = folder / THRESHOLD
-    return Evidence(
-        labels=labels,
-        logits=read_arrays(folder / PLAIN)["logits"].astype(np.float64),
-        out_of_fold=out_of_fold,
-        threshold=float(read_arrays(threshold)["threshold"]) if threshold.is_file() else None,
-        removed={
-            file.stem.removeprefix("rule-"): np.isin(rows, read_arrays(file)["removed"])
-            for file in sorted(folder.glob("rule-*.npz"))
-        },
-        seed=seed,
-    )
+        for fold, file in enumerate(FOLD_FILES):
+            out_of_fold[folds == fold] = read_arrays(folder / file)["probabilities"]
+    if (folder / THRESHOLD).is_file():
+        threshold = float(read_arrays(folder / THRESHOLD)["threshold"])
+    removed = {
+        file.stem.removeprefix("rule-"): np.isin(rows, read_arrays(file)["removed"])
+        for file in sorted(folder.glob("rule-*.npz"))
+    }
+    logits = read_arrays(folder / PLAIN)["logits"].astype(np.float64)
+    return Evidence(labels, logits, out_of_fold, threshold, removed, seed)
 
 
 def mean_margin(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -95,12 +86,7 @@ def mean_margin(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> NDAr
     return np.asarray((of_label - others).mean(axis=0))
 
 
-def fold_file(fold: int) -> str:
-    """Return the name of a fold's file."""
-    return f"fold-{fold}.npz"
-
-
 def read_arrays(file: Path) -> dict[str, Any]:
     """Read all arrays of an `.npz` file."""
     with np.load(file, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+        return dict(arrays)

@@ -1,9 +1,11 @@
 """The figures of the study: precision against recall, score distributions, noise levels, calibration, and examples."""
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -28,44 +30,41 @@ _METHODS = {
     "wang": ("the paper's rule", SOFT, "--"),
     "random": ("random", SOFT, ":"),
 }
+_WORDS = {"average_precision": "average precision", "f1": "F1 of the labels to review or to remove"}
 _BINS = 60
 _MIN_FACES = 20
 """Fewest faces of a point in the calibration figure."""
 _COLUMNS, _ROWS, _TILE, _CAPTION = 8, 4, 112, 30
 
 
-def write_figures(conditions: Sequence[Condition], out: Path, faces: Path) -> list[Path]:
-    """Write the figures as PNG files, and return their paths.
+def write_figures(conditions: Sequence[Condition], out: Path, faces: Path) -> None:
+    """Write the figures as PNG files.
 
     Args:
         conditions: the results.
         out: the folder to write into.
         faces: the folder of the cells' data folders; only synthetic faces are shown.
     """
-    out.mkdir(exist_ok=True)
     pictures: dict[str, bytes] = {}
-    shown = [condition for condition in conditions if not condition.cell.rare]
-    for condition in shown:
+    families: dict[str, list[Condition]] = {}
+    for condition in conditions:
+        if condition.cell.rare:
+            continue
         first = condition.results[0]
         if condition.cell.has_wrong_labels:
             pictures[f"curves-{condition.name}"] = png(precision_recall(condition))
-        pictures[f"scores-{condition.name}"] = png(score_histogram(first, condition))
+        pictures[f"scores-{condition.name}"] = png(score_histogram(condition))
         if condition.cell.faces == "drawn" and condition.cell.noise:
             pictures[f"found-{condition.name}"] = example_sheet(first, Manifest.read(faces / first.cell.name))
-    families: dict[str, list[Condition]] = {}
-    for condition in shown:
         families.setdefault(_family(condition), []).append(condition)
     for name, family in families.items():
-        for measure in ("average_precision", "f1"):
-            if len({condition.cell.noise for condition in family}) > 1:
+        if len({condition.cell.noise for condition in family}) > 1:
+            for measure in _WORDS:
                 pictures[f"levels-{name}-{measure.replace('_', '-')}"] = png(by_noise_level(family, measure))
         pictures[f"calibration-{name}"] = png(calibration(family))
-    files = []
+    out.mkdir(exist_ok=True)
     for name, content in pictures.items():
-        file = out / f"{name}.png"
-        write_atomically(file, partial(Path.write_bytes, data=content))
-        files.append(file)
-    return files
+        write_atomically(out / f"{name}.png", partial(Path.write_bytes, data=content))
 
 
 def precision_recall(condition: Condition) -> Figure:
@@ -92,34 +91,26 @@ def precision_recall(condition: Condition) -> Figure:
     return figure
 
 
-def score_histogram(result: CellResult, condition: Condition) -> Figure:
-    """Draw the log-odds against the label, right and wrong labels in two colours, with the threshold."""
-    score, flagged, _ = _two_modes(result)
+def score_histogram(condition: Condition) -> Figure:
+    """Draw the log-odds against the label in the first seed, right and wrong labels in two colours, with the threshold."""
+    truth = condition.results[0].truth
+    score, flagged, _ = _two_modes(condition.results[0])
     with canvas(5.2, 3.3) as (figure, axes):
         low, high = np.quantile(score, [0.001, 0.999])
         edges = np.linspace(float(low), float(high), _BINS + 1)
         groups = [(RIGHT, "right label", KEPT), (WRONG, "wrong label", REMOVED), (UNDECIDED, "undecided", SOFT)]
-        present = [group for group in groups if (result.truth == group[0]).any()]
-        axes.hist(
-            [score[result.truth == kind] for kind, _, _ in present],
-            edges.tolist(),
-            stacked=True,
-            color=[colour for _, _, colour in present],
-            label=[name for _, name, _ in present],
-        )
-        threshold = float(score[flagged].min()) if flagged.any() else None
-        if threshold is not None:
+        kinds, names, colours = zip(*[group for group in groups if (truth == group[0]).any()], strict=True)
+        scores = [score[truth == kind] for kind in kinds]
+        axes.hist(scores, edges.tolist(), stacked=True, color=colours, label=names)
+        style: Any = {"textcoords": "offset points", "va": "top", "fontsize": 8}
+        if flagged.any():
+            threshold = float(score[flagged].min())
             axes.axvline(threshold, color=INK, linewidth=1.2)
-        axes.annotate(
-            "no wrong labels found" if threshold is None else f"threshold {threshold:.2f}",
-            (1, 1) if threshold is None else (threshold, 1),
-            xycoords="axes fraction" if threshold is None else ("data", "axes fraction"),
-            xytext=(-4 if threshold is None else 4, -4),
-            textcoords="offset points",
-            va="top",
-            ha="right" if threshold is None else "left",
-            fontsize=8,
-        )
+            style |= {"xycoords": ("data", "axes fraction"), "xytext": (4, -4), "ha": "left"}
+            axes.annotate(f"threshold {threshold:.2f}", (threshold, 1), **style)
+        else:
+            style |= {"xycoords": "axes fraction", "xytext": (-4, -4), "ha": "right"}
+            axes.annotate("no wrong labels found", (1, 1), **style)
         axes.set(xlabel="log-odds of the best other emotion against the label", ylabel="faces", title=_title(condition))
         legend(figure)
     return figure
@@ -130,17 +121,14 @@ def by_noise_level(family: Sequence[Condition], measure: str) -> Figure:
     noisy = sorted((condition for condition in family if condition.cell.noise), key=lambda c: c.cell.noise)
     with canvas(5.2, 3.6) as (figure, axes):
         for method, (name, colour, style) in _METHODS.items():
-            estimates = [(c.cell.noise, c.estimate(method, measure)) for c in noisy if method in c.methods]
-            points = [(100 * noise, estimate) for noise, estimate in estimates if estimate is not None]
-            if not points:
-                continue
-            places = [percent for percent, _ in points]
-            axes.plot(places, [e.value for _, e in points], style, color=colour, label=name, marker=".")
-            axes.fill_between(
-                places, [e.low for _, e in points], [e.high for _, e in points], color=colour, alpha=0.12, linewidth=0
-            )
-        words = {"average_precision": "average precision", "f1": "F1 of the labels to review or to remove"}[measure]
-        axes.set(xlabel="wrong labels, %", ylabel=words, ylim=(0, 1), title=_family(family[0]).replace("-", " "))
+            estimates = [(c.cell.noise, c.estimate(method, measure)) for c in noisy]
+            points = [(100 * noise, *astuple(estimate)) for noise, estimate in estimates if estimate is not None]
+            if points:
+                percent, value, low, high = np.transpose(points)
+                axes.plot(percent, value, style, color=colour, label=name, marker=".")
+                axes.fill_between(percent, low, high, color=colour, alpha=0.12, linewidth=0)
+        title = _family(family[0]).replace("-", " ")
+        axes.set(xlabel="wrong labels, %", ylabel=_WORDS[measure], ylim=(0, 1), title=title)
         legend(figure, 3)
     return figure
 
@@ -150,7 +138,9 @@ def calibration(family: Sequence[Condition]) -> Figure:
     with canvas(4.6, 4.0) as (figure, axes):
         axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle=":")
         for number, condition in enumerate(c for c in family if c.cell.has_wrong_labels):
-            probability, wrong = _pooled_probabilities(condition)
+            truth = np.concatenate([result.truth for result in condition.results])
+            probability = np.concatenate([_two_modes(result)[2] for result in condition.results])[truth != UNDECIDED]
+            wrong = truth[truth != UNDECIDED] == WRONG
             bins = np.clip((10 * probability).astype(int), 0, 9)
             counts = np.bincount(bins, minlength=10)
             full = counts >= _MIN_FACES
@@ -197,15 +187,6 @@ def _two_modes(result: CellResult) -> tuple[NDArray[np.float64], NDArray[np.bool
     if detection.score is None or detection.remove is None or detection.probability is None:
         raise ValueError("two-modes gives scores, decisions and probabilities")
     return detection.score, detection.remove, detection.probability
-
-
-def _pooled_probabilities(condition: Condition) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    probabilities, wrong = [], []
-    for result in condition.results:
-        decided = result.truth != UNDECIDED
-        probabilities.append(_two_modes(result)[2][decided])
-        wrong.append(result.truth[decided] == WRONG)
-    return np.concatenate(probabilities), np.concatenate(wrong)
 
 
 def _family(condition: Condition) -> str:

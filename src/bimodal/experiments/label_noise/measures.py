@@ -1,10 +1,9 @@
 """How well a method finds the wrong labels of one cell, with resampled values for intervals."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from bimodal.emotions import NAMES
 from bimodal.experiments.label_noise.detectors import Detection
 from bimodal.experiments.label_noise.samples import RIGHT, UNDECIDED, WRONG
 
@@ -12,74 +11,56 @@ RESAMPLES = 500
 MEASURES = ("average_precision", "auroc", "precision", "recall", "f1", "removed")
 
 
-@dataclass(frozen=True, eq=False)
-class Resampled:
-    """A measure of one cell; NaN where it is undefined.
-
-    Attributes:
-        value: on the cell's faces.
-        draws: on resampled faces, (RESAMPLES,).
-    """
-
-    value: float
-    draws: NDArray[np.float64]
-
-
 def draw_weights(faces: int, seed: int) -> NDArray[np.int64]:
-    """Return how often each resample draws each face, (RESAMPLES, faces); the same for all methods, so that they pair."""
+    """Return the weights under which all methods are measured, so that they are paired, (1 + RESAMPLES, faces).
+
+    The first row is the faces themselves: all ones. The others say how often a resample draws each face.
+    """
     random = np.random.default_rng((seed, faces))
-    return np.stack([np.bincount(random.integers(0, faces, faces), minlength=faces) for _ in range(RESAMPLES)])
+    resamples = [np.bincount(random.integers(0, faces, faces), minlength=faces) for _ in range(RESAMPLES)]
+    return np.stack([np.ones(faces, dtype=np.int64), *resamples])
 
 
-def measure(detection: Detection, truth: NDArray[np.int8], weights: NDArray[np.int64]) -> dict[str, Resampled]:
+def measure(
+    detection: Detection, truth: NDArray[np.int8], weights: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
     """Measure a method on one cell.
 
     Args:
         detection: its result for n faces.
         truth: (n,), `RIGHT`, `WRONG` or `UNDECIDED`; undecided faces count in `removed` only.
-        weights: (RESAMPLES, n), see `draw_weights`.
+        weights: (R,n), see `draw_weights`.
 
     Returns:
-        By name: `average_precision` and `auroc` of the score; `precision`, `recall` and `f1` of the labels to remove, and
-        `removed`, their share of all faces.
+        The measures by name, (R,), NaN where undefined: `average_precision` and `auroc` of the score; `precision`, `recall`
+        and `f1` of the labels to remove, and `removed`, their share of all faces.
     """
     decided, wrong = truth != UNDECIDED, truth == WRONG
-    unweighted = np.ones((1, len(truth)), dtype=np.int64)
-    result = {}
-    for name in MEASURES:
-        values = np.concatenate([_measure(name, detection, decided, wrong, w) for w in (unweighted, weights)])
-        result[name] = Resampled(float(values[0]), values[1:])
-    return result
+    measures = dict.fromkeys(MEASURES, np.full(len(weights), np.nan))
+    if detection.score is not None and wrong.any() and not wrong[decided].all():
+        ranked = detection.score[decided], wrong[decided], weights[:, decided]
+        measures |= {"average_precision": average_precision(*ranked), "auroc": area_under_roc(*ranked)}
+    if detection.remove is not None:
+        hits = (weights * (detection.remove & wrong)).sum(axis=1)
+        flagged = (weights * (detection.remove & decided)).sum(axis=1)
+        n_wrong = (weights * wrong).sum(axis=1)
+        measures |= {
+            "precision": _ratio(hits, flagged),
+            "recall": _ratio(hits, n_wrong),
+            "f1": _ratio(2 * hits, flagged + n_wrong),  # 0 if nothing is removed although labels are wrong
+            "removed": _ratio((weights * detection.remove).sum(axis=1), weights.sum(axis=1)),
+        }
+    return measures
 
 
-def kept_by_class(
-    detection: Detection, truth: NDArray[np.int8], labels: NDArray[np.int64], classes: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the number of right labels that are kept and the number of right labels, by class, (classes,) each."""
+def kept_by_class(detection: Detection, truth: NDArray[np.int8], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of right labels that are kept, and of all right labels, by emotion, (2,7)."""
     right = truth == RIGHT
     kept = right if detection.remove is None else right & ~detection.remove
-    return np.bincount(labels[kept], minlength=classes), np.bincount(labels[right], minlength=classes)
+    return np.stack([np.bincount(labels[chosen], minlength=len(NAMES)) for chosen in (kept, right)])
 
 
-def _measure(
-    name: str, detection: Detection, decided: NDArray[np.bool_], wrong: NDArray[np.bool_], weights: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    undefined = np.full(len(weights), np.nan)
-    if name in ("average_precision", "auroc"):
-        if detection.score is None or not wrong.any() or wrong[decided].all():
-            return undefined
-        curve = average_precision if name == "average_precision" else area_under_roc
-        return curve(detection.score[decided], wrong[decided], weights[:, decided])
-    if detection.remove is None:
-        return undefined
-    if name == "removed":
-        return np.asarray((weights * detection.remove).sum(axis=1) / weights.sum(axis=1))
-    hits = (weights * (detection.remove & wrong)).sum(axis=1)
-    flagged = (weights * (detection.remove & decided)).sum(axis=1)
-    n_wrong = (weights * wrong).sum(axis=1)
-    parts = {"precision": (hits, flagged), "recall": (hits, n_wrong), "f1": (2 * hits, flagged + n_wrong)}
-    numerator, denominator = parts[name]
-    # If nothing is removed although labels are wrong, F1 is 0 and precision is undefined.
+def _ratio(numerator: NDArray[np.int64], denominator: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.where(denominator > 0, numerator / np.maximum(denominator, 1), np.nan)
 
 
@@ -97,9 +78,8 @@ def average_precision(
     for row in weights:
         drawn = row[order]
         hits, seen = np.cumsum(drawn * wrong[order])[ends], np.cumsum(drawn)[ends]
-        gained = np.diff(hits, prepend=0)
-        total = hits[-1]
-        results.append(float((gained * hits / np.maximum(seen, 1)).sum() / total) if total else np.nan)
+        area = (np.diff(hits, prepend=0) * hits / np.maximum(seen, 1)).sum()
+        results.append(float(area / hits[-1]) if hits[-1] else np.nan)
     return np.array(results)
 
 
@@ -114,8 +94,7 @@ def area_under_roc(
     _, place = np.unique(score, return_inverse=True)
     results = []
     for row in weights:
-        right = np.bincount(place, row * ~wrong, minlength=place.max() + 1)
-        bad = np.bincount(place, row * wrong, minlength=place.max() + 1)
+        right, bad = np.bincount(place, row * ~wrong), np.bincount(place, row * wrong)
         below = np.cumsum(right) - right
         pairs = right.sum() * bad.sum()
         results.append(float((bad * (below + right / 2)).sum() / pairs) if pairs else np.nan)

@@ -8,7 +8,7 @@ from typing import Any
 from bimodal.experiments.jobs.job import Job
 from bimodal.experiments.label_noise import trainings
 from bimodal.experiments.label_noise.cells import Cell
-from bimodal.experiments.label_noise.evidence import FOLDS, PLAIN, THRESHOLD, fold_file
+from bimodal.experiments.label_noise.evidence import FOLD_FILES, PLAIN, THRESHOLD
 from bimodal.experiments.label_noise.settings import settings_of
 
 RULES = ("two-modes", "wang", "wang-repeated", "slade-gedeon")
@@ -43,44 +43,26 @@ def jobs(study: Path, cells: Sequence[Cell]) -> list[Job]:
 
 
 def _cell_jobs(study: Path, cell: Cell) -> list[Job]:
-    settings = settings_of(cell)
-    plain = _job(study, cell, PLAIN, trainings.train_plain, settings)
-    rules = [_job(study, cell, f"rule-{rule}.npz", trainings.train_plain, settings_of(cell, rule)) for rule in RULES]
+    def job(file: str, call: Callable[..., object], rule: str = "none", needs: Sequence[str] = (), **more: Any) -> Job:
+        out = study / "cells" / cell.name / file
+        return Job(
+            name=f"{cell.name}/{out.stem}",
+            call=call,
+            arguments={"data": study / "faces" / cell.name, "out": out, "settings": settings_of(cell, rule), **more},
+            log=study / "logs" / cell.name / f"{out.stem}.log",
+            needs=tuple(f"{cell.name}/{Path(need).stem}" for need in needs),
+            deep=True,
+        )
+
+    plain = job(PLAIN, trainings.train_plain)
+    rules = [job(f"rule-{rule}.npz", trainings.train_plain, rule) for rule in RULES]
     if cell.rare:  # such a cell only shows how many right labels of the rare emotion are kept
         return [plain, rules[0]]
-    folds = [_job(study, cell, fold_file(fold), trainings.train_fold, settings, fold=fold) for fold in range(FOLDS)]
-    threshold = _job(study, cell, THRESHOLD, trainings.train_threshold, settings)
-    retrainings = [
-        _job(
-            study,
-            cell,
-            f"{'labels' if relabel else 'without'}-{method}.npz",
-            trainings.retrain,
-            settings,
-            (PLAIN, *(map(fold_file, range(FOLDS)) if method == "cleanlab" else ())),
-            method=method,
-            relabel=relabel,
-        )
-        for method, relabel in RETRAININGS
-    ]
+    folds = [job(file, trainings.train_fold, fold=fold) for fold, file in enumerate(FOLD_FILES)]
+    threshold = job(THRESHOLD, trainings.train_threshold)
+    retrainings = []
+    for method, relabel in RETRAININGS:
+        file = f"{'labels' if relabel else 'without'}-{method}.npz"
+        needs = (PLAIN, *(FOLD_FILES if method == "cleanlab" else ()))
+        retrainings.append(job(file, trainings.retrain, needs=needs, method=method, relabel=relabel))
     return [plain, rules[0], *folds, *retrainings[:3], threshold, *rules[1:], *retrainings[3:]]
-
-
-def _job(
-    study: Path,
-    cell: Cell,
-    file: str,
-    call: Callable[..., object],
-    settings: Any,
-    needs: Sequence[str] = (),
-    **arguments: Any,
-) -> Job:
-    out = study / "cells" / cell.name / file
-    return Job(
-        name=f"{cell.name}/{out.stem}",
-        call=call,
-        arguments={"data": study / "faces" / cell.name, "out": out, "settings": settings, **arguments},
-        log=study / "logs" / cell.name / f"{out.stem}.log",
-        needs=tuple(f"{cell.name}/{Path(need).stem}" for need in needs),
-        deep=True,
-    )

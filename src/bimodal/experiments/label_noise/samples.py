@@ -8,12 +8,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bimodal.data.manifest import Manifest
-from bimodal.data.sources.fer2013 import read_votes
 from bimodal.data.tables import read_table
 from bimodal.data.views import with_wrong_labels, write_view
 from bimodal.emotions import CODES, NAMES, code_of
 from bimodal.errors import InputError
 from bimodal.experiments.label_noise.cells import Cell
+from bimodal.experiments.votes import read_vote_counts
 from bimodal.files import write_atomically
 
 RIGHT, WRONG, UNDECIDED = 0, 1, -1
@@ -79,69 +79,64 @@ def read_fer(manifest: Manifest) -> Fer:
     Raises:
         InputError: the folder has no votes.
     """
-    file = manifest.root / "origins.csv"
-    table = read_table(file, ("image",)) if file.is_file() else pd.DataFrame()
-    if "votes" not in table or not table["votes"].any():
-        raise InputError(f"{manifest.root} has no votes of FERPlus; prepare FER2013 with --votes fer2013new.csv")
-    by_image = dict(zip(table["image"], map(read_votes, table["votes"]), strict=True))
-    votes = np.zeros((len(manifest), len(NAMES)), dtype=np.int64)
-    most_other = np.zeros(len(manifest), dtype=np.int64)
-    for row, image in enumerate(manifest.table["image"]):
-        for name, count in by_image.get(image, {}).items():
-            if name in ("contempt", "unknown", "NF"):
-                most_other[row] = max(most_other[row], count)
-            else:
-                votes[row, code_of(name)] = count
-    return Fer(manifest, votes, most_other)
+    counts = read_vote_counts(manifest)
+    return Fer(manifest, counts[:, : len(NAMES)], counts[:, len(NAMES) :].max(axis=1))
 
 
 def write_fer_cell(fer: Fer, cell: Cell, folder: Path) -> None:
-    """Write the data folder of a cell of FER2013, unless it exists.
+    """Write the data folder of a cell of FER2013.
 
     The test faces are the test faces of FER2013 with clean labels. No training face has the same pixels as one of them,
     because `prepare` leaves such copies out.
     """
-    if (folder / TRUTH).is_file():
-        return
     random = np.random.default_rng((cell.seed, cell.size))
     table = fer.manifest.table.copy()
     training = (table["split"] != "test").to_numpy()
-    names = np.array(NAMES, dtype=object)
-    table["true_label"] = names[fer.majority]
+    table["true_label"] = np.array(NAMES, dtype=object)[fer.majority]
     if cell.faces == "clean":
         table["label"] = table["true_label"]
         pool = np.flatnonzero(training & fer.is_clean)
-        counts = even_counts(np.bincount(fer.majority[pool], minlength=len(NAMES)), cell.size)
+        codes = fer.majority[pool]
+        counts = even_counts(np.bincount(codes, minlength=len(NAMES)), cell.size)
         if cell.rare:
             counts[CODES[cell.rare]] = round(_RARE_SHARE * counts[CODES[cell.rare]])
-        train = _draw(pool, fer.majority[pool], counts, random)
+        chosen = [random.permutation(pool[codes == code])[:count] for code, count in enumerate(counts)]
+        train = np.sort(np.concatenate(chosen))
     else:
         pool = random.permutation(np.flatnonzero(training))
         train = np.sort(pool[VAL : VAL + cell.size] if cell.size else pool[VAL:])
     val = np.sort(random.permutation(np.setdiff1d(pool, train))[:VAL])
     test = np.flatnonzero(~training & fer.is_clean)
-    table.loc[test, "label"] = names[fer.majority[test]]
+    table.loc[test, "label"] = table["true_label"]
     for split, split_rows in (("train", train), ("val", val), ("test", test)):
         table.loc[split_rows, "split"] = split
     rows = np.sort(np.concatenate([train, val, test]))
     table = table.iloc[rows].reset_index(drop=True)
     if cell.faces == "clean":
-        table = _with_noise(table, cell, fer.confusions)
-        truth = _differs_from_truth(table)
+        write_with_wrong_labels(fer.manifest, table, cell, folder, fer.confusions)
     else:
-        truth = fer.truth[rows]
-    _write(fer.manifest, table, truth, folder)
+        _write(fer.manifest, table, fer.truth[rows], folder)
 
 
-def write_synthetic_cell(synthetic: Manifest, cell: Cell, folder: Path) -> None:
-    """Write the data folder of a cell of synthetic faces, unless it exists."""
-    if not (folder / TRUTH).is_file():
-        table = _with_noise(synthetic.table, cell, None)
-        _write(synthetic, table, _differs_from_truth(table), folder)
+def write_with_wrong_labels(
+    source: Manifest, table: pd.DataFrame, cell: Cell, folder: Path, confusions: NDArray[np.float64] | None = None
+) -> None:
+    """Make labels of the training faces wrong as a cell needs it, and write its data folder.
+
+    Args:
+        source: the manifest that the faces come from.
+        table: the cell's faces, with their true labels.
+        cell: the cell.
+        folder: the folder to write.
+        confusions: for the pattern `confusions`, see `Fer.confusions`.
+    """
+    if cell.noise:
+        table = with_wrong_labels(table, cell.noise, cell.seed, confusions if cell.pattern == "confusions" else None)
+    _write(source, table, (table["label"] != table["true_label"]).to_numpy(), folder)
 
 
 def write_photographs_cell(photographs: Manifest, annotations: dict[str, set[str]], folder: Path) -> None:
-    """Write the data folder of the photographs, unless it exists.
+    """Write the data folder of the photographs.
 
     A label is right if all annotators gave it and wrong if their labels differ; without several it is undecided.
 
@@ -150,11 +145,9 @@ def write_photographs_cell(photographs: Manifest, annotations: dict[str, set[str
         annotations: see `read_annotations`.
         folder: the folder to write.
     """
-    if (folder / TRUTH).is_file():
-        return
     origins = read_table(photographs.root / "origins.csv", ("image", "origin"))
     origin = dict(zip(origins["image"], origins["origin"], strict=True))
-    truth = np.full(len(photographs), UNDECIDED, dtype=np.int8)
+    truth = np.full(len(photographs), UNDECIDED)
     for row, (image, label) in enumerate(zip(photographs.table["image"], photographs.table["label"], strict=True)):
         given = annotations.get(origin.get(image, image))
         if given is not None:
@@ -202,24 +195,6 @@ def even_counts(available: NDArray[np.int64], total: int) -> NDArray[np.int64]:
     return counts
 
 
-def _draw(
-    pool: NDArray[np.int64], codes: NDArray[np.int64], counts: NDArray[np.int64], random: np.random.Generator
-) -> NDArray[np.int64]:
-    """Draw `counts` rows of each class."""
-    chosen = [random.permutation(pool[codes == code])[:count] for code, count in enumerate(counts)]
-    return np.sort(np.concatenate(chosen))
-
-
-def _with_noise(table: pd.DataFrame, cell: Cell, confusions: NDArray[np.float64] | None) -> pd.DataFrame:
-    if not cell.noise:
-        return table
-    return with_wrong_labels(table, cell.noise, cell.seed, confusions if cell.pattern == "confusions" else None)
-
-
-def _differs_from_truth(table: pd.DataFrame) -> NDArray[np.int8]:
-    return (table["label"] != table["true_label"]).to_numpy().astype(np.int8)
-
-
-def _write(source: Manifest, table: pd.DataFrame, truth: NDArray[np.int8], folder: Path) -> None:
+def _write(source: Manifest, table: pd.DataFrame, truth: NDArray[np.generic], folder: Path) -> None:
     write_view(source, table, folder)
-    write_atomically(folder / TRUTH, lambda file: np.save(file, truth, allow_pickle=False))
+    write_atomically(folder / TRUTH, lambda file: np.save(file, truth.astype(np.int8), allow_pickle=False))

@@ -14,14 +14,15 @@ from bimodal.experiments.jobs.scheduler import run_all
 from bimodal.experiments.label_noise.cells import SMALL, Cell, all_cells
 from bimodal.experiments.label_noise.figures import write_figures
 from bimodal.experiments.label_noise.plan import jobs
-from bimodal.experiments.label_noise.results import Condition, load
+from bimodal.experiments.label_noise.results import load
 from bimodal.experiments.label_noise.samples import (
+    TRUTH,
     VAL,
     read_annotations,
     read_fer,
     write_fer_cell,
     write_photographs_cell,
-    write_synthetic_cell,
+    write_with_wrong_labels,
 )
 from bimodal.experiments.label_noise.tables import write_tables
 from bimodal.experiments.study_folder import exclusive_folder, read_identity, write_identity
@@ -77,23 +78,8 @@ class NoiseOptions:
         return chosen
 
 
-@dataclass(frozen=True, eq=False)
-class NoiseStudy:
-    """The results of the study so far.
-
-    Attributes:
-        conditions: the results of all finished cells.
-        files: the tables and figures.
-        failures: the error of each failed training, by its name.
-    """
-
-    conditions: list[Condition]
-    files: list[Path]
-    failures: dict[str, str]
-
-
-def study_label_noise(out: str | Path, options: NoiseOptions | None = None, command: str = "") -> NoiseStudy:
-    """Run or resume the study, and write its tables and figures.
+def study_label_noise(out: str | Path, options: NoiseOptions | None = None, command: str = "") -> dict[str, str]:
+    """Run or resume the study, and write its tables and figures; return the error of each failed training by its name.
 
     Args:
         out: the study's folder, new or of the same study.
@@ -114,8 +100,9 @@ def study_label_noise(out: str | Path, options: NoiseOptions | None = None, comm
         failures = run_all(jobs(out, cells), options.address, total=len(jobs(out / "nowhere", cells)))
         inform("measuring")
         conditions = load(out, list(dict.fromkeys([*cells, *all_cells(options.seeds)])))  # with those of earlier calls
-        files = [*write_tables(conditions, out), *write_figures(conditions, out / "figures", out / "faces")]
-    return NoiseStudy(conditions, files, failures)
+        write_tables(conditions, out)
+        write_figures(conditions, out / "figures", out / "faces")
+    return failures
 
 
 def _check_identity(out: Path, options: NoiseOptions, command: str) -> None:
@@ -133,6 +120,7 @@ def _check_identity(out: Path, options: NoiseOptions, command: str) -> None:
 
 
 def _write_cells(out: Path, cells: list[Cell], options: NoiseOptions) -> None:
+    """Write the data folders of the cells; existing ones stay."""
     inform(f"{len(cells)} training sets")
     sources = {cell.faces for cell in cells}
     fer = read_fer(Manifest.read(options.fer)) if options.fer and sources & {"clean", "own"} else None
@@ -141,8 +129,10 @@ def _write_cells(out: Path, cells: list[Cell], options: NoiseOptions) -> None:
     annotations = read_annotations(options.annotations) if options.annotations else {}
     for cell in cells:
         folder = out / "faces" / cell.name
+        if (folder / TRUTH).is_file():
+            continue
         if cell.faces == "drawn" and synthetic is not None:
-            write_synthetic_cell(synthetic, cell, folder)
+            write_with_wrong_labels(synthetic, synthetic.table, cell, folder)
         elif cell.faces == "photographs" and photographs is not None:
             write_photographs_cell(photographs, annotations, folder)
         elif fer is not None:

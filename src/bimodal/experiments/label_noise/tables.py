@@ -1,7 +1,8 @@
 """The tables of the study: all numbers as CSV, and a selection as Markdown."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,8 @@ import pandas as pd
 
 from bimodal.emotions import CODES
 from bimodal.evaluation.statistics import Estimate, wilson
-from bimodal.experiments.label_noise.measures import MEASURES
-from bimodal.experiments.label_noise.results import CLEANLAB, Condition, all_estimates
+from bimodal.experiments.label_noise.measures import MEASURES, kept_by_class
+from bimodal.experiments.label_noise.results import CLEANLAB, Condition
 from bimodal.files import write_csv, write_text
 from bimodal.rendering.table import Table, to_markdown
 
@@ -30,30 +31,41 @@ _NAMES = {
     "cleanlab-both": "cleanlab, 5 folds, filter both",
     "random": "random",
 }
+_TITLES = {
+    "average_precision": "Average precision of the ranking",
+    "f1": "F1 of the labels to review or to remove",
+    "removed": "Labels to review or to remove, percent of all",
+    "precision": "Precision of the labels to review or to remove",
+    "recall": "Recall of the labels to review or to remove",
+    "auroc": "Area under the ROC curve",
+}
+_SOURCES = {
+    "clean": "FERPlus-clean faces",
+    "own": "FER2013's labels",
+    "drawn": "synthetic faces",
+    "photographs": "photographs",
+}
 
 
-def write_tables(conditions: Sequence[Condition], out: Path) -> list[Path]:
+def write_tables(conditions: Sequence[Condition], out: Path) -> None:
     """Write `measures.csv`, `differences.csv`, `accuracies.csv`, `costs.csv`, `kept.csv` and `tables.md`."""
-    tables = {
-        "measures.csv": measures_table(conditions),
-        "differences.csv": differences_table(conditions),
-        "accuracies.csv": accuracies_table(conditions),
-        "costs.csv": costs_table(conditions),
-        "kept.csv": kept_table(conditions),
-    }
-    for name, table in tables.items():
-        write_csv(out / name, table)
+    write_csv(out / "measures.csv", measures_table(conditions))
+    write_csv(out / "differences.csv", differences_table(conditions))
+    write_csv(out / "accuracies.csv", accuracies_table(conditions))
+    write_csv(out / "costs.csv", costs_table(conditions))
+    write_csv(out / "kept.csv", kept_table(conditions))
     write_text(out / "tables.md", as_markdown(conditions))
-    return [out / name for name in (*tables, "tables.md")]
 
 
 def measures_table(conditions: Sequence[Condition]) -> pd.DataFrame:
     """Return one row for each condition, method and measure, with its 95 % interval over faces and seeds."""
+    rows = []
+    for condition in conditions:
+        for method, name in product(condition.methods, MEASURES):
+            estimate = condition.estimate(method, name)
+            if estimate is not None:
+                rows.append((condition.name, method, len(condition.results_of(method)), name, *astuple(estimate)))
     columns = ["condition", "method", "seeds", "measure", "value", "low", "high"]
-    rows = [
-        (condition.name, method, len(condition.results_of(method)), name, *astuple(estimate))
-        for condition, method, name, estimate in all_estimates(conditions)
-    ]
     return pd.DataFrame(rows, columns=columns).round(5)
 
 
@@ -61,12 +73,10 @@ def differences_table(conditions: Sequence[Condition]) -> pd.DataFrame:
     """Return the difference of each measure to cleanlab's, on the same faces and seeds."""
     rows = []
     for condition in conditions:
-        for baseline in CLEANLAB:
-            for method in condition.methods:
-                for name in MEASURES if method != baseline else ():
-                    difference = condition.difference(method, baseline, name)
-                    if difference is not None:
-                        rows.append((condition.name, method, baseline, name, *astuple(difference)))
+        for baseline, method, name in product(CLEANLAB, condition.methods, MEASURES):
+            difference = condition.difference(method, baseline, name) if method != baseline else None
+            if difference is not None:
+                rows.append((condition.name, method, baseline, name, *astuple(difference)))
     columns = ["condition", "method", "against", "measure", "difference", "low", "high"]
     return pd.DataFrame(rows, columns=columns).round(5)
 
@@ -77,7 +87,7 @@ def accuracies_table(conditions: Sequence[Condition]) -> pd.DataFrame:
     for condition in conditions:
         for training in condition.trainings:
             accuracy, comparison = condition.accuracy(training), condition.compare_with_plain(training)
-            if accuracy is not None and comparison is not None:
+            if accuracy is not None:
                 numbers = (*astuple(accuracy), *astuple(comparison.difference), comparison.p)
                 rows.append((condition.name, training, len(comparison.seeds), *numbers))
     columns = ["condition", "training", "seeds", "accuracy", "low", "high", "difference", "from", "to", "p"]
@@ -92,11 +102,9 @@ def costs_table(conditions: Sequence[Condition]) -> pd.DataFrame:
     rows = []
     for condition in conditions:
         for method in condition.methods:
-            results = condition.results_of(method)
-            costs = [cost for result in results if (cost := result.cost(method)) is not None]
-            seconds = [duration for result in results if (duration := result.seconds_of(method)) is not None]
+            costs = [cost for result in condition.results_of(method) if (cost := result.cost(method)) is not None]
             if costs:
-                rows.append((condition.name, method, float(np.mean(costs)), float(np.mean(seconds))))
+                rows.append((condition.name, method, *np.mean(costs, axis=0).tolist()))
     table = pd.DataFrame(rows, columns=["condition", "method", "trainings", "seconds"])
     baseline = table[table["method"] == BASELINE].set_index("condition")["trainings"]
     table["of_cleanlab"] = table["trainings"] / table["condition"].map(baseline)
@@ -117,7 +125,8 @@ def kept_table(conditions: Sequence[Condition]) -> pd.DataFrame:
             results = condition.results_of(method)
             if results[0].detections[method].remove is None:
                 continue
-            kept, counts = np.sum([result.kept(method) for result in results], axis=0)
+            parts = [kept_by_class(result.detections[method], result.truth, result.labels) for result in results]
+            kept, counts = np.sum(parts, axis=0)
             of_rare = wilson(int(kept[rare]), int(counts[rare]))
             of_others = wilson(int(kept.sum() - kept[rare]), int(counts.sum() - counts[rare]))
             rows.append((condition.name, method, len(results), *astuple(of_rare), *astuple(of_others)))
@@ -128,28 +137,12 @@ def kept_table(conditions: Sequence[Condition]) -> pd.DataFrame:
 def as_markdown(conditions: Sequence[Condition]) -> str:
     """Return tables of a measure each, with a row for each method and a column for each condition."""
     parts = [f"### {OURS} compared with cleanlab (five folds)\n\n{to_markdown(_compared_with_cleanlab(conditions))}"]
-    for title, name in (
-        ("Average precision of the ranking", "average_precision"),
-        ("F1 of the labels to review or to remove", "f1"),
-        ("Labels to review or to remove, percent of all", "removed"),
-        ("Precision of the labels to review or to remove", "precision"),
-        ("Recall of the labels to review or to remove", "recall"),
-        ("Area under the ROC curve", "auroc"),
-    ):
-        for source, words in _SOURCES.items():
-            group = [c for c in conditions if c.cell.faces == source and not c.cell.rare]
-            if group:
-                parts.append(f"### {title}: {words}\n\n{to_markdown(_by_method(group, name))}")
+    for (name, title), (source, words) in product(_TITLES.items(), _SOURCES.items()):
+        group = [c for c in conditions if c.cell.faces == source and not c.cell.rare]
+        if group:
+            parts.append(f"### {title}: {words}\n\n{to_markdown(_by_method(group, name))}")
     parts.append(f"### Test accuracy\n\n{to_markdown(_accuracies(conditions))}")
     return "\n".join(parts)
-
-
-_SOURCES = {
-    "clean": "FERPlus-clean faces",
-    "own": "FER2013's labels",
-    "drawn": "synthetic faces",
-    "photographs": "photographs",
-}
 
 
 def _compared_with_cleanlab(conditions: Sequence[Condition]) -> Table:
@@ -160,18 +153,17 @@ def _compared_with_cleanlab(conditions: Sequence[Condition]) -> Table:
             continue
         both = Condition(condition.name, tuple(condition.results_of(BASELINE)))
         costs = [(result.cost(OURS), result.cost(BASELINE)) for result in both.results]
+        precision = [_value(both.estimate(method, "average_precision")) for method in (OURS, BASELINE)]
+        f1 = [_value(both.estimate(method, "f1")) for method in (OURS, REMOVAL, BASELINE)]
         rows.append(
             [
-                f"{condition.cell.faces} {_short(condition)}",
+                _name(condition),
                 str(len(both.results)),
-                _value(both.estimate(OURS, "average_precision")),
-                _value(both.estimate(BASELINE, "average_precision")),
+                *precision,
                 _difference(both.difference(OURS, BASELINE, "average_precision")),
-                _value(both.estimate(OURS, "f1")),
-                _value(both.estimate(REMOVAL, "f1")),
-                _value(both.estimate(BASELINE, "f1")),
+                *f1,
                 _difference(both.difference(OURS, BASELINE, "f1")),
-                f"{np.mean([ours / theirs for ours, theirs in costs if ours and theirs]):.2f}",
+                f"{np.mean([ours[0] / theirs[0] for ours, theirs in costs if ours and theirs]):.2f}",
             ]
         )
     head = ["condition", "seeds", "average precision", "cleanlab's", "difference", "F1, to review", "F1, to remove"]
@@ -182,14 +174,14 @@ def _by_method(conditions: Sequence[Condition], name: str) -> Table:
     shown = [c for c in conditions if name == "removed" or c.cell.has_wrong_labels]
     rows = []
     for method, words in _NAMES.items():
-        estimates = [c.estimate(method, name) if method in c.methods else None for c in shown]
-        if any(estimate is not None for estimate in estimates):
-            rows.append([words, *("" if estimate is None else _FORMATS[name](estimate) for estimate in estimates)])
+        cells = [_cell(name, condition.estimate(method, name)) for condition in shown]
+        if any(cells):
+            rows.append([words, *cells])
     return Table.of(["method", *map(_short, shown)], rows)
 
 
 def _accuracies(conditions: Sequence[Condition]) -> Table:
-    names = {condition.name: f"{condition.cell.faces} {_short(condition)}" for condition in conditions}
+    names = {condition.name: _name(condition) for condition in conditions}
     rows = []
     for row in accuracies_table(conditions).to_dict("records"):
         is_plain = row["training"] == "plain"
@@ -212,22 +204,23 @@ def _value(estimate: Estimate | None) -> str:
     return "" if estimate is None else f"{estimate.value:.3f}"
 
 
-def _interval(estimate: Estimate) -> str:
-    return f"{estimate.value:.3f} ({estimate.low:.3f}-{estimate.high:.3f})"
-
-
 def _difference(estimate: Estimate | None) -> str:
     return "" if estimate is None else f"{estimate.value:+.3f} ({estimate.low:+.3f} to {estimate.high:+.3f})"
 
 
-_FORMATS: dict[str, Callable[[Estimate], str]] = {
-    "average_precision": _interval,
-    "auroc": _interval,
-    "precision": lambda estimate: f"{estimate.value:.2f}",
-    "recall": lambda estimate: f"{estimate.value:.2f}",
-    "f1": _interval,
-    "removed": lambda estimate: f"{100 * estimate.value:.1f}",
-}
+def _cell(name: str, estimate: Estimate | None) -> str:
+    """Return a measure as text: a share in percent, two digits, or three digits with the interval."""
+    if estimate is None:
+        return ""
+    if name == "removed":
+        return f"{100 * estimate.value:.1f}"
+    if name in ("precision", "recall"):
+        return f"{estimate.value:.2f}"
+    return f"{estimate.value:.3f} ({estimate.low:.3f}-{estimate.high:.3f})"
+
+
+def _name(condition: Condition) -> str:
+    return f"{condition.cell.faces} {_short(condition)}"
 
 
 def _short(condition: Condition) -> str:

@@ -2,8 +2,6 @@
 
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +65,8 @@ class RecordLogits(pl.Callback):
 
 def train_plain(data: Path, out: Path, settings: TrainSettings) -> None:
     """Train on all faces, record the logits of each epoch, and test; `removed` holds the rows that a rule removed."""
-    with _working_folder(out) as work:
-        _train(Manifest.read(data), work, out, settings)
+    manifest = Manifest.read(data)
+    _train(manifest, manifest.table, out, settings)
 
 
 def retrain(data: Path, out: Path, settings: TrainSettings, method: str, relabel: bool) -> None:
@@ -82,31 +80,25 @@ def retrain(data: Path, out: Path, settings: TrainSettings, method: str, relabel
         relabel: change the labels instead of removing the faces.
     """
     manifest = Manifest.read(data)
-    rows = manifest.rows("train")
     detection = DETECTORS[method](read_evidence(out.parent, manifest, settings.seed))
-    if detection.remove is None:
-        raise ValueError(f"{method} does not decide which faces to remove")
+    if detection.remove is None or (relabel and detection.suggested is None):
+        raise ValueError(f"{method} does not decide which faces to remove, or does not suggest labels")
     table = manifest.table.copy()
-    changed = rows[detection.remove]
-    if relabel:
+    changed = manifest.rows("train")[detection.remove]
+    if detection.suggested is not None and relabel:
         table.loc[changed, "label"] = np.array(NAMES, dtype=object)[detection.suggested[detection.remove]]
     else:
         table = table.drop(index=changed.tolist()).reset_index(drop=True)
-    with _working_folder(out) as work:
-        _train(_view(manifest, table, work), work, out, settings)
+    _train(manifest, table, out, settings)
 
 
 def train_fold(data: Path, out: Path, settings: TrainSettings, fold: int) -> None:
     """Train on four fifths of the training faces and predict the others, for cleanlab."""
     manifest = Manifest.read(data)
     rows = manifest.rows("train")
-    held_out = rows[fold_of(manifest.labels[rows], settings.seed) == fold]
-    table = manifest.table.copy()
-    test = table.index[table["split"] == "test"]  # these faces are not used here
-    table.loc[held_out, "split"] = "test"
-    table = table.drop(index=test).reset_index(drop=True)
-    with _working_folder(out) as work:
-        _train(_view(manifest, table, work), work, out, settings)
+    table = manifest.table.drop(index=manifest.rows("test").tolist())
+    table.loc[rows[fold_of(manifest.labels[rows], settings.seed) == fold], "split"] = "test"
+    _train(manifest, table.reset_index(drop=True), out, settings)
 
 
 def train_threshold(data: Path, out: Path, settings: TrainSettings) -> None:
@@ -119,14 +111,14 @@ def train_threshold(data: Path, out: Path, settings: TrainSettings) -> None:
     """
     manifest = Manifest.read(data)
     rows = manifest.rows("train")
-    chosen = np.random.default_rng((settings.seed, 1)).permutation(rows)[: len(rows) // (len(NAMES) + 1)]
     start = time.monotonic()
     pl.seed_everything(settings.seed, verbose=False)
     model = build_classifier(settings)
     if not isinstance(model.head, nn.Sequential):
         raise TypeError("expected a classifier whose head is a sequence of layers")
     model.head[-1] = nn.Linear(settings.hidden, len(NAMES) + 1)
-    faces = _FacesWithThreshold(manifest, settings, chosen)
+    faces = _FacesWithThreshold(manifest, settings)
+    faces.chosen = np.random.default_rng((settings.seed, 1)).permutation(rows)[: len(rows) // (len(NAMES) + 1)]
     record = RecordLogits(rows, len(NAMES) + 1)
     module = EmotionModule(model, settings.lr, settings.schedule, settings.seed, augment=True)
     trainer = pl.Trainer(
@@ -142,61 +134,47 @@ def train_threshold(data: Path, out: Path, settings: TrainSettings) -> None:
     )
     trainer.fit(module, datamodule=faces)
     margins = mean_margin(record.logits, np.full(len(rows), len(NAMES)))
-    threshold = float(np.percentile(margins[np.isin(rows, chosen)], THRESHOLD_PERCENTILE))
-    _write(out, {"threshold": threshold, "seen": record.seen, "seconds": time.monotonic() - start})
+    threshold = float(np.percentile(margins[np.isin(rows, faces.chosen)], THRESHOLD_PERCENTILE))
+    _write(out, threshold=threshold, seen=record.seen, seconds=time.monotonic() - start)
 
 
 class _FacesWithThreshold(FaceData):
-    """Training data in which some faces have the label of an additional class."""
+    """Training data in which the faces in the rows `chosen` have the label of an additional class."""
 
-    def __init__(self, manifest: Manifest, settings: TrainSettings, chosen: NDArray[np.int64]) -> None:
-        super().__init__(manifest, settings)
-        self._chosen = chosen
+    chosen: NDArray[np.int64]
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
-        labels = self.manifest.labels.copy()
-        labels[self._chosen] = len(NAMES)
-        self.train_faces.labels = labels
+        self.train_faces.labels = self.manifest.labels.copy()
+        self.train_faces.labels[self.chosen] = len(NAMES)
 
 
-@contextmanager
-def _working_folder(out: Path) -> Iterator[Path]:
-    """Give an empty folder beside `out`, and remove it at the end."""
+def _train(source: Manifest, table: pd.DataFrame, out: Path, settings: TrainSettings) -> None:
+    """Train on a table of faces, test, and write the record; the run folder is beside `out` and removed at the end."""
     work = out.with_suffix(".work")
     shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
     try:
-        yield work
+        write_view(source, table, work / "data")
+        manifest = Manifest.read(work / "data")
+        record = RecordLogits(manifest.rows("train"))
+        start = time.monotonic()
+        train(work / "data", work / "run", settings, callbacks=[record])
+        seconds = time.monotonic() - start
+        run = Run.open(work / "run")
+        rows = manifest.rows("test")
+        test = predict(load_model(run), manifest, rows, settings, torch.device("cpu"))
+        _write(
+            out,
+            logits=record.logits,
+            rows=rows,
+            probabilities=test[PROBABILITIES].to_numpy(dtype=np.float32),
+            removed=run.removed["row"].to_numpy(dtype=np.int64),
+            seen=record.seen,
+            seconds=seconds,
+        )
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _view(manifest: Manifest, table: pd.DataFrame, work: Path) -> Manifest:
-    write_view(manifest, table, work / "data")
-    return Manifest.read(work / "data")
-
-
-def _train(manifest: Manifest, work: Path, out: Path, settings: TrainSettings) -> None:
-    start = time.monotonic()
-    record = RecordLogits(manifest.rows("train"))
-    train(manifest.root, work / "run", settings, callbacks=[record])
-    seconds = time.monotonic() - start
-    run = Run.open(work / "run")
-    rows = manifest.rows("test")
-    test = predict(load_model(run), manifest, rows, settings, torch.device("cpu"))
-    _write(
-        out,
-        {
-            "logits": record.logits,
-            "rows": rows,
-            "probabilities": test[PROBABILITIES].to_numpy(dtype=np.float32),
-            "removed": run.removed["row"].to_numpy(dtype=np.int64),
-            "seen": record.seen,
-            "seconds": seconds,
-        },
-    )
-
-
-def _write(out: Path, arrays: dict[str, Any]) -> None:
+def _write(out: Path, **arrays: Any) -> None:
     write_atomically(out, lambda file: np.savez_compressed(file, **arrays))
