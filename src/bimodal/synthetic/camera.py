@@ -11,30 +11,21 @@ Image = NDArray[np.uint8]
 """RGB, uint8 (size, size, 3)."""
 
 _CANVAS = 192
-SMALLEST, LARGEST = 32, 512
-"""The range of the side of a drawn picture, in pixels."""
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Raise an `InputError` unless a value is from `low` to `high`."""
+    if not low <= value <= high:
+        raise InputError(f"the {name} must be from {low:,} to {high:,}, got {value}")
 
 
 def check_size(size: int) -> None:
-    """Check the side of a picture to draw.
-
-    Raises:
-        InputError: the size is not from 32 to 512 pixels.
-
-    >>> check_size(96)
-    """
-    if not SMALLEST <= size <= LARGEST:
-        raise InputError(f"the size of a picture must be from {SMALLEST} to {LARGEST} pixels, got {size}")
+    """Raise an `InputError` unless the side of a picture to draw is from 32 to 512 pixels."""
+    check_range("size of a picture in pixels", size, 32, 512)
 
 
 def canvas_side(size: int) -> int:
     """Return the side of the canvas for a picture, a multiple of its size: shrinking the canvas keeps thin lines thin.
-
-    Args:
-        size: the side of the picture in pixels, 32 to 512.
-
-    Raises:
-        InputError: the size is out of this range.
 
     >>> canvas_side(96), canvas_side(112), canvas_side(512)
     (192, 224, 512)
@@ -79,10 +70,7 @@ def head_light(view: View, side: int, rng: np.random.Generator) -> NDArray[np.fl
 def expose(planes: NDArray[np.float32], size: int, rng: np.random.Generator) -> Image:
     """Return a photograph of a canvas, with random light, exposure, contrast, colour, focus, noise and compression.
 
-    Args:
-        planes: red, green and blue, float32 (3, side, side).
-        size: the side of the picture in pixels.
-        rng: the source of randomness.
+    `planes` are red, green and blue, float32 (3, side, side); `size` is the side of the photograph in pixels.
     """
     gain, contrast, colour = np.exp(rng.normal(0, 0.1)), np.exp(rng.normal(0, 0.1)), rng.uniform(0.35, 1.15)
     grey = rng.random() < 0.15
@@ -103,7 +91,6 @@ def expose(planes: NDArray[np.float32], size: int, rng: np.random.Generator) -> 
     picture += grain.mean(2, keepdims=True) * np.float32(noise * 1.7) if grey else grain * np.float32(noise)
     image = np.asarray(np.clip(picture, 0, 255), np.uint8)
     if compressed:
-        options = [cv2.IMWRITE_JPEG_QUALITY, quality]
-        _, code = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+        _, code = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
         image = np.asarray(cv2.cvtColor(cv2.imdecode(code, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
     return image

@@ -3,24 +3,22 @@
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Points = NDArray[np.float64]
 """Points as rows of x (to the right) and y (downwards), float64 (n, 2)."""
 
 
-def smooth(points: Points, closed: bool = False, rounds: int = 3) -> Points:
-    """Round a polyline by cutting its corners (Chaikin, 1974); the ends of an open one are kept.
+def smooth(points: ArrayLike, closed: bool = False, rounds: int = 3) -> Points:
+    """Round a polyline (n, 2) by cutting its corners (Chaikin, 1974); the ends of an open one are kept.
 
-    Args:
-        points: the polyline, (n, 2).
-        closed: whether the last point is connected to the first.
-        rounds: how often to cut the corners; each round about doubles the number of points.
+    Each round about doubles the number of points; `closed` connects the last point to the first.
 
-    >>> smooth(np.array([[0.0, 0], [1, 1], [2, 0]]), rounds=1).tolist()
+    >>> smooth([[0.0, 0], [1, 1], [2, 0]], rounds=1).tolist()
     [[0.0, 0.0], [0.75, 0.75], [1.25, 0.75], [2.0, 0.0]]
     """
-    return np.asarray(_cutter(len(points), closed, rounds) @ points)
+    given = np.asarray(points, np.float64)
+    return np.asarray(_cutter(len(given), closed, rounds) @ given)
 
 
 @cache
@@ -36,23 +34,21 @@ def _cutter(count: int, closed: bool, rounds: int) -> NDArray[np.float64]:
     return points
 
 
-def stroke(points: Points, width: float, taper: tuple[float, float] = (0.0, 0.0)) -> Points:
-    """Return the outline of a brush stroke along a polyline.
+def stroke(points: ArrayLike, width: float, taper: tuple[float, float] = (0.0, 0.0)) -> Points:
+    """Return the outline of a brush stroke along a polyline (n, 2) of at least two points.
 
-    Args:
-        points: the polyline, (n, 2), with n of at least 2.
-        width: the width in the middle.
-        taper: the width at the start and at the end, as fractions of `width`.
+    `width` is the width in the middle, and `taper` the width at the start and at the end as fractions of it.
 
-    >>> stroke(np.array([[0.0, 0], [1, 0], [2, 0]]), 0.5, (1.0, 1.0)).tolist()
+    >>> stroke([[0.0, 0], [1, 0], [2, 0]], 0.5, (1.0, 1.0)).tolist()
     [[0.0, 0.25], [1.0, 0.25], [2.0, 0.25], [2.0, -0.25], [1.0, -0.25], [0.0, -0.25]]
     """
-    ahead = np.empty_like(points)
-    ahead[1:-1] = points[2:] - points[:-2]
-    ahead[0], ahead[-1] = points[1] - points[0], points[-1] - points[-2]
+    line = np.asarray(points, np.float64)
+    ahead = np.empty_like(line)
+    ahead[1:-1] = line[2:] - line[:-2]
+    ahead[0], ahead[-1] = line[1] - line[0], line[-1] - line[-2]
     length = np.maximum(np.hypot(ahead[:, 0], ahead[:, 1]), 1e-9)
-    aside = (ahead @ _QUARTER_TURN) * (width / 2 * _profile(len(points), taper) / length)[:, None]
-    return np.concatenate([points + aside, (points - aside)[::-1]])
+    aside = (ahead @ _QUARTER_TURN) * (width / 2 * _profile(len(line), taper) / length)[:, None]
+    return np.concatenate([line + aside, (line - aside)[::-1]])
 
 
 _QUARTER_TURN = np.array([[0.0, 1.0], [-1.0, 0.0]])
@@ -80,13 +76,15 @@ def _circle(corners: int) -> Points:
     return np.asarray(np.stack([np.cos(angle), np.sin(angle)], 1))
 
 
-def mirrored(points: Points) -> Points:
+def mirrored(points: ArrayLike) -> Points:
     """Return the mirror image of points on the other side of the face.
 
-    >>> mirrored(np.array([[1.0, 2]])).tolist()
+    >>> mirrored([[1.0, 2]]).tolist()
     [[-1.0, 2.0]]
     """
-    return np.asarray(points * _MIRROR)
+    return np.asarray(points) * [-1.0, 1.0]
 
 
-_MIRROR = np.array([-1.0, 1.0])
+def symmetric(right: ArrayLike, rounds: int = 3) -> Points:
+    """Return the rounded closed outline through points on the right side, from top to bottom, and their mirror image."""
+    return smooth(np.concatenate([np.asarray(right), mirrored(right)[::-1]]), closed=True, rounds=rounds)

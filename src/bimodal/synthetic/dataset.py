@@ -14,7 +14,7 @@ from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.files import staged_folder
 from bimodal.progress import track
-from bimodal.synthetic.camera import check_size
+from bimodal.synthetic.camera import check_range, check_size
 from bimodal.synthetic.photograph import draw_face
 from bimodal.synthetic.scenery import draw_scenery
 
@@ -25,8 +25,11 @@ COLUMNS = ("image", "label", "true_label", "is_face")
 """The columns of `truth.csv`."""
 
 _TRUTH = "truth.csv"
-_SPLITS = ("train", "val", "test")
+_STREAMS = {"train": 0, "val": 1, "test": 2}
 _MOST = 1_000_000
+
+Labels = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""The given and the true labels of a set, (N,) each, as in `DrawnSet`."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,16 @@ class DrawnSet:
         given: the given labels, int64 (N,), 0 to 6.
         true: the drawn emotions, int64 (N,), or -1 (`NO_FACE`) for a picture without a face, so that `given != true`
             marks every picture that should be removed from a training set.
-        is_face: whether the picture shows a face, bool (N,).
     """
 
     images: NDArray[np.uint8]
     given: NDArray[np.int64]
     true: NDArray[np.int64]
-    is_face: NDArray[np.bool_]
+
+    @property
+    def is_face(self) -> NDArray[np.bool_]:
+        """Whether each picture shows a face, bool (N,)."""
+        return np.asarray(self.true != NO_FACE)
 
 
 def draw_set(
@@ -70,12 +76,12 @@ def draw_set(
     >>> drawn.images.shape, int((drawn.given != drawn.true).sum())
     ((20, 32, 32, 3), 2)
     """
-    labels = _label(count, wrong, no_face, seed, stream)
+    given, true = _choose_labels(count, wrong, no_face, seed, stream)
     check_size(size)
     images = np.empty((count, size, size, 3), np.uint8)
-    for index, image in enumerate(_draw(labels, seed, stream, size)):
+    for index, image in enumerate(_draw(true, seed, stream, size)):
         images[index] = image
-    return DrawnSet(images, labels.given, labels.true, labels.is_face)
+    return DrawnSet(images, given, true)
 
 
 def write_set(
@@ -111,12 +117,14 @@ def write_set(
     """
     out = Path(out)
     check_size(size)
-    parts = [_label(count, wrong, no_face, seed, 0)]
-    parts += [_label(n, 0.0, 0.0, seed, stream) if n else _NOTHING for stream, n in ((1, val), (2, test))]
+    sets = {"train": _choose_labels(count, wrong, no_face, seed, _STREAMS["train"])}
+    for split, faces in (("val", val), ("test", test)):
+        if faces:
+            sets[split] = _choose_labels(faces, 0.0, 0.0, seed, _STREAMS[split])
     if overwrite:
         _check_truth(out / _TRUTH)
-    with staged_folder(out, overwrite, content=(_TRUTH, *NAMES, *_SPLITS), marks=(_TRUTH,)) as folder:
-        _write(folder, parts, seed, size, split=bool(val or test))
+    with staged_folder(out, overwrite, content=(_TRUTH, *NAMES, *_STREAMS), marks=(_TRUTH,)) as folder:
+        _write(folder, sets, seed, size)
 
 
 def class_counts(count: int) -> NDArray[np.int64]:
@@ -140,26 +148,12 @@ def class_counts(count: int) -> NDArray[np.int64]:
     return counts
 
 
-@dataclass(frozen=True)
-class _Labels:
-    given: NDArray[np.int64]
-    true: NDArray[np.int64]
-    is_face: NDArray[np.bool_]
-
-
-_NOTHING = _Labels(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))
-
-
-def _label(count: int, wrong: float, no_face: float, seed: int, stream: int) -> _Labels:
-    """Choose the true and the given label of each picture."""
-    if not len(NAMES) <= count <= _MOST:
-        raise InputError(f"the number of faces must be from {len(NAMES)} (one per emotion) to {_MOST}, got {count}")
-    if not 0 <= wrong <= 0.9:
-        raise InputError(f"the share of wrong labels must be from 0 to 0.9, got {wrong}")
-    if not 0 <= no_face <= 0.5:
-        raise InputError(f"the share of pictures without a face must be from 0 to 0.5, got {no_face}")
-    if not 0 <= seed < 2**63:
-        raise InputError(f"the seed must be from 0 to 2^63 - 1, got {seed}")
+def _choose_labels(count: int, wrong: float, no_face: float, seed: int, stream: int) -> Labels:
+    """Choose the given and the true label of each picture of a set."""
+    check_range("number of faces", count, len(NAMES), _MOST)
+    check_range("share of wrong labels", wrong, 0, 0.9)
+    check_range("share of pictures without a face", no_face, 0, 0.5)
+    check_range("seed", seed, 0, 2**63 - 1)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream,)))
     faces = max(count - round(no_face * count), len(NAMES))
     true = np.repeat(np.arange(len(NAMES)), class_counts(faces))
@@ -169,31 +163,30 @@ def _label(count: int, wrong: float, no_face: float, seed: int, stream: int) -> 
     mistaken = rng.permutation(np.flatnonzero(is_face))[: round(wrong * faces)]
     given[mistaken] = (true[mistaken] + rng.integers(1, len(NAMES), len(mistaken))) % len(NAMES)
     given[~is_face] = rng.integers(0, len(NAMES), count - faces)
-    return _Labels(given, true, is_face)
+    return given, true
 
 
-def _draw(labels: _Labels, seed: int, stream: int, size: int) -> Iterator[NDArray[np.uint8]]:
-    for index, emotion in enumerate(labels.true.tolist()):
+def _draw(true: NDArray[np.int64], seed: int, stream: int, size: int) -> Iterator[NDArray[np.uint8]]:
+    for index, emotion in enumerate(true.tolist()):
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream, index)))
         yield draw_scenery(rng, size) if emotion == NO_FACE else draw_face(emotion, rng, size)
 
 
-def _write(folder: Path, parts: list[_Labels], seed: int, size: int, split: bool) -> None:
+def _write(folder: Path, sets: dict[str, Labels], seed: int, size: int) -> None:
+    """Write a set of pictures for each split, in a folder of its name, or in `folder` itself if there is one set only."""
     with (folder / _TRUTH).open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
-        for stream, (labels, name) in enumerate(zip(parts, _SPLITS, strict=True)):
-            images = track(_draw(labels, seed, stream, size), f"drawing {name} pictures", labels.given.size)
-            rows = zip(labels.given.tolist(), labels.true.tolist(), images, strict=True)
-            for number, (given, true, image) in enumerate(rows, start=1):
-                path = Path(name if split else "", NAMES[given], f"{number:05d}.png")
+        for split, (given, true) in sets.items():
+            images = track(_draw(true, seed, _STREAMS[split], size), f"drawing {split} pictures", len(true))
+            rows = zip(given.tolist(), true.tolist(), images, strict=True)
+            for number, (label, emotion, image) in enumerate(rows, start=1):
+                path = Path(split if len(sets) > 1 else "", NAMES[label], f"{number:05d}.png")
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                done, code = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-                if not done:
-                    raise RuntimeError(f"OpenCV could not encode {path}")
+                _, code = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
                 (folder / path).write_bytes(code.tobytes())
-                is_face = true != NO_FACE
-                table.writerow((path.as_posix(), NAMES[given], NAMES[true] if is_face else "", int(is_face)))
+                is_face = emotion != NO_FACE
+                table.writerow((path.as_posix(), NAMES[label], NAMES[emotion] if is_face else "", int(is_face)))
 
 
 def _check_truth(file: Path) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bimodal.errors import InputError
+from bimodal.synthetic.curves import Points
 from bimodal.synthetic.person import Person
 
 EMOTION_UNITS: Mapping[int, tuple[int, ...]] = {
@@ -43,8 +43,6 @@ UNITS: Mapping[int, str] = {
 }
 """The action units that can be drawn. 25 and 43 belong to no emotion; they occur when a person speaks or blinks."""
 
-Points = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class Shape:
@@ -61,9 +59,9 @@ class Shape:
     mouth_top: Points  # lower edge of the upper lip
     mouth_bottom: Points  # upper edge of the lower lip
     lip_bottom: Points  # lower edge of the lower lip
+    gap: float  # the height of the open mouth
     jaw_drop: float  # the distance that the chin has moved down
     nostril_lift: float  # the distance that the wings of the nose have moved up
-    gap: float  # the height of the open mouth
     upper_teeth: float  # the share of the gap that they fill
     lower_teeth: float
     forehead: float
@@ -78,27 +76,11 @@ class Shape:
     chin_fold: float
 
 
-def check_units(strengths: Mapping[int, float]) -> None:
-    """Check action units and their strengths.
+def shape_of(person: Person, strengths: Mapping[int, float]) -> Shape:
+    """Return the shape of a person's face whose action units have these strengths, 0 to 1; missing units are at rest.
 
     Raises:
-        InputError: a unit is unknown, or a strength is not from 0 to 1.
-
-    >>> check_units({12: 0.5})
-    """
-    for unit, strength in strengths.items():
-        if unit not in UNITS:
-            raise InputError(f"unknown action unit {unit}: expected one of {', '.join(map(str, UNITS))}")
-        if not 0 <= strength <= 1:
-            raise InputError(f"the strength of action unit {unit} must be from 0 to 1, got {strength}")
-
-
-def shape_of(person: Person, strengths: Mapping[int, float]) -> Shape:
-    """Return the shape of a person's face whose action units have the given strengths.
-
-    Args:
-        person: the face at rest.
-        strengths: by action unit, from 0 (at rest) to 1 (maximal); missing units are at rest.
+        InputError: an action unit is unknown, or a strength is not from 0 to 1.
 
     >>> from bimodal.synthetic.person import draw_person
     >>> person = draw_person(np.random.default_rng(0))
@@ -106,23 +88,21 @@ def shape_of(person: Person, strengths: Mapping[int, float]) -> Shape:
     >>> bool(smile.mouth_top[0, 1] < rest.mouth_top[0, 1])  # the corner has moved up
     True
     """
-    check_units(strengths)
+    for unit, strength in strengths.items():
+        if unit not in UNITS:
+            raise InputError(f"unknown action unit {unit}: expected one of {', '.join(map(str, UNITS))}")
+        if not 0 <= strength <= 1:
+            raise InputError(f"the strength of action unit {unit} must be from 0 to 1, got {strength}")
     au = {unit: float(strengths.get(unit, 0)) for unit in UNITS}
+    jaw, age = 0.20 * au[26], person.age
     upper_lid, lower_lid = _lids(person, au)
-    jaw = 0.20 * au[26]
-    lip_top, mouth_top, mouth_bottom, lip_bottom, gap = _mouth(person, au, jaw)
-    age = person.age
     return Shape(
-        brow=_brow(person, au),
-        upper_lid=upper_lid,
-        lower_lid=lower_lid,
-        lip_top=lip_top,
-        mouth_top=mouth_top,
-        mouth_bottom=mouth_bottom,
-        lip_bottom=lip_bottom,
+        _brow(person, au),
+        upper_lid,
+        lower_lid,
+        *_mouth(person, au, jaw),
         jaw_drop=jaw,
         nostril_lift=0.045 * au[9] + 0.01 * au[12],
-        gap=gap,
         upper_teeth=float(np.clip(0.25 + 0.75 * au[12] - 0.1 * au[26], 0, 0.9)),
         lower_teeth=0.7 * au[16] + 0.25 * au[20],
         forehead=_deep(0.4 * age, au[2] * 0.8),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bimodal.synthetic.canvas import Colour, Layer
-from bimodal.synthetic.curves import Points, ellipse, mirrored, smooth, stroke
+from bimodal.synthetic.curves import Points, ellipse, mirrored, smooth, stroke, symmetric
 from bimodal.synthetic.expression import Shape
 from bimodal.synthetic.person import Person
 
@@ -52,19 +52,9 @@ class FacePainter:
 
     def _outline(self) -> Points:
         p, drop = self.person, self.shape.jaw_drop
-        right = np.array(
-            [
-                [0.26, -1.12],
-                [p.cheek * 0.80, -0.98],
-                [p.cheek * 1.02, -0.55],
-                [p.cheek * 1.04, -0.1],
-                [p.cheek * 0.98 + 0.02 * self.shape.cheek, 0.2],
-                [p.jaw, 0.55 + 0.6 * drop],
-                [p.chin, p.length - 0.03 + drop],
-                [p.chin * 0.45, p.length + 0.03 + drop],
-            ]
-        )
-        return smooth(np.concatenate([right, mirrored(right)[::-1]]), closed=True, rounds=3)
+        top = [[0.26, -1.12], [p.cheek * 0.80, -0.98], [p.cheek * 1.02, -0.55], [p.cheek * 1.04, -0.1]]
+        jaw = [[p.cheek * 0.98 + 0.02 * self.shape.cheek, 0.2], [p.jaw, 0.55 + 0.6 * drop]]
+        return symmetric([*top, *jaw, [p.chin, p.length - 0.03 + drop], [p.chin * 0.45, p.length + 0.03 + drop]])
 
     def _neck(self) -> None:
         p = self.person
@@ -73,30 +63,17 @@ class FacePainter:
             [[-wide, 0.3], [wide, 0.3], [wide, 1.25], [1.2, 1.5], [1.2, 3], [-1.2, 3], [-1.2, 1.5], [-wide, 1.25]]
         )
         self.fill([neck], p.skin * 0.82)
-        chin = self.outline[self.outline[:, 1] > 0.2] + np.array([0.0, 0.12])
+        chin = self.outline[self.outline[:, 1] > 0.2] + [0.0, 0.12]
         self.fill([chin], self.shade, 0.7, 0.05)
-        collar = np.array(
-            [
-                [-wide - 0.05, 1.2],
-                [0, 1.62],
-                [wide + 0.05, 1.2],
-                [1.0, 1.42],
-                [1.6, 1.75],
-                [1.8, 3.2],
-                [-1.8, 3.2],
-                [-1.6, 1.75],
-                [-1.0, 1.42],
-            ]
-        )
-        self.fill([collar], p.cloth)
-        self.fill([stroke(collar[:3], 0.05, (1, 1))], p.cloth * 0.6, 0.8, 0.01)
+        neckline = [[-wide - 0.05, 1.2], [0, 1.62], [wide + 0.05, 1.2]]
+        shoulders = [[1.0, 1.42], [1.6, 1.75], [1.8, 3.2], [-1.8, 3.2], [-1.6, 1.75], [-1.0, 1.42]]
+        self.fill([np.array([*neckline, *shoulders])], p.cloth)
+        self.fill([stroke(neckline, 0.05, (1, 1))], p.cloth * 0.6, 0.8, 0.01)
 
     def _ears(self) -> None:
         p = self.person
-        ear = ellipse((p.cheek * 1.03, 0.02), (0.10, 0.19), 20)
-        inner = ellipse((p.cheek * 1.04, 0.03), (0.05, 0.11), 14)
-        self.both(ear, p.skin * 0.93)
-        self.both(inner, self.shade, 0.6, 0.015)
+        self.both(ellipse((p.cheek * 1.03, 0.02), (0.10, 0.19), 20), p.skin * 0.93)
+        self.both(ellipse((p.cheek * 1.04, 0.03), (0.05, 0.11), 14), self.shade, 0.6, 0.015)
 
     def _head(self) -> None:
         p, s = self.person, self.shape
@@ -104,9 +81,8 @@ class FacePainter:
         # soft colour on cheeks, temples and chin makes the head look round
         blush = p.skin * np.array([1.0, 0.74, 0.70])
         self.both(ellipse((p.cheek * 0.60, 0.24 - 0.05 * s.cheek), (0.17, 0.12), 14), blush, 0.40, 0.07)
-        self.both(
-            ellipse((p.cheek * 0.58, 0.14 - 0.06 * s.cheek), (0.13, 0.06), 14), self.light, 0.25 + 0.35 * s.cheek, 0.05
-        )
+        cheekbone = ellipse((p.cheek * 0.58, 0.14 - 0.06 * s.cheek), (0.13, 0.06), 14)
+        self.both(cheekbone, self.light, 0.25 + 0.35 * s.cheek, 0.05)
         self.fill([ellipse((0, -0.55), (0.36, 0.14), 14)], self.light, 0.35, 0.10)
         self.fill([ellipse((0, p.length - 0.12 + s.jaw_drop), (0.12, 0.07), 14)], self.light, 0.35, 0.05)
         hollow = np.array([[p.cheek * 0.95, 0.15], [p.cheek * 0.62, 0.42], [p.jaw * 0.85, 0.72], [p.jaw * 1.05, 0.5]])
@@ -120,99 +96,79 @@ class FacePainter:
 
     def _folds(self) -> None:
         """Paint the wrinkles of age and of the expression, each as a soft dark stroke."""
+        self._forehead_folds()
+        self._eye_folds()
+        self._mouth_folds()
+
+    def _forehead_folds(self) -> None:
         p, s = self.person, self.shape
-        brow = s.brow
-        top = float(brow[:, 1].min())
+        top = float(s.brow[:, 1].min())
+        depth = 0.5 * s.forehead_middle + 0.5 * s.forehead
         for row, height in enumerate((0.11, 0.19, 0.27)):
-            y = top - height
+            y, reach = top - height, 0.30 - 0.04 * row
             if y < p.hairline + 0.04:
                 break
-            reach = 0.30 - 0.04 * row
-            curve = np.array([[-reach, y + 0.03], [-reach / 2, y], [0, y + 0.012], [reach / 2, y], [reach, y + 0.03]])
-            depth = 0.5 * s.forehead_middle + 0.5 * s.forehead
-            self.fill([stroke(smooth(curve, rounds=2), 0.026)], self.crease, 0.60 * depth, 0.008)
+            left, right = [[-reach, y + 0.03], [-reach / 2, y]], [[reach / 2, y], [reach, y + 0.03]]
+            curve = smooth([*left, [0, y + 0.012], *right], rounds=2)
+            self.fill([stroke(curve, 0.026)], self.crease, 0.60 * depth, 0.008)
         # between the brows
-        x, y = float(brow[0, 0]) * 0.45, float(brow[0, 1])
-        furrow = np.array([[x * 1.15, y - 0.07], [x * 0.9, y], [x * 1.0, y + 0.08]])
+        x, y = float(s.brow[0, 0]) * 0.45, float(s.brow[0, 1])
+        furrow = [[x * 1.15, y - 0.07], [x * 0.9, y], [x * 1.0, y + 0.08]]
         self.both(stroke(furrow, 0.032), self.crease, 0.85 * s.frown, 0.008)
         # across the root of the nose
         if s.nose_wrinkle > 0.02:
             root = p.eye_y + 0.03
-            lines = [
-                stroke(
-                    smooth(
-                        np.array([[-0.085, root + d - 0.02], [0, root + d + 0.02], [0.085, root + d - 0.02]]), rounds=2
-                    ),
-                    0.028,
-                )
-                for d in (-0.06, 0.0, 0.06)
-            ]
-            sides = np.array([[0.05, root + 0.06], [0.10, root + 0.12], [0.12, root + 0.2]])
-            self.fill(lines, self.crease, 0.80 * s.nose_wrinkle, 0.008)
+            heights = [root + offset for offset in (-0.06, 0.0, 0.06)]
+            curves = [smooth([[-0.085, y - 0.02], [0, y + 0.02], [0.085, y - 0.02]], rounds=2) for y in heights]
+            self.fill([stroke(curve, 0.028) for curve in curves], self.crease, 0.80 * s.nose_wrinkle, 0.008)
+            sides = [[0.05, root + 0.06], [0.10, root + 0.12], [0.12, root + 0.2]]
             self.both(stroke(sides, 0.03), self.crease, 0.7 * s.nose_wrinkle, 0.01)
-        # crow's feet and the bag under the eye
-        x, y = s.lower_lid[-1] + np.array([0.03, 0.0])
-        feet = [
-            stroke(np.array([[x, y], [x + 0.06, y + dy / 2], [x + 0.12, y + dy]]), 0.02) for dy in (-0.07, 0.0, 0.07)
-        ]
+
+    def _eye_folds(self) -> None:
+        """Paint crow's feet and the bags under the eyes."""
+        s = self.shape
+        x, y = s.lower_lid[-1] + [0.03, 0.0]
+        feet = [stroke([[x, y], [x + 0.06, y + dy / 2], [x + 0.12, y + dy]], 0.02) for dy in (-0.07, 0.0, 0.07)]
         self.fill([*feet, *map(mirrored, feet)], self.crease, 0.7 * s.crow_feet, 0.006)
-        bag = s.lower_lid * np.array([1.0, 1.0]) + np.array([0.0, 0.05])
+        bag = s.lower_lid + np.array([0.0, 0.05])
         bag[:, 1] += 0.035 * (1 - np.linspace(-1, 1, len(bag)) ** 2)
         self.both(stroke(bag, 0.03), self.crease, 0.5 * s.eye_bag, 0.01)
+
+    def _mouth_folds(self) -> None:
+        p, s = self.person, self.shape
         # from the nose past the corner of the mouth
         mouth = s.mouth_top[-1]
         wing = np.array([p.nose_width * 1.12, p.nose_y - 0.05 - s.nostril_lift])
         bulge = np.array([max(mouth[0] + 0.05, 0.27), (wing[1] + mouth[1]) / 2 - 0.02])
-        fold = smooth(
-            np.array([wing, (wing + bulge) / 2 + [0.02, -0.01], bulge, [bulge[0] + 0.03, mouth[1] + 0.02]]), rounds=2
-        )
+        end = [bulge[0] + 0.03, mouth[1] + 0.02]
+        fold = smooth([wing, (wing + bulge) / 2 + [0.02, -0.01], bulge, end], rounds=2)
         self.both(stroke(fold, 0.036), self.crease, 0.62 * s.nasolabial, 0.012)
         self.both(stroke(fold + np.array([0.05, -0.02]), 0.07), self.light, 0.35 * s.nasolabial, 0.02)
         # below the corners of the mouth, and above the chin
         down = mouth + np.array([[0.015, 0.01], [0.045, 0.07], [0.05, 0.15]])
         self.both(stroke(down, 0.03), self.crease, 0.7 * s.corner_fold, 0.01)
         under = float(s.lip_bottom[:, 1].max()) + 0.05
-        dent = np.array([[-0.12, under + 0.015], [0, under], [0.12, under + 0.015]])
+        dent = [[-0.12, under + 0.015], [0, under], [0.12, under + 0.015]]
         self.fill([stroke(dent, 0.05)], self.shade, 0.65 * s.chin_fold, 0.02)
 
     def _nose(self) -> None:
         p = self.person
         lift, base, wide = self.shape.nostril_lift, p.nose_y, p.nose_width
-        side = np.array(
-            [
-                [0.055, p.eye_y - 0.13],
-                [0.075, p.eye_y],
-                [0.07, base - 0.18],
-                [wide * 0.95, base - 0.06],
-                [wide * 0.6, base - 0.03],
-                [0.045, base - 0.2],
-            ]
-        )
-        self.both(side, self.shade, 0.33, 0.02)
-        bridge = np.array(
-            [[-0.022, p.eye_y - 0.08], [0.022, p.eye_y - 0.08], [0.03, base - 0.12], [-0.03, base - 0.12]]
-        )
+        down = [[0.055, p.eye_y - 0.13], [0.075, p.eye_y], [0.07, base - 0.18], [wide * 0.95, base - 0.06]]
+        self.both(np.array([*down, [wide * 0.6, base - 0.03], [0.045, base - 0.2]]), self.shade, 0.33, 0.02)
+        top, bottom = p.eye_y - 0.08, base - 0.12
+        bridge = np.array([[-0.022, top], [0.022, top], [0.03, bottom], [-0.03, bottom]])
         self.fill([bridge], self.light, 0.55, 0.018, lift=0.12)
         self.fill([ellipse((0, base - 0.07), (0.05, 0.04), 12)], self.light, 0.6, 0.02, lift=0.2)
         wing = ellipse((wide * 0.80, base - 0.045 - lift), (0.05, 0.055), 14)
         self.both(wing, p.skin * 0.95, 0.5, 0.01)
-        arc = smooth(
-            np.array(
-                [[wide * 0.98, base - 0.10 - lift], [wide * 1.12, base - 0.05 - lift], [wide * 0.95, base - lift * 0.8]]
-            ),
-            rounds=2,
-        )
+        outer = [[wide * 0.98, base - 0.10 - lift], [wide * 1.12, base - 0.05 - lift]]
+        arc = smooth([*outer, [wide * 0.95, base - lift * 0.8]], rounds=2)
         self.both(stroke(arc, 0.028), self.crease, 0.75, 0.006)
-        under = np.array(
-            [
-                [-wide * 0.85, base - 0.01 - lift * 0.8],
-                [-wide * 0.3, base + 0.005],
-                [0, base + 0.02],
-                [wide * 0.3, base + 0.005],
-                [wide * 0.85, base - 0.01 - lift * 0.8],
-            ]
-        )
-        self.fill([stroke(smooth(under, rounds=2), 0.045)], self.shade, 0.85, 0.012, lift=0.06)
+        y = base - 0.01 - lift * 0.8
+        middle = [[-wide * 0.3, base + 0.005], [0, base + 0.02], [wide * 0.3, base + 0.005]]
+        under = smooth([[-wide * 0.85, y], *middle, [wide * 0.85, y]], rounds=2)
+        self.fill([stroke(under, 0.045)], self.shade, 0.85, 0.012, lift=0.06)
         nostril = ellipse((wide * 0.47, base - 0.012 - lift * 0.5), (0.036, 0.018), 10)
         self.fill([nostril, mirrored(nostril)], self.crease * 0.45, 0.85, 0.005, lift=0.06)
 
@@ -223,11 +179,11 @@ class FacePainter:
             upper, lower = flip(s.upper_lid), flip(s.lower_lid)
             eye = np.concatenate([upper, lower[::-1]])
             x = float(upper[6, 0])
-            centre = (x, p.eye_y - 0.008)
             self.fill([eye], np.array([238.0, 234.0, 230.0]))
-            self.fill([ellipse(centre, (radius, radius), 24)], p.iris * 0.55, clip=eye)
-            self.fill([ellipse(centre, (radius * 0.82, radius * 0.82), 20)], p.iris * 1.15, clip=eye)
-            self.fill([ellipse(centre, (radius * 0.45, radius * 0.45), 16)], _DARK * 0.5, clip=eye)
+            discs = ((1.0, 24, p.iris * 0.55), (0.82, 20, p.iris * 1.15), (0.45, 16, _DARK * 0.5))
+            for share, corners, colour in discs:  # the iris with its edge, and the pupil
+                disc = ellipse((x, p.eye_y - 0.008), (radius * share, radius * share), corners)
+                self.fill([disc], colour, clip=eye)
             shadow = np.concatenate([upper, upper[::-1] + np.array([0.0, 0.04])])
             self.fill([shadow], _DARK, 0.35, 0.012, clip=eye)
             glint = ellipse((x + 0.03, p.eye_y - 0.035), (0.018, 0.018), 10)

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 Colour = NDArray[np.float64]
 
 HAIR_STYLES = ("bald", "cropped", "short", "parted", "curly", "bob", "long", "bun", "scarf", "cap")
+_MENS_STYLES = np.array([0.14, 0.24, 0.28, 0.16, 0.10, 0.0, 0.03, 0.0, 0.0, 0.05])
+_WOMENS_STYLES = np.array([0.01, 0.03, 0.06, 0.10, 0.14, 0.2, 0.24, 0.12, 0.06, 0.04])
 
 # RGB palettes: skin from fair to dark, hair from black to grey; a person has a colour between two neighbours.
 _SKIN = np.array([[246, 214, 190], [228, 184, 150], [204, 152, 112], [160, 110, 76], [112, 74, 52], [78, 52, 40]])
@@ -15,7 +17,8 @@ _HAIR = np.array(
     [[24, 20, 20], [52, 34, 26], [92, 60, 38], [140, 92, 52], [196, 152, 92], [150, 62, 32], [170, 168, 166]]
 )
 _IRIS = np.array([[70, 44, 26], [96, 66, 36], [86, 112, 72], [84, 124, 156], [58, 40, 32]])
-_CLOTH = (20, 235)
+_GLASSES = {"round": 0.07, "square": 0.14, "dark": 0.155}
+"""The kinds of glasses, with the share of persons that have this kind or an earlier one."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,7 @@ class Person:
 
 
 def draw_person(rng: np.random.Generator, variety: float = 1.0) -> Person:
-    """Return a random person.
-
-    Args:
-        rng: the source of randomness.
-        variety: how much the geometry differs between persons, at least 0 (all have the mean face).
+    """Return a random person; `variety` scales how much the geometry differs between persons (0: all have the mean face).
 
     >>> draw_person(np.random.default_rng(3)).age == draw_person(np.random.default_rng(3)).age
     True
@@ -82,12 +81,8 @@ def draw_person(rng: np.random.Generator, variety: float = 1.0) -> Person:
     hair = np.clip(_HAIR[rng.integers(len(_HAIR) - 1)] + rng.normal(0, 8, 3), 8, 240)
     hair = hair + (np.array([172.0, 170, 168]) - hair) * float(np.clip((age - 0.45) * 2, 0, 1) * rng.random())
     made_up = not man and rng.random() < 0.5
-    lip = skin * (np.array([0.86, 0.60, 0.60]) if not made_up else np.array([0.82, 0.38, 0.42]))
-    style_weights = (
-        [0.14, 0.24, 0.28, 0.16, 0.10, 0.0, 0.03, 0.0, 0.0, 0.05]
-        if man
-        else ([0.01, 0.03, 0.06, 0.10, 0.14, 0.2, 0.24, 0.12, 0.06, 0.04])
-    )
+    lip = skin * ([0.82, 0.38, 0.42] if made_up else [0.86, 0.60, 0.60])
+    style_weights = _MENS_STYLES if man else _WOMENS_STYLES
     has_beard_parts = rng.random(2) < (0.22, 0.12)
     glasses_number = float(rng.random())
     cheek = about(0.73, 0.04)
@@ -117,19 +112,13 @@ def draw_person(rng: np.random.Generator, variety: float = 1.0) -> Person:
         hair=hair,
         brow=hair * 0.75,
         iris=np.clip(between(_IRIS), 15, 200),
-        cloth=rng.uniform(*_CLOTH, 3),
-        hair_style=str(rng.choice(HAIR_STYLES, p=np.array(style_weights) / sum(style_weights))),
+        cloth=rng.uniform(20, 235, 3),
+        hair_style=str(rng.choice(HAIR_STYLES, p=style_weights / sum(style_weights))),
         hairline=about(-0.70, 0.06),
         side=float(rng.choice([-1.0, 1.0])),
         freckles=bool(rng.random() < 0.08),
         stubble=float(man) * float(rng.random()) ** 2,
         beard=man and bool(has_beard_parts[0]),
         moustache=man and bool(has_beard_parts.any()),
-        glasses="round"
-        if glasses_number < 0.07
-        else "square"
-        if glasses_number < 0.14
-        else "dark"
-        if glasses_number < 0.155
-        else "",
+        glasses=next((kind for kind, limit in _GLASSES.items() if glasses_number < limit), ""),
     )

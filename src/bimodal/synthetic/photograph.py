@@ -8,7 +8,7 @@ import numpy as np
 from bimodal.errors import InputError
 from bimodal.synthetic.camera import Image, background, canvas_side, expose, head_light
 from bimodal.synthetic.canvas import Canvas
-from bimodal.synthetic.expression import EMOTION_UNITS, check_units, shape_of
+from bimodal.synthetic.expression import EMOTION_UNITS, shape_of
 from bimodal.synthetic.face import FacePainter
 from bimodal.synthetic.hair import paint_before, paint_behind
 from bimodal.synthetic.occlusion import paint_occlusion
@@ -34,16 +34,9 @@ DEFAULT = Difficulty()
 
 
 def draw_face(emotion: int, rng: np.random.Generator, size: int = 96, difficulty: Difficulty = DEFAULT) -> Image:
-    """Draw a random person with an emotion; each of its action units has a random strength.
+    """Draw a random person with an emotion (0 to 6); each of its action units has a random strength.
 
-    Args:
-        emotion: its code, 0 to 6.
-        rng: the only source of randomness.
-        size: the side of the picture in pixels, 32 to 512.
-        difficulty: how hard it is to recognise the emotion.
-
-    Returns:
-        RGB, uint8 (size, size, 3).
+    Returns RGB, uint8 (size, size, 3), with a size of 32 to 512 pixels.
 
     Raises:
         InputError: the emotion or the size is out of its range.
@@ -70,12 +63,7 @@ def draw_action_units(
 
     Args:
         strengths: by action unit (see `expression.UNITS`), from 0 (at rest) to 1; missing units are at rest.
-        rng: the source of randomness.
-        size: the side of the picture in pixels, 32 to 512.
-        difficulty: how hard it is to recognise the emotion.
-
-    Returns:
-        RGB, uint8 (size, size, 3).
+        rng, size, difficulty: as for `draw_face`.
 
     Raises:
         InputError: an action unit is unknown, or a strength or the size is out of its range.
@@ -83,7 +71,6 @@ def draw_action_units(
     >>> draw_action_units({6: 1.0, 12: 1.0}, np.random.default_rng(0), size=64).dtype
     dtype('uint8')
     """
-    check_units(strengths)
     side = canvas_side(size)
     person = draw_person(rng, difficulty.variety)
     view = _view(rng, side, difficulty)
