@@ -58,10 +58,7 @@ def _show(demo: "Demo", console: "Console") -> None:
     title = f"Accuracy on {evaluation.n} test faces over {len(truth.removed)} seeds, with 95 % intervals"
     note = f"{truth.wrong} training labels are wrong or belong to a picture without a face. Numbers between slashes are of single seeds."
     table = Table.of(
-        ("condition", "accuracy", "removed", "removed, wrong label"),
-        rows,
-        title,
-        (note, *interval_notes(evaluation)),
+        ("condition", "accuracy", "removed", "removed, wrong label"), rows, title, (note, *interval_notes(evaluation))
     )
     console.print()
     console.print(to_terminal(table))

@@ -9,7 +9,7 @@ from bimodal.text import plural
 
 
 def draw(
-    out: Annotated[Path, typer.Argument(help="Folder to write.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
     count: Annotated[int, typer.Option(help="Number of training pictures, at least 7.")] = 891,
     wrong: Annotated[float, typer.Option(help="Share of training faces with a wrong label, 0 to 0.9.")] = 0.1,
     no_face: Annotated[float, typer.Option(help="Share of training pictures without a face, 0 to 0.5.")] = 0.01,

@@ -14,20 +14,18 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Run folder, made by bimodal train.", show_default=False)],
+    run: Annotated[Path, typer.Argument(help="Run folder, made by bimodal train.")],
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Another data folder, or the present place of the run's own. (default: the data folder of the run)",
-            show_default=False,
+            help="Another data folder, or the present place of the run's own. (default: the data folder of the run)"
         ),
     ] = None,
     split: Annotated[
         str, typer.Option(help="Split to evaluate: val or test. Evaluate on test once, after all choices are made.")
     ] = "test",
     out: Annotated[
-        Path | None,
-        typer.Option(help="CSV file for the predictions. (default: RUN/predictions_SPLIT.csv)", show_default=False),
+        Path | None, typer.Option(help="CSV file for the predictions. (default: RUN/predictions_SPLIT.csv)")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out.")] = False,
 ) -> None:

@@ -9,13 +9,9 @@ from bimodal.errors import InputError
 
 
 def export(
-    run: Annotated[
-        Path,
-        typer.Argument(help="Folder that bimodal train or bimodal publish wrote.", show_default=False),
-    ],
+    run: Annotated[Path, typer.Argument(help="Folder that bimodal train or bimodal publish wrote.")],
     out: Annotated[
-        Path | None,
-        typer.Option(help="ONNX file to write. (default: RUN/model.onnx, or RUN/model-int8.onnx)", show_default=False),
+        Path | None, typer.Option(help="ONNX file to write. (default: RUN/model.onnx, or RUN/model-int8.onnx)")
     ] = None,
     format: Annotated[str, typer.Option(help="Format of the file; only onnx is supported.")] = "onnx",
     int8: Annotated[
@@ -28,9 +24,7 @@ def export(
     ] = False,
     data: Annotated[
         Path | None,
-        typer.Option(
-            help="Data folder that the run was trained on. (default: where it was during training)", show_default=False
-        ),
+        typer.Option(help="Data folder that the run was trained on. (default: where it was during training)"),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing ONNX file.")] = False,
 ) -> None:
@@ -63,15 +57,14 @@ def export(
 
 
 def publish(
-    run: Annotated[Path, typer.Argument(help="Run folder that bimodal train wrote.", show_default=False)],
-    out: Annotated[Path | None, typer.Option(help="Folder to write (required).", show_default=False)] = None,
+    run: Annotated[Path, typer.Argument(help="Run folder that bimodal train wrote.")],
+    out: Annotated[Path | None, typer.Option(help="Folder to write (required).")] = None,
     push: Annotated[
         str | None,
         typer.Option(
             metavar="OWNER/NAME",
             help="Also upload the folder to this Hugging Face repository, public unless --private is given. HF_TOKEN must "
             "hold a token with write access. (default: no upload)",
-            show_default=False,
         ),
     ] = None,
     private: Annotated[bool, typer.Option("--private", help="Make the repository of --push private.")] = False,

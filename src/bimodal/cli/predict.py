@@ -21,7 +21,6 @@ def predict(
         typer.Argument(
             metavar="INPUT...",
             help="Images, videos, folders, or quoted patterns such as 'faces/**/*.jpg'. Required without --camera.",
-            show_default=False,
         ),
     ] = None,
     model: Annotated[
@@ -32,22 +31,17 @@ def predict(
         ),
     ] = "bimodal/face-s",
     out: Annotated[
-        Path | None,
-        typer.Option(
-            help="File for the table of predictions, .csv or .jsonl. (default: print the table)", show_default=False
-        ),
+        Path | None, typer.Option(help="File for the table of predictions, .csv or .jsonl. (default: print the table)")
     ] = None,
     draw: Annotated[
         Path | None,
         typer.Option(
             help="Folder for copies of the images and videos with the predictions drawn in, and a timeline of each video. "
-            "(default: none)",
-            show_default=False,
+            "(default: none)"
         ),
     ] = None,
     camera: Annotated[
-        int | None,
-        typer.Option(help="Number of a camera, from 0, to read until Ctrl-C instead of files.", show_default=False),
+        int | None, typer.Option(help="Number of a camera, from 0, to read until Ctrl-C instead of files.")
     ] = None,
     detect: Annotated[
         bool,
@@ -56,8 +50,7 @@ def predict(
         ),
     ] = True,
     detector: Annotated[
-        Path | None,
-        typer.Option(help="ONNX file of the face detector YuNet. (default: downloaded once)", show_default=False),
+        Path | None, typer.Option(help="ONNX file of the face detector YuNet. (default: downloaded once)")
     ] = None,
     largest: Annotated[
         bool, typer.Option("--largest", help="Keep only the largest face of each image. (default: all faces)")

@@ -12,12 +12,9 @@ from bimodal.experiments.pretrain.recipe import Recipe
 
 
 def pretrain(
-    data: Annotated[
-        Path,
-        typer.Argument(help="Data folder of FER2013, prepared with --votes fer2013new.csv.", show_default=False),
-    ],
+    data: Annotated[Path, typer.Argument(help="Data folder of FER2013, prepared with --votes fer2013new.csv.")],
     *,
-    out: Annotated[Path, typer.Option("--out", help="Folder to write or to resume.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write or to resume.")],
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted pretraining.")] = False,
     accelerator: Annotated[
         str, typer.Option(help="Device to train on: auto (a GPU if there is one), cpu or cuda.")

@@ -14,14 +14,10 @@ def reproduce(
     data: Annotated[
         Path | None,
         typer.Argument(
-            help="Data folder made by bimodal prepare, or a source that prepare takes, such as SFEW's folder.",
-            show_default=False,
+            help="Data folder made by bimodal prepare, or a source that prepare takes, such as SFEW's folder."
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", help="Study folder to write or to resume (required).", show_default=False),
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Study folder to write or to resume (required).")] = None,
     methods: Annotated[
         str | None,
         typer.Option(help="Methods to run, separated by commas; see --list. (default: all whose data are given)"),
@@ -50,36 +46,25 @@ def reproduce(
         ),
     ] = "group-disjoint",
     quick: Annotated[
-        bool,
-        typer.Option("--quick", help="Train small networks on small pictures, for a laptop. Every table says so."),
+        bool, typer.Option("--quick", help="Train small networks on small pictures, for a laptop. Every table says so.")
     ] = False,
     larger: Annotated[
         Path | None,
         typer.Option(
-            help="Data folder (or source, such as fer2013.csv) of a larger set, on which the two-stage methods train first.",
-            show_default=False,
+            help="Data folder (or source, such as fer2013.csv) of a larger set, on which the two-stage methods train first."
         ),
     ] = None,
     unaligned: Annotated[
         Path | None,
-        typer.Option(
-            help="Data folder of the same faces before alignment, for the method resnet50-unaligned.",
-            show_default=False,
-        ),
+        typer.Option(help="Data folder of the same faces before alignment, for the method resnet50-unaligned."),
     ] = None,
     lpq: Annotated[
         Path | None,
-        typer.Option(
-            help="LPQ features from another program: an .npz file with the arrays image and features.",
-            show_default=False,
-        ),
+        typer.Option(help="LPQ features from another program: an .npz file with the arrays image and features."),
     ] = None,
     phog: Annotated[
         Path | None,
-        typer.Option(
-            help="PHOG features from another program: an .npz file with the arrays image and features.",
-            show_default=False,
-        ),
+        typer.Option(help="PHOG features from another program: an .npz file with the arrays image and features."),
     ] = None,
     weights: Annotated[
         list[str] | None,
@@ -87,14 +72,12 @@ def reproduce(
             help="File with pretrained weights of resnet50, vgg16 or inception-v3, in place of those from the Hugging Face "
             "hub; repeat the option for each network.",
             metavar="NAME=FILE",
-            show_default=False,
         ),
     ] = None,
     address: Annotated[
         str | None,
         typer.Option(
-            help="Address of a Ray cluster, auto or HOST:PORT; all its machines must see DATA and STUDY under these paths.",
-            show_default=False,
+            help="Address of a Ray cluster, auto or HOST:PORT; all its machines must see DATA and STUDY under these paths."
         ),
     ] = None,
     list_methods: Annotated[bool, typer.Option("--list", help="List the methods and exit.")] = False,

@@ -33,10 +33,7 @@ def label_noise(
     ] = None,
     seeds: Annotated[int, typer.Option(help="Random seeds of each training set, 1 to 100.")] = 3,
     only: Annotated[
-        str | None,
-        typer.Option(
-            help="Pattern of the training sets to use, such as 'clean-891-*'. (default: all)", show_default=False
-        ),
+        str | None, typer.Option(help="Pattern of the training sets to use, such as 'clean-891-*'. (default: all)")
     ] = None,
     address: Annotated[
         str | None,

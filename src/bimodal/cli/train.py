@@ -16,28 +16,23 @@ _PREFIX = "removal_"
 
 def train(
     data: Annotated[
-        Path | None,
-        typer.Argument(
-            help="Data folder, made by bimodal prepare. With --resume it can be left out.", show_default=False
-        ),
+        Path | None, typer.Argument(help="Data folder, made by bimodal prepare. With --resume it can be left out.")
     ] = None,
     *,
-    out: Annotated[Path, typer.Option("--out", help="Run folder to write.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="Run folder to write.")],
     preset: Annotated[
         str | None,
         typer.Option(
             help="Recipe to start from: paper (that of the paper), small (a small network from random weights, for a laptop) or "
             "face (fine-tune the network that comes with bimodal and was pretrained on faces). Each option of the panels "
             "Recipe and Removal changes one setting of the recipe; the defaults shown there are those of paper with "
-            "--removal wang. RUN/config.yaml lists all settings of the run. (default: paper)",
-            show_default=False,
+            "--removal wang. RUN/config.yaml lists all settings of the run. (default: paper)"
         ),
     ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
-            help="YAML file of settings, such as config.yaml of another run; options of the command line replace its values.",
-            show_default=False,
+            help="YAML file of settings, such as config.yaml of another run; options of the command line replace its values."
         ),
     ] = None,
     resume: Annotated[
@@ -55,8 +50,7 @@ def train(
         int | None,
         typer.Option(
             help="Number of processes for each device that load and augment images, 0 to 256. "
-            "(default: 0 on a CPU, up to 8 on a GPU)",
-            show_default=False,
+            "(default: 0 on a CPU, up to 8 on a GPU)"
         ),
     ] = None,
     **values: Any,
@@ -119,6 +113,5 @@ def _start_time(out: Path) -> int | None:
 
 
 with_options(
-    train,
-    [*options_of(TrainSettings, panel="Recipe"), *options_of(RemovalSettings, _PREFIX, panel="Removal")],
+    train, [*options_of(TrainSettings, panel="Recipe"), *options_of(RemovalSettings, _PREFIX, panel="Removal")]
 )
