@@ -20,9 +20,9 @@ def test_auto_is_bf16_where_the_processor_computes_it_natively(
     ("values", "message"),
     [
         ({"accelerator": "tpu"}, "--accelerator must be one of auto, cpu, cuda, got 'tpu'"),
-        ({"devices": 0}, "--devices must be from 1"),
-        ({"num_nodes": 0}, "--num-nodes must be at least 1, got 0"),
-        ({"workers": 257}, "--workers must be from 0 to 256, got 257"),
+        ({"devices": 0}, "--devices must be a whole number of at least 1, got 0"),
+        ({"num_nodes": 0}, "--num-nodes must be a whole number of at least 1, got 0"),
+        ({"workers": 257}, "--workers must be a whole number from 0 to 256, got 257"),
     ],
 )
 def test_bad_values_are_named(values: dict, message: str) -> None:

@@ -150,7 +150,7 @@ BAD_OPTIONS = [
     (["--preset", "big"], ["--preset must be one of paper, small"]),
     (["--config", "none.yaml"], ["--config must be a YAML file"]),
     (["--weights", "none.pth"], ["none.pth"]),
-    (["--devices", "0"], ["--devices must be from 1"]),
+    (["--devices", "0"], ["--devices must be a whole number of at least 1"]),
     (["--devices", "3"], ["--batch-size must be a multiple of the 3 training processes, got 16"]),
     (["--accelerator", "tpu"], ["--accelerator must be one of auto, cpu, cuda"]),
 ]

@@ -12,9 +12,13 @@ from torch import Tensor, distributed
 from torch.utils.data import DataLoader, DistributedSampler, RandomSampler, SequentialSampler, Subset
 
 from bimodal.errors import InputError
-from bimodal.removal import RULES, RemovalSettings, RemovalStep, Remover
+from bimodal.removal import RULES, RemovalSettings, Remover
 
-_UNKNOWN_CLASS = np.iinfo(np.int64).max
+_UNKNOWN_CLASS = np.iinfo(np.int64).max  # until the first epoch has shown the labels
+_SAME_OPTIONS = (
+    *("num_workers", "collate_fn", "pin_memory", "drop_last", "timeout", "worker_init_fn"),
+    *("multiprocessing_context", "generator", "prefetch_factor", "persistent_workers"),
+)
 Losses = dict[str, NDArray[Any]]
 """The losses of an epoch: `index` (n,), `loss` (n,) and `label` (n,); with logits also `predicted` (n,) and `confidence` (n,),
 and `logits` (n, C) if predicted probabilities are recorded."""
@@ -67,8 +71,7 @@ class BimodalDistributionRemoval(pl.Callback):
         if settings is not None and changes:
             raise InputError(f"expected either settings or single values, got settings and {', '.join(changes)}")
         self.settings = settings or RemovalSettings.preset(rule, **changes)
-        self.measure = measure
-        self.trace = trace
+        self.measure, self.trace = measure, trace
         self.pred_probs = pred_probs or RULES[self.settings.rule].needs_pred_probs
         self._remover: Remover | None = None
         self._saved: dict[str, Any] | None = None
@@ -79,9 +82,7 @@ class BimodalDistributionRemoval(pl.Callback):
     def remover(self) -> Remover:
         """Losses, the examples that are still in training, and the removals so far; available once training has begun."""
         if self._remover is None:
-            raise RuntimeError(
-                "the remover does not exist before Lightning has built the training DataLoader; call fit first"
-            )
+            raise RuntimeError("there is no remover before Lightning has built the training DataLoader; call fit first")
         return self._remover
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -124,25 +125,19 @@ class BimodalDistributionRemoval(pl.Callback):
         else:
             losses = self.measure(np.flatnonzero(self.remover.kept))
         self._batches = []
-        step = self._close_epoch(_gather(losses))
-        if step is not None:
-            # The length of a DataLoader is fixed when it is built, and with several processes Lightning builds its sampler.
-            trainer.reload_dataloaders_every_n_epochs = 1  # type: ignore[attr-defined]
-        if self.remover.should_stop_training:
-            trainer.should_stop = True
-
-    def _close_epoch(self, losses: Losses) -> RemovalStep | None:
-        remover = self.remover
+        losses, remover = _gather(losses), self.remover
         remover.labels[losses["index"]] = losses["label"]
         remover.update(losses["index"], losses["loss"], losses.get("logits") if self.pred_probs else None)
         step = remover.end_epoch()
-        if step is not None and "predicted" in losses:
-            for i in np.flatnonzero(np.isin(losses["index"], step.rows)):
-                self.predictions_at_removal[int(losses["index"][i])] = (
-                    int(losses["predicted"][i]),
-                    float(losses["confidence"][i]),
-                )
-        return step
+        if step is not None:
+            # The length of a DataLoader is fixed when it is built, and with several processes Lightning builds its sampler.
+            trainer.reload_dataloaders_every_n_epochs = 1  # type: ignore[attr-defined]
+            if "predicted" in losses:
+                rows = np.isin(losses["index"], step.rows)
+                predictions = zip(losses["predicted"][rows].tolist(), losses["confidence"][rows].tolist(), strict=True)
+                self.predictions_at_removal |= zip(losses["index"][rows].tolist(), predictions, strict=True)
+        if remover.should_stop_training:
+            trainer.should_stop = True
 
     def without_removed(self, loader: Any) -> Any:
         """Return the training DataLoader without the removed examples; the same DataLoader if none has been removed."""
@@ -155,7 +150,7 @@ class BimodalDistributionRemoval(pl.Callback):
         dataset, positions = _unwrap(loader.dataset)
         if self._remover is None:
             labels = np.full(len(dataset), -1, dtype=np.int64)
-            labels[positions] = _UNKNOWN_CLASS  # known from the first epoch on
+            labels[positions] = _UNKNOWN_CLASS
             self._remover = Remover(labels, self.settings, self.trace)
             if self._saved is not None:
                 self._remover.load_state_dict(self._saved)
@@ -178,8 +173,7 @@ class _SourceWithoutRemoved:
     """Lightning's source of the training DataLoader, without the removed examples."""
 
     def __init__(self, source: Any, callback: BimodalDistributionRemoval) -> None:
-        self._source = source
-        self._callback = callback
+        self._source, self._callback = source, callback
 
     def dataloader(self) -> Any:
         return self._callback.without_removed(self._source.dataloader())
@@ -209,22 +203,9 @@ def _rebuild(loader: DataLoader[Any], dataset: Subset[Any]) -> DataLoader[Any]:
     if isinstance(old, DistributedSampler):
         sampler = DistributedSampler(dataset, old.num_replicas, old.rank, old.shuffle, old.seed, old.drop_last)
         sampler.set_epoch(old.epoch)
-    return DataLoader(
-        dataset,
-        loader.batch_size,
-        sampler=sampler,
-        shuffle=isinstance(old, RandomSampler) if sampler is None else None,
-        num_workers=loader.num_workers,
-        collate_fn=loader.collate_fn,
-        pin_memory=loader.pin_memory,
-        drop_last=loader.drop_last,
-        timeout=loader.timeout,
-        worker_init_fn=loader.worker_init_fn,
-        multiprocessing_context=loader.multiprocessing_context,
-        generator=loader.generator,
-        prefetch_factor=loader.prefetch_factor,
-        persistent_workers=loader.persistent_workers,
-    )
+    shuffle = isinstance(old, RandomSampler) if sampler is None else None
+    same = {name: getattr(loader, name) for name in _SAME_OPTIONS}
+    return DataLoader(dataset, loader.batch_size, sampler=sampler, shuffle=shuffle, **same)
 
 
 def _gather(losses: Losses) -> Losses:

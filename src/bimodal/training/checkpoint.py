@@ -21,20 +21,13 @@ from bimodal.training.settings import TrainSettings
 class KeepState(Checkpoint):
     """Writes `last.ckpt` after each epoch, and `best.safetensors` whenever the weights are to be kept.
 
-    Lightning calls a `Checkpoint` after all other callbacks, so the state includes their changes of this epoch.
-
-    Args:
-        folder: the run folder.
-        keep: `best` (the epoch with the highest validation accuracy; of equal ones the first) or `last`.
-        identity: the identity of the run, see `identity_of`.
+    Lightning calls a `Checkpoint` after all other callbacks, so the state includes their changes of this epoch. `keep` is
+    `best` (the epoch with the highest validation accuracy; of equal ones the first) or `last`.
     """
 
     def __init__(self, folder: Path, keep: str, identity: str) -> None:
-        self.folder = folder
-        self.keep = keep
-        self.identity = identity
-        self.best: tuple[int, float] = (0, -1.0)
-        """(epoch, validation accuracy) of the kept weights."""
+        self.folder, self.keep, self.identity = folder, keep, identity
+        self.best = (0, -1.0)  # (epoch, validation accuracy) of the kept weights
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         accuracy = float(trainer.callback_metrics["val_accuracy"])
@@ -69,11 +62,7 @@ def identity_of(settings: TrainSettings, fingerprint: str) -> str:
 
 
 def check_state(state: Path, identity: str) -> None:
-    """Check a state before Lightning loads it, without running any code in it.
-
-    Raises:
-        InputError: the state is damaged or belongs to another run.
-    """
+    """Raise an `InputError` for a damaged state or one of another run, before Lightning loads it; no code in it runs."""
     try:
         content = torch.load(state, map_location="cpu", weights_only=True, mmap=True)
         is_same_run = content["callbacks"]["KeepState"]["identity"] == identity

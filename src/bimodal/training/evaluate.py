@@ -77,32 +77,28 @@ def evaluate(
     rows = manifest.rows(split)
     if len(rows) == 0:
         raise InputError(f"{folder} has no faces in split {split}; prepare with --{split}-share")
-    if out is None:
-        suffix = "" if is_own_data else f"_{folder.resolve().name}"
-        out = run.path / f"predictions_{split}{suffix}.csv"
-    elif Path(out).exists() and not overwrite:
+    suffix = "" if is_own_data else f"_{folder.resolve().name}"
+    file = run.path / f"predictions_{split}{suffix}.csv" if out is None else Path(out)
+    if out is not None and file.exists() and not overwrite:
         raise InputError(f"{out} exists; replace it with --overwrite, or choose another --out")
-    out = Path(out)
     remarks = []
-    if is_own_data and split == "test" and out.is_file():
+    if is_own_data and split == "test" and file.is_file():
         remarks.append("This run was evaluated on its test faces before; do not choose anything by their accuracy.")
     count = 0 if is_own_data else training_overlap(manifest, rows.tolist(), run.manifest)
     if count:
         remarks.append(
             f"The run was trained on {count} of these {len(rows)} pictures, so the measures are too optimistic."
         )
-    if settings.starts_from_face:
-        overlap = pretraining_overlap(manifest, rows.tolist())
-        if overlap:
-            remarks.append(f"{overlap}, and the run started from its weights, so the measures are too optimistic.")
+    if settings.starts_from_face and (overlap := pretraining_overlap(manifest, rows.tolist())):
+        remarks.append(f"{overlap}, and the run started from its weights, so the measures are too optimistic.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     table = predict(model, manifest, rows, settings, device, run.info.temperature)
-    write_predictions(out, table)
+    write_predictions(file, table)
     measures = measure(manifest.labels[rows], table[PROBABILITIES].to_numpy(dtype=np.float64))
     correct = (table["label"] == table["predicted"]).to_numpy()
     blank = (manifest.table["flag"].to_numpy()[rows] == "blank").astype(bool)
     both_ways = accuracy_both_ways(correct, blank, count_unreadable(folder, split))
-    return RunEvaluation(measures, both_ways, remarks + _remarks(measures, both_ways), out)
+    return RunEvaluation(measures, both_ways, remarks + _remarks(measures, both_ways), file)
 
 
 def count_unreadable(folder: Path, split: str) -> int:
@@ -130,7 +126,5 @@ def _remarks(measures: Measures, both_ways: BothWays) -> list[str]:
         )
     if measures.absent:
         names = ", ".join(NAMES[code] for code in measures.absent)
-        remarks.append(
-            f"The split has no face of {names}; balanced accuracy and macro F1 are means over the other emotions."
-        )
+        remarks.append(f"The split has no face of {names}; balanced accuracy and macro F1 average the other emotions.")
     return remarks

@@ -35,44 +35,36 @@ class History(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        accuracy = (outputs["logits"].argmax(dim=1) == batch["label"]).float().mean()
-        step = {
-            "step": trainer.global_step,
-            "epoch": trainer.current_epoch + 1,
-            "train_loss": float(outputs["loss"]),
-            "train_accuracy": float(accuracy),
-            "examples": len(batch["label"]),
-        }
-        self.steps.append(step)
-        pl_module.log_dict({"train_loss": step["train_loss"], "train_accuracy": step["train_accuracy"]}, prog_bar=True)
+        accuracy = float((outputs["logits"].argmax(dim=1) == batch["label"]).float().mean())
+        row = {"step": trainer.global_step, "epoch": trainer.current_epoch + 1}
+        measures = {"train_loss": float(outputs["loss"]), "train_accuracy": accuracy}
+        self.steps.append({**row, **measures, "examples": len(batch["label"])})
+        pl_module.log_dict(measures, prog_bar=True)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         epoch = trainer.current_epoch + 1
         steps = pd.DataFrame([step for step in self.steps if step["epoch"] == epoch])
         weights = steps["examples"] / steps["examples"].sum()
         summary = self.removal.remover.ledger.epochs[-1]
-        val = {name: float(trainer.callback_metrics[name]) for name in ("val_loss", "val_accuracy")}
+        losses = {"loss_mean": summary.mean, "loss_variance": summary.variance, "examples": summary.examples}
         row = {
             "epoch": epoch,
             "step": trainer.global_step,
-            "train_loss": float((steps["train_loss"] * weights).sum()),
-            "train_accuracy": float((steps["train_accuracy"] * weights).sum()),
-            **val,
-            "loss_mean": summary.mean,
-            "loss_variance": summary.variance,
-            "examples": summary.examples,
+            **{name: float((steps[name] * weights).sum()) for name in ("train_loss", "train_accuracy")},
+            **{name: float(trainer.callback_metrics[name]) for name in ("val_loss", "val_accuracy")},
+            **losses,
         }
         self.epochs.append(row)
         self.seconds.append({"epoch": epoch, "seconds": round(time.perf_counter() - self._start, 3)})
-        pl_module.log_dict({"loss_mean": summary.mean, "loss_variance": summary.variance, "examples": row["examples"]})
+        pl_module.log_dict(losses)
         if not trainer.is_global_zero:
             return
         write_csv(self.folder / "metrics.csv", pd.DataFrame(self.epochs))
         write_csv(self.folder / "seconds.csv", pd.DataFrame(self.seconds))
         write_csv(self.folder / "steps.csv", pd.DataFrame(self.steps).drop(columns="examples"))
         inform(
-            f"epoch {epoch:>3}/{trainer.max_epochs}  train loss {row['train_loss']:.3f}  val loss {val['val_loss']:.3f}"
-            f"  val accuracy {val['val_accuracy']:.3f}  faces {row['examples']}"
+            f"epoch {epoch:>3}/{trainer.max_epochs}  train loss {row['train_loss']:.3f}  val loss {row['val_loss']:.3f}"
+            f"  val accuracy {row['val_accuracy']:.3f}  faces {row['examples']}"
         )
         self._report_removal(epoch)
 

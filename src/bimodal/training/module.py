@@ -45,10 +45,7 @@ class EmotionModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)
-        self.lr = lr
-        self.schedule = schedule
-        self.seed = seed
-        self.augment = augment
+        self.lr, self.schedule, self.seed, self.augment = lr, schedule, seed, augment
         self.val_loss = MeanMetric()
         self.val_accuracy = MulticlassAccuracy(len(NAMES), average="micro")
 
@@ -106,11 +103,7 @@ def learning_rate_factor(epoch: int, epochs: int) -> float:
     """Return the learning rate of an epoch as a share of the highest: it rises for a fifth of the epochs, then falls.
 
     This is the schedule of Smith & Topin (2018), "Super-convergence", by epochs instead of steps, because removal changes
-    the number of steps in an epoch. It would reach 0 after the last epoch.
-
-    Args:
-        epoch: from 0 to epochs - 1.
-        epochs: number of epochs.
+    the number of steps in an epoch. It would reach 0 after the last epoch. `epoch` counts from 0.
 
     >>> [round(learning_rate_factor(epoch, 10), 2) for epoch in range(10)]
     [0.5, 1.0, 0.97, 0.88, 0.75, 0.59, 0.41, 0.25, 0.12, 0.03]

@@ -12,38 +12,25 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
-from bimodal.data.cache import decoded
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
 from bimodal.models import EmotionClassifier
 from bimodal.runs.run import FINISHED, Run
 from bimodal.runs.tables import predictions_table
-from bimodal.training.augmentation import Plain
 from bimodal.training.callback import Losses
 from bimodal.training.datamodule import FaceData
-from bimodal.training.loader import FaceDataset, plain_loader
 from bimodal.training.module import EmotionModule
 from bimodal.training.settings import TrainSettings
 
 
 def build_classifier(settings: TrainSettings) -> EmotionClassifier:
     """Return the classifier that the settings describe, with random weights."""
-    return EmotionClassifier(
-        settings.backbone,
-        settings.hidden,
-        settings.dropout_features,
-        settings.dropout_hidden,
-        settings.image_size,
-        settings.backbone_options,
-    )
+    head = (settings.hidden, settings.dropout_features, settings.dropout_hidden)
+    return EmotionClassifier(settings.backbone, *head, settings.image_size, settings.backbone_options)
 
 
 def load_model(run: Run, weights: str = FINISHED) -> EmotionClassifier:
-    """Return the classifier of a run, in evaluation mode.
-
-    Args:
-        run: the run.
-        weights: the name of the weights file in the run folder; by default that of a finished run.
+    """Return the classifier of a run in evaluation mode, with the weights of a file in the run folder.
 
     Raises:
         InputError: the run is unfinished, or its weights are damaged or do not fit its settings.
@@ -81,18 +68,18 @@ def predict(
     device: torch.device,
     temperature: float = 1.0,
 ) -> pd.DataFrame:
-    """Return one row for each face: `image,row,label,predicted,p_angry,...,p_surprise`.
+    """Return the predictions for some rows (n,) of a manifest as in `predictions_table`.
 
     Args:
         model: in evaluation mode.
-        manifest: the faces.
-        rows: (n,), the rows to predict.
+        manifest, rows: the faces.
         settings: of the run: image size and batch size.
         device: where to compute.
         temperature: the calibration temperature (`Run.info.temperature`); 1: uncalibrated probabilities.
     """
-    faces = FaceDataset(manifest, decoded(manifest, settings.image_size), Plain())
-    logits = predict_logits(model.to(device), plain_loader(faces, rows, 2 * settings.batch_size), device)
+    faces = FaceData(manifest, settings)
+    faces.setup("predict")
+    logits = predict_logits(model.to(device), faces.plain_dataloader(rows), device)
     return predictions_table(manifest, rows, to_probabilities(logits, temperature))
 
 

@@ -93,17 +93,14 @@ class TrainSettings:
         check_choice("preset", name, PRESETS)
         values = PRESETS[name] | dict(changes or {})
         changed = _removal(values.pop("removal", {}))
-        removal = {**_removal(PRESETS[name].get("removal", {})), **changed}
-        _check_names(values, cls, "setting")
-        _check_names(removal, RemovalSettings, "removal setting")
+        removal = _checked(_removal(PRESETS[name].get("removal", {})) | changed, RemovalSettings, "removal setting")
+        values = _checked(values, cls, "setting")
         rule = removal.pop("rule", "wang")
-        numbers = _numbers(values, cls)
         check_choice("removal", rule, RULES)
-        share, epochs = RULES[rule].default_epoch_share, numbers.get("epochs", cls.epochs)
+        share, epochs = RULES[rule].default_epoch_share, values.get("epochs", cls.epochs)
         if share is not None and "epoch" not in changed and isinstance(epochs, int):
             removal["epoch"] = max(1, round(share * epochs))
-        removal_settings = RemovalSettings.preset(rule, **_numbers(removal, RemovalSettings))
-        return cls(preset_name=name, removal=removal_settings, **numbers)
+        return cls(preset_name=name, removal=RemovalSettings.preset(rule, **removal), **values)
 
     @classmethod
     def load(
@@ -132,8 +129,9 @@ class TrainSettings:
         for layer in layers:
             values |= layer
             changed = _removal(layer.get("removal", {}))
-            is_same_rule = changed.get("rule", removal.get("rule")) == removal.get("rule", changed.get("rule"))
-            removal = removal | changed if is_same_rule else changed  # another rule starts from its own defaults
+            if "rule" in changed and "rule" in removal and changed["rule"] != removal["rule"]:
+                removal = {}  # another rule starts from its own defaults
+            removal |= changed
         for key in ("bimodal", "data"):  # a run's config.yaml also holds its version and its data folder
             values.pop(key, None)
         return cls.preset(values.pop("preset", "paper"), values | ({"removal": removal} if removal else {}))
@@ -150,11 +148,7 @@ class TrainSettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the settings that `to_dict` wrote; other keys (version, data) are ignored.
-
-        Raises:
-            InputError: a value is missing or bad.
-        """
+        """Return the settings that `to_dict` wrote; other keys (version, data) are ignored."""
         names = {f.name for f in fields(cls)} - {"preset_name", "removal"}
         try:
             removal = RemovalSettings(**values["removal"])
@@ -219,23 +213,18 @@ def _removal(value: Any) -> dict[str, Any]:
     raise InputError(f"removal must be one of {', '.join(RULES)}, or a mapping, got {value!r}")
 
 
-def _check_names(values: Mapping[str, Any], settings: type, what: str) -> None:
-    names = [f.name for f in fields(settings) if f.name not in ("preset_name", "removal")]
-    for key in values:
-        if key not in names:
-            near = get_close_matches(key, names, n=3)
-            raise InputError(
-                f"unknown {what} {key!r}; {'similar: ' + ', '.join(near) if near else 'known: ' + ', '.join(names)}"
-            )
-
-
-def _numbers(values: Mapping[str, Any], settings: type) -> dict[str, Any]:
-    """Convert numbers given as text: YAML reads `1e-4` as text, since it has no decimal point."""
-    floats = {f.name for f in fields(settings) if isinstance(f.default, float)}
+def _checked(values: Mapping[str, Any], settings: type, what: str) -> dict[str, Any]:
+    """Check the names of settings, and convert numbers that YAML reads as text: `1e-4` has no decimal point."""
+    defaults = {f.name: f.default for f in fields(settings) if f.name not in ("preset_name", "removal")}
     result = dict(values)
-    for key in floats & values.keys():
-        try:
-            result[key] = float(values[key]) if isinstance(values[key], str) else values[key]
-        except ValueError:
-            raise InputError(f"{key.replace('_', '-')} must be a number, got {values[key]!r}") from None
+    for key, value in values.items():
+        if key not in defaults:
+            near = get_close_matches(key, defaults, n=3)
+            names = f"similar: {', '.join(near)}" if near else f"known: {', '.join(defaults)}"
+            raise InputError(f"unknown {what} {key!r}; {names}")
+        if isinstance(value, str) and isinstance(defaults[key], float):
+            try:
+                result[key] = float(value)
+            except ValueError:
+                raise InputError(f"{key.replace('_', '-')} must be a number, got {value!r}") from None
     return result

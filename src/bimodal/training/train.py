@@ -72,7 +72,8 @@ def train(
     if run is not None and run.is_finished:
         inform(f"{out} is finished already")
         return run
-    training = _build(out, FaceData(manifest, settings), hardware or Hardware(), callbacks)
+    hardware = hardware or Hardware()
+    training = _build(out, FaceData(manifest, settings, hardware.loader_workers), hardware, callbacks)
     is_first_process = rank_zero_only.rank == 0  # type: ignore[attr-defined]
     if is_first_process:
         _begin(out, training, run, overwrite)
@@ -133,7 +134,6 @@ def _build(out: Path, faces: FaceData, hardware: Hardware, callbacks: Sequence[p
         raise InputError(
             f"--batch-size must be a multiple of the {hardware.world_size} training processes, got {settings.batch_size}"
         )
-    faces.workers = hardware.loader_workers
     precision = choose_precision(settings.precision, hardware.uses_cuda)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or matrix products on a GPU differ from run to run
     pl.seed_everything(settings.seed, verbose=False)
@@ -152,11 +152,9 @@ def _build(out: Path, faces: FaceData, hardware: Hardware, callbacks: Sequence[p
 
 def _build_model(settings: TrainSettings) -> EmotionClassifier:
     model = build_classifier(settings)
-    if settings.weights:
-        weights.load_into(model.backbone, weights.read(Path(settings.weights)), settings.weights)
-    elif settings.pretrained:
-        file = weights.fetch(settings.backbone)
-        weights.load_into(model.backbone, weights.read(file), settings.backbone)
+    if settings.weights or settings.pretrained:
+        file = Path(settings.weights) if settings.weights else weights.fetch(settings.backbone)
+        weights.load_into(model.backbone, weights.read(file), settings.weights or settings.backbone)
     return model
 
 
@@ -222,20 +220,13 @@ def _fit(training: _Training, state: Path | None) -> None:
 
 def _finish(out: Path, training: _Training) -> None:
     """Predict validation with the kept weights, fit the calibration temperature on it, and write the results."""
-    manifest, device = training.faces.manifest, training.trainer.strategy.root_device
-    rows = manifest.rows("val")
+    faces, removal, device = training.faces, training.removal, training.trainer.strategy.root_device
+    manifest, rows = faces.manifest, faces.manifest.rows("val")
     model = load_model(Run.open(out), BEST).to(device)
-    logits = predict_logits(model, training.faces.plain_dataloader(rows), device)
+    logits = predict_logits(model, faces.plain_dataloader(rows), device)
     temperature = fit_temperature(logits, manifest.labels[rows])
-    info = ModelInfo(
-        name=out.resolve().name,
-        image_size=training.faces.settings.image_size,
-        aligned=manifest.source_info.aligned,
-        temperature=temperature,
-        version=__version__,
-    )
     predictions = predictions_table(manifest, rows, to_probabilities(logits, temperature))
-    removal = training.removal
-    finish_run(
-        out, manifest, removal.remover, removal.predictions_at_removal, predictions, info, training.keeper.best[0]
-    )
+    name, size, aligned = out.resolve().name, faces.settings.image_size, manifest.source_info.aligned
+    info = ModelInfo(name, image_size=size, aligned=aligned, temperature=temperature, version=__version__)
+    removed = (removal.remover, removal.predictions_at_removal)
+    finish_run(out, manifest, *removed, predictions, info, training.keeper.best[0])
