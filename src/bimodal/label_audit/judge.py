@@ -10,6 +10,7 @@ from bimodal.data.manifest import Manifest
 from bimodal.data.splits import linked_groups
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
+from bimodal.evaluation.calibration import log_softmax
 from bimodal.features.embedder import Embedder
 from bimodal.features.probe import Probe, out_of_sample
 from bimodal.features.store import Features, features_of
@@ -107,8 +108,8 @@ def judge_by_features(
         rows: (n,), the training rows to judge.
         labels: (n,), their labels, 0 to 6.
         seed: random seed of the folds and the simulations.
-        run: a training on these faces; its probabilities, averaged over the epochs, are combined with those of the
-            regression, as the mean of the log probabilities. None: the regression alone.
+        run: a training on these faces; its probabilities, averaged over the epochs, change the order of the labels. None:
+            the regression alone.
 
     Raises:
         InputError: there are fewer than two emotions or fewer than twenty faces, or the run was trained on other faces.
@@ -117,7 +118,6 @@ def judge_by_features(
         raise InputError(f"an audit needs at least {2 * _MIN_PLANTED} training faces of at least two emotions")
     found = features_of(manifest, embedder)
     values = np.asarray(found.values[rows], dtype=np.float32)
-    trained = None if run is None else np.maximum(training_probs(run, manifest, rows), _MIN_PROBABILITY)
     digests = [manifest.pixel_digests[row] for row in rows]
     copies = linked_groups(digests).tolist() if _has_copies(digests) else None
     held_out = out_of_sample(values, labels, len(NAMES), groups=copies, seed=seed)
@@ -125,10 +125,12 @@ def judge_by_features(
     extra = () if network is None else (network,)
 
     pred_probs = held_out.pred_probs
-    if trained is not None:
-        product = np.sqrt(pred_probs * trained)
-        pred_probs = product / product.sum(axis=1, keepdims=True)
     issues = label_noise(labels, pred_probs, *extra, seed=seed)
+    if run is not None:
+        trained = np.maximum(training_probs(run, manifest, rows), _MIN_PROBABILITY)
+        logs = np.log(pred_probs) + np.log(trained) + sum(0.5 * np.log(probs) for probs in extra)
+        pred_probs = np.exp(log_softmax(np.asarray(logs) / (2 + 0.5 * len(extra))))
+        issues = issues.reranked(labels, pred_probs)
     replaced, planted = _plant(labels, issues, np.random.default_rng(seed))
     again = out_of_sample(
         values, replaced, len(NAMES), groups=copies, seed=seed, inverse_penalties=(held_out.inverse_penalty,)

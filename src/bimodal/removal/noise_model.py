@@ -5,7 +5,7 @@ Theory, sources and measurements: docs/audit.md, docs/results/label-noise.md.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy  # loads its subpackages on first use: together they take half a second
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bimodal.errors import InputError
 from bimodal.removal.issues import MIN_PROBABILITY, LabelIssues, best_count
-from bimodal.removal.log_odds import check_pred_probs
+from bimodal.removal.log_odds import best_other, check_pred_probs, log_odds
 from bimodal.removal.two_modes import is_rare_class
 
 PRIOR_RIGHT, PRIOR_WRONG = 5.0, 0.05
@@ -38,6 +38,38 @@ class LabelNoise(LabelIssues):
 
     p_value: float
     transition: NDArray[np.float64]
+
+    def reranked(self, labels: ArrayLike, pred_probs: ArrayLike) -> "LabelNoise":
+        """Return the same numbers of wrong labels in the order of other predictions.
+
+        Predictions of a training on these labels rank wrong labels well, but have partly memorised them, so the share of
+        wrong labels cannot be estimated from them. The k-th least plausible label gets the k-th highest probability.
+
+        Args:
+            labels: (N,), the given classes.
+            pred_probs: (N, C), the predictions that give the order: by the log-odds of the best other class.
+        """
+        logs, given, classes = check_pred_probs(pred_probs, labels)
+        rows = np.arange(len(given))
+        order = np.argsort(-log_odds(logs)[rows, given], kind="stable")
+        old = np.argsort(-self.score, kind="stable")
+        probability, score = np.empty((2, len(rows)))
+        probability[order], score[order] = self.probability[old], self.score[old]
+        issue = np.zeros(len(rows), dtype=bool)
+        issue[order[: int(self.is_label_issue.sum())]] = True
+        is_rare = is_rare_class(np.bincount(given, minlength=len(classes)))
+        remove = issue & (probability >= MIN_PROBABILITY) & ~is_rare[given]
+        other, confidence = best_other(logs, given)
+        share = confidence / (1 - np.exp(logs[rows, given]) + 1e-12)
+        return replace(
+            self,
+            score=score,
+            probability=probability,
+            is_label_issue=issue,
+            remove=remove,
+            suggested=classes[other],
+            confidence=probability * np.minimum(share, 1.0),
+        )
 
 
 def label_noise(
