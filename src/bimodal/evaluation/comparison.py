@@ -75,7 +75,7 @@ cases if it is at least 7.8 points.
             sentence = f"Significant difference: {size} ({interval}; {p})."
             if len(self.seeds) == 1:
                 sentence += (
-                    " This holds for these two trained models; several seeds show whether it holds for the method."
+                    " It holds for these two trained models; several seeds show whether it holds for the method."
                 )
             return sentence
         if round(abs(gain), 1) == 0:
@@ -119,16 +119,15 @@ def compare(
     """
     right_a, right_b = (np.atleast_2d(np.asarray(one, dtype=bool)) for one in (correct_a, correct_b))
     if right_a.ndim != 2 or right_a.shape != right_b.shape or right_a.size == 0:
-        raise InputError(
-            f"expected two masks (seeds, N) over the same examples, got {right_a.shape} and {right_b.shape}"
-        )
+        given = f"{right_a.shape} and {right_b.shape}"
+        raise InputError(f"expected two masks (seeds, N) over the same examples, got {given}")
     count, n = right_a.shape
     difference, p_bootstrap = bootstrap_difference(right_a, right_b)
     by_seed = tuple(mcnemar(*pair) for pair in zip(right_a, right_b, strict=True))
     paired = paired_over_seeds(right_a.mean(axis=1), right_b.mean(axis=1))
     p = by_seed[0].p if count == 1 else max(paired.p_t, p_bootstrap)
     discordance = float(np.mean([test.discordance for test in by_seed]))
-    pairs = tuple(seeds) if seeds is not None else tuple((seed, seed) for seed in range(count))
+    pairs = tuple(seeds) if seeds is not None else tuple(zip(range(count), range(count), strict=True))
     detectable = detectable_difference(n, discordance)
     return Comparison(a, b, pairs, n, difference, p, p, by_seed, paired, detectable)
 

@@ -15,36 +15,41 @@ BINS = 15
 
 @dataclass(frozen=True)
 class ClassMeasures:
-    """Measures of one class; None where one is not defined."""
+    """Measures of one class; None where one is not defined.
+
+    Attributes:
+        code: the class.
+        support: number of examples of the class.
+        recall: None if the split has no example of the class.
+        precision: None if the class is never predicted.
+        f1: None if the split has no example of the class.
+    """
 
     code: int
     support: int
-    """Examples of this class."""
     recall: Estimate | None
-    """None if the split has no example of the class."""
     precision: Estimate | None
-    """None if the class is never predicted."""
     f1: float | None
-    """None if the split has no example of the class."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """The bins of a reliability diagram; an empty bin has only zeros."""
+    """The bins of a reliability diagram: edges (BINS + 1,), the others (BINS,); an empty bin has only zeros."""
 
     edges: NDArray[np.float64]
-    """(BINS + 1,)"""
     count: NDArray[np.int64]
-    """(BINS,)"""
     confidence: NDArray[np.float64]
-    """Mean confidence, (BINS,)"""
     accuracy: NDArray[np.float64]
-    """(BINS,)"""
 
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """All measures of one model on one split."""
+    """All measures of one model on one split.
+
+    Attributes:
+        confusion: (classes, classes); rows are the given labels, columns the predictions.
+        absent: codes of the classes without an example; balanced accuracy and macro F1 are means over the others.
+    """
 
     n: int
     accuracy: Estimate
@@ -53,18 +58,15 @@ class Measures:
     calibration_error: Estimate
     classes: tuple[ClassMeasures, ...]
     confusion: NDArray[np.int64]
-    """(classes, classes); rows are the given labels, columns the predictions."""
     reliability: Reliability
     absent: tuple[int, ...]
-    """Codes of the classes without an example; balanced accuracy and macro F1 are means over the others."""
 
 
 @dataclass(frozen=True)
 class BothWays:
-    """The accuracy without blank pictures, and with unreadable pictures counted as wrong."""
+    """The accuracy without blank pictures (None if all are blank), and with unreadable pictures counted as wrong."""
 
     without_blank: Estimate | None
-    """None if every picture is blank."""
     unreadable_wrong: Estimate
     n_blank: int
     n_unreadable: int
@@ -100,12 +102,13 @@ def measure(labels: ArrayLike, probabilities: ArrayLike, seed: int = 0) -> Measu
     # Both means depend on the examples only through the confusion matrix: resampling examples means drawing matrices
     # from a multinomial distribution.
     drawn = rng.multinomial(n, confusion.ravel() / n, size=RESAMPLES).reshape(-1, classes, classes)
+    (recall, f1), (drawn_recall, drawn_f1) = _class_means(confusion[None]), _class_means(drawn)
     confidence, correct = shares.max(axis=1), predicted == truth
     return Measures(
         n=n,
         accuracy=wilson(int(np.trace(confusion)), n),
-        balanced_accuracy=percentile_interval(_mean_recall(confusion[None])[0], _mean_recall(drawn)),
-        macro_f1=percentile_interval(_mean_f1(confusion[None])[0], _mean_f1(drawn)),
+        balanced_accuracy=percentile_interval(recall[0], drawn_recall),
+        macro_f1=percentile_interval(f1[0], drawn_f1),
         calibration_error=_calibration_error(confidence, correct, rng),
         classes=tuple(_class_measures(confusion, code) for code in range(classes)),
         confusion=confusion,
@@ -134,9 +137,8 @@ def accuracy_both_ways(correct: ArrayLike, blank: ArrayLike, n_unreadable: int =
     """
     right, empty = np.asarray(correct, dtype=bool), np.asarray(blank, dtype=bool)
     if right.ndim != 1 or right.shape != empty.shape or right.size == 0 or n_unreadable < 0:
-        raise InputError(
-            f"expected two masks of one length and a count >= 0, got {right.shape}, {empty.shape}, {n_unreadable}"
-        )
+        given = f"{right.shape}, {empty.shape}, {n_unreadable}"
+        raise InputError(f"expected two masks of one length and a count >= 0, got {given}")
     shown = right[~empty]
     return BothWays(
         without_blank=wilson(int(shown.sum()), shown.size) if shown.size else None,
@@ -149,43 +151,28 @@ def accuracy_both_ways(correct: ArrayLike, blank: ArrayLike, n_unreadable: int =
 def _checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     truth, shares = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
     if shares.ndim != 2 or truth.shape != shares.shape[:1] or truth.size == 0:
-        raise InputError(
-            f"expected labels (N,) and probabilities (N, classes) with N >= 1, got {truth.shape} and {shares.shape}"
-        )
+        given = f"{truth.shape} and {shares.shape}"
+        raise InputError(f"expected labels (N,) and probabilities (N, classes) with N >= 1, got {given}")
     if not np.issubdtype(truth.dtype, np.integer) or truth.min() < 0 or truth.max() >= shares.shape[1]:
         raise InputError(f"labels must be codes from 0 to {shares.shape[1] - 1}, got {np.unique(truth)[:10]}")
     off = ~np.isfinite(shares).all(axis=1) | (shares < 0).any(axis=1) | (np.abs(shares.sum(axis=1) - 1) > 1e-3)
     if off.any():
-        raise InputError(
-            f"every row of probabilities must be >= 0 and add up to 1; row {int(off.argmax())} does not:"
-            f" {shares[off.argmax()].tolist()}"
-        )
+        row = int(off.argmax())
+        raise InputError(f"rows of probabilities must be >= 0 and add up to 1; row {row} is {shares[row].tolist()}")
     return truth.astype(np.int64), shares
 
 
-def _mean_recall(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the mean recall over the classes present, (R,), of matrices (R, classes, classes)."""
-    support = confusion.sum(axis=2)
-    right = np.diagonal(confusion, axis1=1, axis2=2)
-    return _mean_over(right / np.maximum(support, 1), support > 0)
-
-
-def _mean_f1(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the mean F1 over the classes present, (R,), of matrices (R, classes, classes)."""
+def _class_means(confusion: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean recall and mean F1 over the classes present, each (R,), of matrices (R, classes, classes)."""
     support, predicted = confusion.sum(axis=2), confusion.sum(axis=1)
-    right = np.diagonal(confusion, axis1=1, axis2=2)
-    return _mean_over(2 * right / np.maximum(support + predicted, 1), support > 0)
-
-
-def _mean_over(values: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float64]:
-    mean: NDArray[np.float64] = (values * present).sum(axis=1) / present.sum(axis=1)
-    return mean
+    right, present = np.diagonal(confusion, axis1=1, axis2=2), support > 0
+    recall, f1 = right / np.maximum(support, 1), 2 * right / np.maximum(support + predicted, 1)
+    number = present.sum(axis=1)
+    return (recall * present).sum(axis=1) / number, (f1 * present).sum(axis=1) / number
 
 
 def _class_measures(confusion: NDArray[np.int64], code: int) -> ClassMeasures:
-    right, support, predicted = (
-        int(count) for count in (confusion[code, code], confusion[code].sum(), confusion[:, code].sum())
-    )
+    right, support, predicted = map(int, (confusion[code, code], confusion[code].sum(), confusion[:, code].sum()))
     return ClassMeasures(
         code=code,
         support=support,

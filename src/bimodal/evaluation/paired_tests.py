@@ -8,27 +8,20 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from bimodal.errors import InputError
-from bimodal.evaluation.statistics import (
-    CONFIDENCE,
-    RESAMPLES,
-    Estimate,
-    over_seeds,
-    percentile_interval,
-    resampled_indices,
-)
+from bimodal.evaluation.statistics import RESAMPLES, Estimate, over_seeds, percentile_interval, resampled_indices
 
 EXACT_SEEDS = 16
 """Up to 2^16 sign patterns are enumerated; for more seeds, as many are drawn at random."""
 _ROUNDING = 1e-12
+_ALPHA, _POWER = 0.05, 0.8
 
 
 @dataclass(frozen=True)
 class McNemar:
-    """Exact McNemar test of two models on the same examples."""
+    """Exact McNemar test of two models on n examples, of which some are right only by A, some only by B."""
 
     n: int
     only_a: int
-    """Examples that only A gets right."""
     only_b: int
     p: float
 
@@ -56,8 +49,8 @@ class PairedSeeds:
 def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
     """Test whether two models differ on the same examples: the exact test of McNemar (1947).
 
-    The test uses the examples that exactly one model gets right. If the models are equally good, each of these is
-    equally likely to be one that A gets right or one that B gets right.
+    Of the examples that exactly one model gets right, each belongs to A or to B with the same probability if the models
+    are equally good.
 
     Args:
         correct_a: whether A is right, by example, (N,), N >= 1.
@@ -152,12 +145,10 @@ def bootstrap_difference(correct_a: ArrayLike, correct_b: ArrayLike, seed: int =
     seeds, n = gains.shape
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=RESAMPLES) / seeds
-    resampled = np.empty(RESAMPLES)
-    done = 0
+    resampled, done = np.empty(RESAMPLES), 0
     for picked in resampled_indices(n, RESAMPLES, rng):
-        rows = slice(done, done + len(picked))
+        rows = slice(done, done := done + len(picked))
         resampled[rows] = np.take_along_axis(weights[rows] @ gains, picked, axis=1).mean(axis=1)
-        done += len(picked)
     tail = min((resampled <= _ROUNDING).mean(), (resampled >= -_ROUNDING).mean())
     p = min(1.0, 2 * float(tail))
     if p == 0:
@@ -174,44 +165,38 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """
     p = np.asarray(p_values, dtype=np.float64)
     order = p.argsort(kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1)).clip(max=1)
     adjusted = np.empty_like(p)
-    adjusted[order] = stepped
+    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1)).clip(max=1)
     return [float(value) for value in adjusted]
 
 
-def mcnemar_power(n: int, discordance: float, difference: float, alpha: float = 1 - CONFIDENCE) -> float:
-    """Return the power of the exact McNemar test: the probability that it finds a true difference.
+def mcnemar_power(n: int, discordance: float, difference: float) -> float:
+    """Return the probability that the exact McNemar test at the level of 0.05 finds a true difference in accuracy.
 
     Args:
         n: examples.
         discordance: share of the examples that exactly one model gets right; at least |difference|.
         difference: true difference in accuracy.
-        alpha: significance level of the test; by default 0.05.
 
     >>> round(mcnemar_power(216, 0.3, 0.1), 2)
     0.74
     """
     split = np.arange(n + 1)
-    critical = stats.binom.ppf(alpha / 2, split, 0.5)
+    critical = stats.binom.ppf(_ALPHA / 2, split, 0.5)
     # The largest count whose tail is at most alpha/2; -1 if there is none: the test never rejects.
-    critical = np.where(stats.binom.cdf(critical, split, 0.5) <= alpha / 2, critical, critical - 1)
+    critical = np.where(stats.binom.cdf(critical, split, 0.5) <= _ALPHA / 2, critical, critical - 1)
     share = (discordance + abs(difference)) / (2 * discordance)
     found = stats.binom.cdf(critical, split, share) + stats.binom.sf(split - critical - 1, split, share)
     return float((stats.binom.pmf(split, n, discordance) * np.where(critical < 0, 0, found)).sum())
 
 
-def detectable_difference(
-    n: int, discordance: float, power: float = 0.8, alpha: float = 1 - CONFIDENCE
-) -> float | None:
-    """Find the smallest true difference that the exact McNemar test finds with a given power.
+def detectable_difference(n: int, discordance: float) -> float | None:
+    """Find the smallest true difference that the exact McNemar test at the level of 0.05 finds in 80 of 100 cases.
 
     Args:
         n: examples, at least 1.
         discordance: observed share of the examples that exactly one model gets right; raised to the difference where
             that is larger, since models whose accuracies differ by d disagree on at least a share d.
-        power: probability to find the difference; by default 0.8.
-        alpha: significance level of the test; by default 0.05.
 
     Returns:
         A difference in accuracy, to within 0.0001; None if there are too few examples for any.
@@ -226,7 +211,7 @@ def detectable_difference(
         raise InputError(f"expected n >= 1 and a discordance in [0, 1], got {n} and {discordance}")
 
     def enough(difference: float) -> bool:
-        return mcnemar_power(n, max(discordance, difference), difference, alpha) >= power
+        return mcnemar_power(n, max(discordance, difference), difference) >= _POWER
 
     low, high = 0.0, 1.0
     if not enough(high):

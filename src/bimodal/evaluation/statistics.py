@@ -32,18 +32,13 @@ class Estimate:
         return math.isfinite(self.low) and math.isfinite(self.high)
 
 
-def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> Estimate:
+def wilson(successes: int, n: int) -> Estimate:
     """Estimate a share from counts, with Wilson's score interval.
 
     E. B. Wilson (1927), "Probable inference, the law of succession, and statistical inference".
 
-    Args:
-        successes: 0 to n.
-        n: at least 1.
-        confidence: coverage of the interval, between 0 and 1; by default 0.95.
-
     Raises:
-        InputError: the counts are out of range.
+        InputError: `successes` is outside of 0 to n, or n < 1.
 
     >>> estimate = wilson(91, 216)
     >>> f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
@@ -51,7 +46,7 @@ def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> Estimate:
     """
     if not 0 <= successes <= n or n < 1:
         raise InputError(f"a share needs 0 <= successes <= n and n >= 1, got {successes} of {n}")
-    interval = stats.binomtest(successes, n).proportion_ci(confidence, method="wilson")
+    interval = stats.binomtest(successes, n).proportion_ci(CONFIDENCE, method="wilson")
     return Estimate(successes / n, float(interval.low), float(interval.high))
 
 
@@ -101,10 +96,7 @@ def over_seeds(values: ArrayLike) -> Estimate:
 
 
 def mean_accuracy(correct: NDArray[np.bool_]) -> Estimate:
-    """Estimate an accuracy: the mean over seeds with its t interval, or of one seed with Wilson's interval.
-
-    Args:
-        correct: whether each prediction is right, (S, N).
+    """Estimate an accuracy from masks (S, N): the mean over seeds with its t interval, or Wilson's for one seed.
 
     >>> mean_accuracy(np.array([[True, False]])).value
     0.5
