@@ -9,12 +9,7 @@ from bimodal.version import __version__
 
 
 def model_card(run: Run, epoch: int) -> str:
-    """Return the model card of a run as Markdown.
-
-    Args:
-        run: the run folder, with everything but the model card.
-        epoch: the epoch of the kept weights, from 1.
-    """
+    """Return the model card of a run as Markdown; `epoch` (from 1) is that of the kept weights."""
     config = run.config
     accuracy = run.metrics.loc[run.metrics["epoch"] == epoch, "val_accuracy"].iloc[0]
     counts = run.manifest["split"].value_counts()

@@ -19,14 +19,9 @@ _MAX_BYTES, _MAX_ARRAY_BYTES = 256 * 2**20, 2**31
 
 @dataclass(frozen=True)
 class Column:
-    """How the cells of a column are checked.
+    """How the cells of a column are checked: numbers from `low` to `high`, texts among `choices` or of a `pattern`.
 
-    Attributes:
-        kind: `str`, `int` or `float`.
-        low, high: range of a number, both ends included.
-        choices: the allowed texts; empty: any.
-        pattern: regular expression of a text.
-        optional: whether a cell may be empty; an empty number becomes NaN.
+    An optional cell may be empty; an empty number becomes NaN.
     """
 
     kind: type = str
@@ -47,12 +42,16 @@ class Column:
 
 def read_text(file: Path, max_bytes: int = _MAX_BYTES) -> str:
     """Read a text file; raise an `InputError` if it is too large or not UTF-8."""
-    if file.stat().st_size > max_bytes:
-        raise InputError(f"{file} must be a file of at most {max_bytes >> 20} MiB, but is larger")
+    _refuse_large(file, max_bytes)
     try:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{file} is not UTF-8 text: {error}") from error
+
+
+def _refuse_large(file: Path, max_bytes: int = _MAX_BYTES) -> None:
+    if file.stat().st_size > max_bytes:
+        raise InputError(f"{file} must be a file of at most {max_bytes >> 20} MiB, but is larger")
 
 
 def read_json(file: Path, kind: type) -> Any:
@@ -72,8 +71,7 @@ def read_csv(file: Path, columns: Mapping[str, Column]) -> pd.DataFrame:
     Raises:
         InputError: the file is not such a table; for a bad cell, the message names file, row and column.
     """
-    if file.stat().st_size > _MAX_BYTES:
-        raise InputError(f"{file} must be a file of at most {_MAX_BYTES >> 20} MiB, but is larger")
+    _refuse_large(file)
     try:
         table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8")  # a picture may be named "NA"
     except ValueError as error:
@@ -83,25 +81,21 @@ def read_csv(file: Path, columns: Mapping[str, Column]) -> pd.DataFrame:
         raise InputError(f"{file} lacks the column {', '.join(missing)}; was it written by bimodal train?")
     for name, column in columns.items():
         cells = table[name]
-        table[name], bad = _converted(cells, column)
+        if column.kind is str:
+            bad = ~(cells.isin(column.choices) if column.choices else cells.str.fullmatch(column.pattern))
+        else:
+            values = cells.map(_number).astype(np.float64)  # exact, which the fast parser of pandas is not
+            bad = ~values.between(column.low, column.high)  # true for NaN
+            bad |= (column.kind is int) & (values % 1 != 0)
+            table[name] = values
+        if column.optional:
+            bad &= cells != ""
         if bad.any():
             row = int(bad.to_numpy().argmax())
             raise InputError(f"{file}, row {row + 1}: {name} must be {column}, got {cells.iat[row]!r}")
-    return table
-
-
-def _converted(cells: "pd.Series[str]", column: Column) -> tuple[Any, Any]:
-    """Return the values of a column, and which of them are bad."""
-    values: Any = cells
-    if column.kind is str:
-        bad = ~(cells.isin(column.choices) if column.choices else cells.str.fullmatch(column.pattern))
-    else:
-        values = cells.map(_number).astype(np.float64)  # exact, which the fast parser of pandas is not
-        bad = ~values.between(column.low, column.high)  # true for NaN
         if column.kind is int:
-            bad |= values % 1 != 0
-            values = values if bad.any() else values.astype(np.int64)
-    return values, bad & (cells != "") if column.optional else bad
+            table[name] = table[name].astype(np.int64)
+    return table
 
 
 def _number(cell: str) -> float:
@@ -112,12 +106,9 @@ def _number(cell: str) -> float:
 
 
 def read_arrays(file: Path, arrays: Mapping[str, tuple[str, int]], optional: str) -> dict[str, NDArray[Any]]:
-    """Read an `.npz` file of arrays of one length, without pickle.
+    """Read an `.npz` file of arrays as long as its array `rows`, without pickle; one array is optional.
 
-    Args:
-        file: the file; its array `rows` has that length.
-        arrays: name -> (allowed kinds of `dtype`, number of dimensions).
-        optional: the array that may be missing.
+    `arrays` gives the allowed kinds of `dtype` and the number of dimensions for each name.
 
     Raises:
         InputError: the file is damaged, or an array is missing or has another type or shape.

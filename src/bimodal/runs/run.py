@@ -26,6 +26,11 @@ STATE = "last.ckpt"
 _MAX_CONFIG_BYTES = 2**20
 
 
+def _table(name: str, columns: Mapping[str, Column]) -> "cached_property[pd.DataFrame]":
+    """Return an attribute of `Run`: the table in a file of the run folder."""
+    return cached_property(lambda run: read_csv(run._file(name), columns))
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """A folder written by `bimodal train`; each file is read and checked when it is first needed.
@@ -54,11 +59,8 @@ class Run:
             config = plain_yaml(read_text(file, _MAX_CONFIG_BYTES))
         except yaml.YAMLError as error:
             raise InputError(f"{file} is not readable as YAML: {error}") from error
-        if (
-            not isinstance(config, dict)
-            or not {"bimodal", "data", "backbone", "removal"} <= config.keys()
-            or not isinstance(config["data"], str)
-        ):
+        is_mapping = isinstance(config, dict) and {"bimodal", "backbone", "removal"} <= config.keys()
+        if not is_mapping or not isinstance(config.get("data"), str):
             raise InputError(f"{file} is not the configuration of a run; expected one written by bimodal train")
         return cls(path, config)
 
@@ -81,35 +83,18 @@ class Run:
         """Return whether the run was trained on the images, labels and splits with this fingerprint of a manifest."""
         return bool(self.environment.get("data_fingerprint") == fingerprint)
 
-    @cached_property
-    def manifest(self) -> pd.DataFrame:
-        """The manifest of the data, one row for each face; all columns are text."""
-        return self._table("manifest.csv", tables.MANIFEST)
-
-    @cached_property
-    def metrics(self) -> pd.DataFrame:
-        """One row for each epoch: losses, accuracies, and the variance of the per-example losses."""
-        return self._table("metrics.csv", tables.METRICS)
-
-    @cached_property
-    def steps(self) -> pd.DataFrame:
-        """One row for each training step: loss and accuracy of its batch."""
-        return self._table("steps.csv", tables.STEPS)
-
-    @cached_property
-    def seconds(self) -> pd.DataFrame:
-        """One row for each epoch: how many seconds it took."""
-        return self._table("seconds.csv", tables.SECONDS)
-
-    @cached_property
-    def removed(self) -> pd.DataFrame:
-        """One row for each removed example, in the order of removal."""
-        return self._table("removed.csv", tables.REMOVED)
-
-    @cached_property
-    def removal_steps(self) -> pd.DataFrame:
-        """One row for each removal step: `epoch,rule,m1,m2,std2,threshold,removed,kept_by_limits`."""
-        return self._table("removal_steps.csv", tables.REMOVAL_STEPS)
+    manifest = _table("manifest.csv", tables.MANIFEST)
+    """The manifest of the data, one row for each face; all columns are text."""
+    metrics = _table("metrics.csv", tables.METRICS)
+    """One row for each epoch: losses, accuracies, and the variance of the per-example losses."""
+    steps = _table("steps.csv", tables.STEPS)
+    """One row for each training step: loss and accuracy of its batch."""
+    seconds = _table("seconds.csv", tables.SECONDS)
+    """One row for each epoch: how many seconds it took."""
+    removed = _table("removed.csv", tables.REMOVED)
+    """One row for each removed example, in the order of removal."""
+    removal_steps = _table("removal_steps.csv", tables.REMOVAL_STEPS)
+    """One row for each removal step: `epoch,rule,m1,m2,std2,threshold,removed,kept_by_limits`."""
 
     @cached_property
     def losses(self) -> dict[str, NDArray[Any]]:
@@ -132,11 +117,7 @@ class Run:
         return ModelInfo.read(self._file(INFO_FILE))
 
     def predictions(self, split: str) -> pd.DataFrame:
-        """Return the calibrated predictions on `val` or `test`: `image,row,label,predicted,p_angry,...,p_surprise`.
-
-        Raises:
-            InputError: they have not been made yet; the message names the command.
-        """
+        """Return the calibrated predictions on `val` or `test`: `image,row,label,predicted,p_angry,...,p_surprise`."""
         file = self.path / f"predictions_{split}.csv"
         if not file.is_file():
             raise InputError(
@@ -144,9 +125,6 @@ class Run:
                 f"bimodal evaluate {shlex.quote(str(self.path))} --split {split}"
             )
         return tables.read_predictions(file)
-
-    def _table(self, name: str, columns: Mapping[str, Column]) -> pd.DataFrame:
-        return read_csv(self._file(name), columns)
 
     def _file(self, name: str) -> Path:
         file = self.path / name

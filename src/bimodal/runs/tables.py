@@ -62,22 +62,13 @@ def read_predictions(file: Path) -> pd.DataFrame:
 def predictions_table(
     manifest: "Manifest", rows: NDArray[np.int64], probabilities: NDArray[np.float64]
 ) -> pd.DataFrame:
-    """Return one row for each face: `image,row,label,predicted,p_angry,...,p_surprise`.
+    """Return one row for each face of the manifest in `rows` (n,): `image,row,label,predicted,p_angry,...,p_surprise`.
 
-    Args:
-        manifest: the faces.
-        rows: (n,), their rows in the manifest.
-        probabilities: (n,7), the predicted probability of each emotion.
+    `probabilities` are the predicted probabilities, (n,7).
     """
     names = np.array(NAMES)
-    table = pd.DataFrame(
-        {
-            "image": manifest.table["image"].to_numpy()[rows],
-            "row": rows,
-            "label": names[manifest.labels[rows]],
-            "predicted": names[probabilities.argmax(axis=1)],
-        }
-    )
+    table = pd.DataFrame({"image": manifest.table["image"].to_numpy()[rows], "row": rows})
+    table["label"], table["predicted"] = names[manifest.labels[rows]], names[probabilities.argmax(axis=1)]
     table[PROBABILITIES] = probabilities
     return table
 
@@ -87,10 +78,7 @@ def removed_table(
 ) -> pd.DataFrame:
     """Return one row for each removed example, in the order of removal.
 
-    Args:
-        manifest: the examples.
-        remover: with all its steps.
-        predictions_at_removal: row -> (predicted class, confidence) in the epoch of the removal, where it is known.
+    `predictions_at_removal` maps a row to (predicted class, confidence) in the epoch of its removal, where they are known.
     """
     images, labels = manifest.table["image"], manifest.table["label"]
     records: list[tuple[Any, ...]] = []
@@ -98,10 +86,8 @@ def removed_table(
         details = zip(step.rows.tolist(), step.losses.tolist(), step.probabilities.tolist(), strict=True)
         for rank, (row, loss, probability) in enumerate(details, start=len(records) + 1):
             code, confidence = predictions_at_removal.get(row, (None, None))
-            predicted = "" if code is None else NAMES[code]
-            records.append(
-                (images.iat[row], labels.iat[row], row, loss, rank, step.epoch, predicted, confidence, probability)
-            )
+            predicted = ("" if code is None else NAMES[code], confidence)
+            records.append((images.iat[row], labels.iat[row], row, loss, rank, step.epoch, *predicted, probability))
     return pd.DataFrame(records, columns=list(REMOVED))
 
 

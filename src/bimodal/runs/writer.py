@@ -38,15 +38,9 @@ def begin_run(
     network: Sequence[Mapping[str, Any]],
     overwrite: bool = False,
 ) -> None:
-    """Make a run folder with what is known before the first training step.
+    """Make a run folder with what is known before the first training step: settings, environment, stages of the network.
 
-    Args:
-        out: the folder; it is made whole or not at all, so that an interruption leaves no folder that cannot be resumed.
-        manifest: the data to train on.
-        settings: all settings by name, for `config.yaml`.
-        environment: for `environment.json`.
-        network: the stages of the network, for `network.json`.
-        overwrite: replace a run that is there.
+    It is made whole or not at all, so that an interruption leaves no folder that cannot be resumed.
 
     Raises:
         InputError: the folder exists, and is not a run that may be overwritten.
@@ -73,12 +67,7 @@ def finish_run(
 ) -> None:
     """Write what is known after the last epoch, and give the kept weights the name that marks a finished run.
 
-    Args:
-        out: the run folder.
-        manifest, remover, predictions_at_removal: see `removed_table`.
-        predictions: the calibrated predictions on validation, see `predictions_table`.
-        info: for `model.json`.
-        epoch: the epoch of the kept weights, from 1.
+    `predictions` are the calibrated ones on validation, `epoch` (from 1) is that of the kept weights.
     """
     write_losses(out, remover)
     write_csv(out / "removed.csv", removed_table(manifest, remover, predictions_at_removal))
@@ -101,14 +90,9 @@ def write_losses(out: Path, remover: Remover) -> None:
     before = ledger.last if remover.before is None else remover.before
     after = before.copy()
     after[remover.steps[0].rows if remover.steps else []] = np.nan
-    arrays: dict[str, Any] = {
-        "rows": rows,
-        "last": ledger.last[rows],
-        "mean": ledger.mean[rows],
-        "count": ledger.count[rows],
-        "kept": remover.kept[rows],
-        **({} if ledger.pred_probs is None else {"pred_probs": ledger.pred_probs[rows]}),
-        "before": before[rows],
-        "after": after[rows],
-    }
-    write_atomically(out / "losses.npz", lambda file: np.savez_compressed(file, **arrays))
+    arrays = {"last": ledger.last, "mean": ledger.mean, "count": ledger.count, "kept": remover.kept}
+    if ledger.pred_probs is not None:
+        arrays["pred_probs"] = ledger.pred_probs
+    arrays |= {"before": before, "after": after}
+    content: dict[str, Any] = {"rows": rows, **{name: array[rows] for name, array in arrays.items()}}
+    write_atomically(out / "losses.npz", lambda file: np.savez_compressed(file, **content))
