@@ -13,13 +13,13 @@ import pytest
 import torch
 
 import bimodal as package
-from bimodal.data.sources.fer2013 import VOTES
 from bimodal.experiments.pretrain.augment import augment_faces
 from bimodal.experiments.pretrain.faces import has_majority, read_faces, vote_shares
 from bimodal.experiments.pretrain.module import votes_loss
 from bimodal.experiments.pretrain.pretrain import pretrain
-from bimodal.experiments.pretrain.recipe import EMOTIONS, Recipe
+from bimodal.experiments.pretrain.recipe import Recipe
 from bimodal.experiments.pretrain.two_heads import predict_both, read_two_heads
+from bimodal.experiments.votes import ANSWERS, EMOTIONS, read_vote_counts
 from bimodal.model_files.packaged import FACE, ONNX, TRAINING_DIGESTS, WEIGHTS
 from bimodal.models import weights
 from bimodal.models.face_net import FaceNet
@@ -138,7 +138,7 @@ def test_a_resumed_pretraining_gives_the_same_weights(
 def test_unusable_input_is_refused_with_one_line(
     fer: Path, made: Path, tiny_data: Path, cli: Callable[..., Outcome], tmp_path: Path
 ) -> None:
-    fails_with_one_line(cli("pretrain", tiny_data, "--out", tmp_path / "a"), "no origins.csv", "--votes")
+    fails_with_one_line(cli("pretrain", tiny_data, "--out", tmp_path / "a"), "has no votes", "--votes")
     fails_with_one_line(cli("pretrain", fer, "--out", made), "exists", "--resume")
     fails_with_one_line(cli("pretrain", fer, "--out", tmp_path / "a", "--resume"), "no pretraining to resume")
     fails_with_one_line(cli("pretrain", fer, "--out", made, "--resume", "--epochs", 9), "another recipe")
@@ -149,19 +149,28 @@ def test_unusable_input_is_refused_with_one_line(
 
 
 def votes(**counts: int) -> np.ndarray:  # type: ignore[type-arg]
-    return np.array([[counts.get(name, 0) for name in VOTES]])
+    return np.array([[counts.get(name, 0) for name in ANSWERS]])
 
 
 def test_votes_are_read_as_ferplus_does() -> None:
-    shares = vote_shares(votes(happiness=6, neutral=3, fear=1))[0]
+    shares = vote_shares(votes(happy=6, neutral=3, fear=1))[0]
     assert shares[EMOTIONS.index("happy")] == pytest.approx(2 / 3)
     assert shares[EMOTIONS.index("fear")] == 0, "a single vote is a slip"
-    assert vote_shares(votes(NF=6, happiness=4)).sum() == 0
-    assert vote_shares(votes(**dict.fromkeys(VOTES, 1))).sum() == 0
-    assert has_majority(votes(happiness=6, neutral=4)).all()
-    assert not has_majority(votes(happiness=5, neutral=5)).any()
+    assert vote_shares(votes(NF=6, happy=4)).sum() == 0
+    assert vote_shares(votes(**dict.fromkeys(ANSWERS, 1))).sum() == 0
+    assert has_majority(votes(happy=6, neutral=4)).all()
+    assert not has_majority(votes(happy=5, neutral=5)).any()
     assert not has_majority(votes(NF=6, neutral=4)).any()
     assert has_majority(votes(contempt=6, unknown=4)).all()
+
+
+def test_votes_are_counted_by_answer(fer: Path) -> None:
+    manifest, _ = read_faces(fer)
+    counts = read_vote_counts(manifest)
+    assert (counts[np.arange(len(manifest)), manifest.labels] == 7).all()
+    assert (counts[:, ANSWERS.index("contempt")] == 2).all()
+    assert (counts[:, ANSWERS.index("NF")] == 1).all()
+    assert (counts.sum(axis=1) == 10).all()
 
 
 def test_faces_without_votes_do_not_change_the_loss() -> None:

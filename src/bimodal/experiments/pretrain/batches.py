@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import BatchSampler, Dataset, Sampler, SequentialSampler
+from torch.utils.data import Dataset, Sampler
 
 from bimodal.experiments.pretrain.faces import Faces
 
@@ -55,8 +55,3 @@ class Shuffled(Sampler[list[int]]):
         order = np.random.default_rng((self._seed, self._before + self._epoch)).permutation(self._count)
         for start in range(0, len(self) * self._size, self._size):
             yield order[start : start + self._size].tolist()
-
-
-def in_order(count: int) -> BatchSampler:
-    """Return a sampler of batches of all rows, in their order."""
-    return BatchSampler(SequentialSampler(range(count)), PREDICT_BATCH, drop_last=False)

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from bimodal.emotions import NAMES
 from bimodal.evaluation.metrics import Measures
 from bimodal.evaluation.statistics import Estimate
-from bimodal.experiments.pretrain.recipe import EMOTIONS, Recipe
+from bimodal.experiments.pretrain.recipe import Recipe
+from bimodal.experiments.votes import EMOTIONS
 from bimodal.model_files.packaged import FACE, ONNX, TRAINING_DIGESTS, WEIGHTS
 from bimodal.models.face_net import SIZE
 from bimodal.version import __version__

@@ -8,11 +8,8 @@ from numpy.typing import NDArray
 
 from bimodal.data.cache import decoded
 from bimodal.data.manifest import Manifest
-from bimodal.data.sources.fer2013 import SIDE, VOTES, read_votes
-from bimodal.data.tables import read_table
-from bimodal.emotions import code_of
-from bimodal.errors import InputError
-from bimodal.experiments.pretrain.recipe import EMOTIONS
+from bimodal.data.sources.fer2013 import SIDE
+from bimodal.experiments.votes import EMOTIONS, read_vote_counts
 from bimodal.models.face_net import SIZE
 
 _MIN_VOTES = 2
@@ -47,15 +44,7 @@ def read_faces(data: str | Path) -> tuple[Manifest, dict[str, Faces]]:
         InputError: the folder has no votes.
     """
     manifest = Manifest.read(data)
-    file = manifest.root / "origins.csv"
-    how = "prepare FER2013 with the votes of FERPlus: bimodal prepare fer2013.csv DATA --votes fer2013new.csv"
-    if not file.is_file():
-        raise InputError(f"{data} has no origins.csv; {how}")
-    origins = read_table(file, ("image", "votes")).set_index("image")["votes"]
-    texts = origins.reindex(manifest.table["image"]).fillna("").tolist()
-    if not any(texts):
-        raise InputError(f"{data} has no votes; {how}")
-    counts = votes_table(texts)
+    counts = read_vote_counts(manifest)
     shares, clear = vote_shares(counts), has_majority(counts)
     faces = {}
     for split, size in (("train", SIDE), ("val", SIZE), ("test", SIZE)):
@@ -65,37 +54,21 @@ def read_faces(data: str | Path) -> tuple[Manifest, dict[str, Faces]]:
     return manifest, faces
 
 
-def votes_table(texts: list[str]) -> NDArray[np.int64]:
-    """Return the number of votes for each of `VOTES`, (n,10).
-
-    >>> votes_table(["sadness:6 neutral:4"])[0].tolist()
-    [4, 0, 0, 6, 0, 0, 0, 0, 0, 0]
-    """
-    read = [read_votes(text) for text in texts]
-    return np.array([[votes.get(name, 0) for name in VOTES] for votes in read], dtype=np.int64).reshape(-1, len(VOTES))
-
-
 def vote_shares(counts: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the share of each of `EMOTIONS` in the votes for emotions, (n,8); single votes do not count.
 
-    A face has zeros if `unknown` or `no face` has at least as many votes as every emotion.
+    A face has zeros if `unknown` or `NF` has at least as many votes as every emotion.
+
+    Args:
+        counts: (n,10), the votes for each of `ANSWERS`.
     """
-    emotions = _emotion_counts(counts)
+    emotions, others = counts[:, : len(EMOTIONS)], counts[:, len(EMOTIONS) :]
     emotions = np.where(emotions < _MIN_VOTES, 0, emotions)
-    others = counts[:, [VOTES.index("unknown"), VOTES.index("NF")]]
     emotions[others.max(axis=1) >= np.maximum(emotions.max(axis=1), 1)] = 0
     total = np.maximum(emotions.sum(axis=1, keepdims=True), 1)
     return np.asarray(emotions / total, dtype=np.float32)
 
 
 def has_majority(counts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return whether one of the eight emotions has more than half of all votes, (n,)."""
-    return np.asarray(2 * _emotion_counts(counts).max(axis=1) > counts.sum(axis=1))
-
-
-def _emotion_counts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the number of votes for each of `EMOTIONS`, (n,8)."""
-    result = np.zeros((len(counts), len(EMOTIONS)), dtype=np.int64)
-    for place, name in enumerate(VOTES[:8]):
-        result[:, EMOTIONS.index("contempt") if name == "contempt" else code_of(name)] = counts[:, place]
-    return result
+    """Return whether one of the eight emotions has more than half of all votes (n,10) of a face, (n,)."""
+    return np.asarray(2 * counts[:, : len(EMOTIONS)].max(axis=1) > counts.sum(axis=1))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from bimodal.evaluation.calibration import fit_temperature, log_softmax
 from bimodal.evaluation.metrics import Measures, measure
 from bimodal.experiments.pretrain.card import model_card
 from bimodal.experiments.pretrain.faces import Faces
-from bimodal.experiments.pretrain.recipe import EMOTIONS, TEMPLATE, Recipe
+from bimodal.experiments.pretrain.recipe import TEMPLATE, Recipe
 from bimodal.experiments.pretrain.two_heads import TwoHeads, VotesNetwork, predict_both, read_two_heads
+from bimodal.experiments.votes import EMOTIONS
 from bimodal.export.onnx import write_onnx
 from bimodal.files import sha256_of, write_atomically, write_text
 from bimodal.model_files.info import INFO_FILE, ModelInfo
@@ -41,14 +43,15 @@ def write_outputs(model: TwoHeads, faces: Mapping[str, Faces], manifest: Manifes
     examples = np.repeat(faces["val"].pictures[:_COMPARED, ..., None], 3, axis=3)
     write_onnx(VotesNetwork(model), info, out / ONNX, examples, half=True)
     measures, calibrated = _measure_test(model, faces["test"], temperature)
-    content: dict[str, Any] = {name: _to_json(values) for name, values in measures.items()}
-    write_text(out / "measures.json", json.dumps(content | {"calibration": calibrated}, indent=1))
+    content = {name: _to_json(values) for name, values in measures.items()} | {"calibration": calibrated}
+    write_text(out / "measures.json", json.dumps(content, indent=1))
     counts = {split: len(split_faces) for split, split_faces in faces.items()}
     size = (out / WEIGHTS).stat().st_size
     write_text(out / "README.md", model_card(measures, calibrated, counts, recipe, temperature, size))
     rows = [*manifest.rows("train"), *manifest.rows("val")]
     digests = [digest for row in rows if (digest := manifest.pixel_digests[row]) is not None]
-    _write_digests(out / TRAINING_DIGESTS, np.sort(short_digests(digests)))
+    short = np.sort(short_digests(digests))
+    write_atomically(out / TRAINING_DIGESTS, lambda file: np.save(file, short, allow_pickle=False))
     sums = [f"{sha256_of(out / name)}  {name}\n" for name in (WEIGHTS, ONNX, TRAINING_DIGESTS)]
     write_text(out / CHECKSUMS, "".join(sums))
 
@@ -85,33 +88,24 @@ def _measure_test(model: TwoHeads, test: Faces, temperature: float) -> tuple[dic
     """
     votes, labels = predict_both(model, test)
     mirrored_votes, mirrored_labels = predict_both(model, test, mirror=True)
-    majority = test.votes.argmax(axis=1)
-
-    def of_votes(logits: NDArray[np.float64]) -> Measures:
-        return measure(majority[test.is_clear], np.exp(log_softmax(logits[test.is_clear])))
-
-    def of_labels(logits: NDArray[np.float64]) -> Measures:
-        return measure(test.labels, np.exp(log_softmax(logits)))
-
+    clear, majority = test.is_clear, test.votes[test.is_clear].argmax(axis=1)
     measures = {
-        "votes": of_votes(votes),
-        "own": of_labels(labels),
-        "votes_flip": of_votes(votes + mirrored_votes),
-        "own_flip": of_labels(labels + mirrored_labels),
+        "votes": _measure(majority, votes[clear]),
+        "own": _measure(test.labels, labels),
+        "votes_flip": _measure(majority, (votes + mirrored_votes)[clear]),
+        "own_flip": _measure(test.labels, labels + mirrored_labels),
     }
     return measures, calibration(votes, test.votes, temperature)
 
 
-def _to_json(measures: Measures) -> dict[str, Any]:
-    def numbers(estimate: Any) -> list[float]:
-        return [round(value, 5) for value in (estimate.value, estimate.low, estimate.high)]
+def _measure(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> Measures:
+    return measure(labels, np.exp(log_softmax(logits)))
 
-    return {
-        "faces": measures.n,
-        "accuracy": numbers(measures.accuracy),
-        "macro_f1": numbers(measures.macro_f1),
-        "confusion": measures.confusion.tolist(),
-    }
+
+def _to_json(measures: Measures) -> dict[str, Any]:
+    accuracy, macro_f1 = ([round(v, 5) for v in astuple(one)] for one in (measures.accuracy, measures.macro_f1))
+    confusion = measures.confusion.tolist()
+    return {"faces": measures.n, "accuracy": accuracy, "macro_f1": macro_f1, "confusion": confusion}
 
 
 def _write_weights(model: TwoHeads, file: Path) -> None:
@@ -123,11 +117,3 @@ def _write_weights(model: TwoHeads, file: Path) -> None:
     }
     content = save(weights, metadata={"name": FACE})  # with several keys their order, and so the bytes, would vary
     write_atomically(file, lambda part: part.write_bytes(content))
-
-
-def _write_digests(file: Path, digests: NDArray[np.uint64]) -> None:
-    def write(part: Path) -> None:
-        with part.open("wb") as stream:
-            np.save(stream, digests, allow_pickle=False)
-
-    write_atomically(file, write)

@@ -2,11 +2,8 @@
 
 from dataclasses import dataclass
 
-from bimodal.emotions import NAMES
 from bimodal.settings import check_fields, check_range, option
 
-EMOTIONS = (*NAMES, "contempt")
-"""The emotions that FERPlus's taggers could choose; FER2013's labels are the first seven."""
 TEMPLATE = ((0.32, 0.378), (0.68, 0.378), (0.5, 0.588), (0.352, 0.747), (0.648, 0.747))
 """Mean position of eyes, nose and corners of the mouth in FER2013's faces, as fractions of the side: measured with YuNet on
 1,347 of its training faces, and made symmetric."""
@@ -89,13 +86,7 @@ class Recipe:
     def stages(self) -> tuple[Stage, ...]:
         """The stages, in their order."""
         first = Stage(0, self.epochs, self.lr, self.first_size, self.last_size, self.label_share)
-        second = Stage(
-            self.epochs,
-            self.distill_epochs,
-            self.distill_lr,
-            self.last_size,
-            self.distill_size,
-            self.distill_label_share,
-            self.distill_share,
-        )
+        sizes = self.last_size, self.distill_size
+        shares = self.distill_label_share, self.distill_share
+        second = Stage(self.epochs, self.distill_epochs, self.distill_lr, *sizes, *shares)
         return (first, second) if self.distill_epochs else (first,)

@@ -13,9 +13,9 @@ import pandas as pd
 import torch
 from lightning.pytorch.callbacks import RichProgressBar, WeightAveraging
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 
-from bimodal.experiments.pretrain.batches import FaceBatches, Shuffled, in_order
+from bimodal.experiments.pretrain.batches import PREDICT_BATCH, FaceBatches, Shuffled
 from bimodal.experiments.pretrain.faces import Faces
 from bimodal.experiments.pretrain.module import PretrainModule
 from bimodal.experiments.pretrain.recipe import Recipe, Stage
@@ -25,8 +25,6 @@ from bimodal.progress import inform
 from bimodal.training.checkpoint import AtomicCheckpointIO
 from bimodal.training.hardware import choose_precision
 from bimodal.training.memory import keep_freed_memory
-
-LOG = "log.csv"
 
 
 def train_stages(faces: Mapping[str, Faces], out: Path, recipe: Recipe, cuda: bool) -> TwoHeads:
@@ -41,22 +39,17 @@ def train_stages(faces: Mapping[str, Faces], out: Path, recipe: Recipe, cuda: bo
     keep_freed_memory()
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    log = _Log(out / LOG, sum(stage.epochs for stage in recipe.stages))
-    model = TwoHeads()
-    for number, stage in enumerate(recipe.stages, start=1):
-        teacher = model if number > 1 else None
-        model = _train_stage(faces, recipe, stage, out / f"stage-{number}.ckpt", cuda, teacher, log)
+    log = _Log(out, sum(stage.epochs for stage in recipe.stages))
+    model = None
+    for stage in recipe.stages:
+        log.stage += 1
+        model = _train_stage(faces, recipe, stage, cuda, model, log)
+    assert model is not None  # there is at least one stage
     return model
 
 
 def _train_stage(
-    faces: Mapping[str, Faces],
-    recipe: Recipe,
-    stage: Stage,
-    checkpoint: Path,
-    cuda: bool,
-    teacher: TwoHeads | None,
-    log: "_Log",
+    faces: Mapping[str, Faces], recipe: Recipe, stage: Stage, cuda: bool, teacher: TwoHeads | None, log: "_Log"
 ) -> TwoHeads:
     pl.seed_everything(recipe.seed, verbose=False)
     order = Shuffled(len(faces["train"]), recipe.batch_size, recipe.seed, stage.start)
@@ -66,18 +59,14 @@ def _train_stage(
         module.model.load_state_dict(teacher.state_dict())
         inform("predicting the training faces, as targets of the second stage")
         predictions = predict_teacher(teacher, faces["train"])
-    log.checkpoint = checkpoint
     shows_bar = sys.stderr.isatty()
+    bar = [RichProgressBar(leave=False)] if shows_bar else []
     trainer = pl.Trainer(
         accelerator="cuda" if cuda else "cpu",
         devices=1,
         precision=choose_precision("auto", cuda),
         max_epochs=stage.epochs,
-        callbacks=[
-            WeightAveraging(avg_fn=running_average(recipe.average)),
-            log,
-            *([RichProgressBar(leave=False)] if shows_bar else []),
-        ],
+        callbacks=[WeightAveraging(avg_fn=running_average(recipe.average)), log, *bar],
         plugins=[AtomicCheckpointIO()],
         logger=False,
         enable_checkpointing=False,
@@ -86,19 +75,21 @@ def _train_stage(
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
+    in_order = BatchSampler(SequentialSampler(faces["val"]), PREDICT_BATCH, drop_last=False)
     train = DataLoader(FaceBatches(faces["train"], predictions), batch_size=None, sampler=order)
-    val = DataLoader(FaceBatches(faces["val"]), batch_size=None, sampler=in_order(len(faces["val"])))
+    val = DataLoader(FaceBatches(faces["val"]), batch_size=None, sampler=in_order)
+    begun = log.checkpoint if log.checkpoint.is_file() else None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Lightning recommends more workers
-            trainer.fit(module, train, val, ckpt_path=checkpoint if checkpoint.is_file() else None, weights_only=True)
+            trainer.fit(module, train, val, ckpt_path=begun, weights_only=True)
     except SystemExit:
         if trainer.interrupted:
             raise KeyboardInterrupt from None  # Lightning turns Ctrl-C into SystemExit
         raise
     # The checkpoint holds the averaged weights. If a resumed stage has no epoch left, Lightning leaves the weights of the
     # last step in the module.
-    module.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
+    module.load_state_dict(torch.load(log.checkpoint, map_location="cpu", weights_only=True)["state_dict"])
     return module.model.cpu().eval()
 
 
@@ -119,11 +110,16 @@ def running_average(share: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
 class _Log(pl.Callback):
     """Writes `log.csv`, logs one line and saves the checkpoint after each epoch."""
 
-    def __init__(self, file: Path, epochs: int) -> None:
-        self.checkpoint = file
-        self._file, self._epochs = file, epochs
+    def __init__(self, out: Path, epochs: int) -> None:
+        self.stage = 0
+        self._out, self._epochs = out, epochs
         self._start = time.monotonic()
         self._rows: list[dict[str, Any]] = []
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint of the current stage."""
+        return self._out / f"stage-{self.stage}.ckpt"
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._start = time.monotonic()
@@ -140,7 +136,7 @@ class _Log(pl.Callback):
             "seconds": round(time.monotonic() - self._start, 1),
         }
         self._rows.append(row)
-        write_csv(self._file, pd.DataFrame(self._rows))
+        write_csv(self._out / "log.csv", pd.DataFrame(self._rows))
         inform(
             f"epoch {row['epoch']} of {self._epochs}: loss {row['loss']:.3f}, validation accuracy "
             f"{100 * row['val_votes']:.1f} % (votes), {100 * row['val_own']:.1f} % (FER2013's labels), {row['seconds']:.0f} s"

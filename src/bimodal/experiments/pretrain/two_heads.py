@@ -13,7 +13,7 @@ from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.experiments.pretrain.batches import PREDICT_BATCH
 from bimodal.experiments.pretrain.faces import Faces
-from bimodal.experiments.pretrain.recipe import EMOTIONS
+from bimodal.experiments.votes import EMOTIONS
 from bimodal.models.face_net import FaceNet
 
 
@@ -70,13 +70,7 @@ def read_two_heads(file: str | Path) -> TwoHeads:
 def predict_both(
     model: TwoHeads, faces: Faces, mirror: bool = False
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the logits of both heads, (n,8) and (n,7).
-
-    Args:
-        model: in evaluation mode.
-        faces: n faces.
-        mirror: whether to mirror the faces.
-    """
+    """Return the logits of both heads, (n,8) and (n,7), for n faces or their mirror images."""
     parts = []
     for start in range(0, len(faces), PREDICT_BATCH):
         grey = torch.from_numpy(faces.pictures[start : start + PREDICT_BATCH])[:, None].float() / 255
