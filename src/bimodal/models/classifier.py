@@ -49,9 +49,8 @@ class EmotionClassifier(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = build_backbone(name, image_size, options)
-        self.head = build_head(
-            _count_features(self.backbone, name, image_size), hidden, dropout_features, dropout_hidden
-        )
+        features = _count_features(self.backbone, name, image_size)
+        self.head = build_head(features, hidden, dropout_features, dropout_hidden)
 
     def forward(self, images: Tensor) -> Tensor:  # (B,3,S,S) -> (B,7)
         return self.embed(images)[1]
@@ -77,23 +76,20 @@ def build_backbone(name: str, image_size: int, options: Mapping[str, Any] | None
         raise InputError(f"--backbone must be {FACE} or a model of timm, got {name!r}{hint}")
     architecture = name.split(".")[0]
     _check_options(architecture, options)
-    backbone: nn.Module
-    try:  # transformers are built for one size; most other backbones have no argument img_size
+
+    def build(**size: int) -> nn.Module:
         with _bounded() if options else nullcontext():
-            backbone = timm.create_model(architecture, pretrained=False, num_classes=0, img_size=image_size, **options)
-    except TypeError:
+            return timm.create_model(architecture, pretrained=False, num_classes=0, **size, **options)  # type: ignore[no-any-return]
+
+    try:
         try:
-            with _bounded() if options else nullcontext():
-                backbone = timm.create_model(architecture, pretrained=False, num_classes=0, **options)
-        except Exception as error:  # the type of the error depends on the backbone
-            if not options:
-                raise
-            raise InputError(f"backbone-options {dict(options)} do not fit {architecture}: {error}") from error
-    except (ValueError, RuntimeError, AssertionError, ArithmeticError) as error:
+            return build(img_size=image_size)  # transformers are built for one size
+        except TypeError:  # most other backbones have no such argument
+            return build()
+    except Exception as error:  # the type of the error depends on the backbone
         if not options:
             raise
         raise InputError(f"backbone-options {dict(options)} do not fit {architecture}: {error}") from error
-    return backbone
 
 
 @contextmanager
@@ -132,10 +128,8 @@ def _count_features(backbone: nn.Module, name: str, image_size: int) -> int:
         with torch.no_grad():
             pooled = backbone(torch.zeros(1, 3, image_size, image_size))
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"{name} cannot process pictures of {image_size} pixels ({reason}); try another --image-size"
-        ) from error
+        reason = f"({str(error).splitlines()[0]}); try another --image-size"
+        raise InputError(f"{name} cannot process pictures of {image_size} pixels {reason}") from error
     finally:
         backbone.train()
     return int(pooled.shape[1])
@@ -153,12 +147,7 @@ class Stage:
 
 
 def describe(model: EmotionClassifier, image_size: int) -> list[Stage]:
-    """Return the stages of a classifier in the order of a forward pass (paper, figure 4).
-
-    Args:
-        model: the classifier; it processes one blank picture.
-        image_size: S of that picture (1,3,S,S).
-    """
+    """Return the stages of a classifier in the order of a forward pass of a blank picture (paper, figure 4)."""
     stages: list[Stage] = []
 
     def record(name: str) -> Any:
@@ -170,9 +159,11 @@ def describe(model: EmotionClassifier, image_size: int) -> list[Stage]:
 
         return hook
 
-    parts = [(f"backbone.{n}", m) for n, m in model.backbone.named_children() if not isinstance(m, nn.Identity)]
-    parts += [(f"head.{n}", m) for n, m in model.head.named_children()]
-    handles = [module.register_forward_hook(record(name)) for name, module in parts]
+    parts = {"backbone": model.backbone, "head": model.head}
+    stages_of = [(f"{part}.{name}", stage) for part in parts for name, stage in parts[part].named_children()]
+    handles = [
+        stage.register_forward_hook(record(name)) for name, stage in stages_of if not isinstance(stage, nn.Identity)
+    ]
     training = model.training
     model.eval()
     try:

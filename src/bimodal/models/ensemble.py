@@ -16,14 +16,9 @@ _LEAST = 1e-12
 def average(
     probabilities: Sequence[ArrayLike] | NDArray[np.floating], weights: ArrayLike | None = None
 ) -> NDArray[np.float64]:
-    """Average the probabilities of several models, with equal weights or given ones.
+    """Return the average (n,K) of the probabilities of M models, each (n,K), with equal weights or given ones.
 
-    Args:
-        probabilities: those of M models, each (n,K), for the same faces.
-        weights: (M,), at least 0, with sum 1.
-
-    Returns:
-        (n,K)
+    The weights (M,) are at least 0, and their sum is 1.
 
     Raises:
         InputError: shapes or weights do not fit, or a value is not a probability.
@@ -46,12 +41,8 @@ def fit_weights(probabilities: Sequence[ArrayLike] | NDArray[np.floating], label
     ratio of its probability to the average, which never raises the loss. The largest of these ratios minus 1 bounds the
     remaining gain (Cover 1984, An algorithm for maximizing expected log investment return).
 
-    Args:
-        probabilities: those of M models, each (n,K), on faces that no model was trained on.
-        labels: (n,), codes 0 to K - 1.
-
-    Returns:
-        (M,), at least 0, with sum 1; equal models get equal weights.
+    `probabilities` are those of M models, each (n,K), on faces that no model was trained on; `labels` (n,) are codes 0 to
+    K - 1. The weights (M,) are at least 0, and their sum is 1; equal models get equal weights.
 
     Raises:
         InputError: shapes do not fit, a label is out of range, or a value is not a probability.

@@ -55,28 +55,22 @@ class Block(nn.Module):
 class FaceNet(nn.Module):
     """Computes pooled features of faces: conversion to grey, then three stages of two blocks; 2.8 million weights.
 
-    Args:
-        stem: channels of the first convolution, which halves the side of the picture.
-        widths: channels of each stage; each stage after the first halves the side again.
-        depth: number of blocks in a stage.
+    The first convolution, the second and the third stage halve the side of the picture.
 
     >>> FaceNet()(torch.zeros(2, 3, 44, 44)).shape
     torch.Size([2, 256])
     """
 
-    def __init__(self, stem: int = 32, widths: tuple[int, ...] = (64, 128, 256), depth: int = 2) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.grey = ToGrey()
-        self.stem = nn.Sequential(nn.Conv2d(1, stem, 3, 2, 1, bias=False), nn.BatchNorm2d(stem), nn.ReLU())
-        stages, width_in = [], stem
-        for place, width in enumerate(widths):
-            strides = [1 if place == 0 else 2] + [1] * (depth - 1)
-            stages.append(
-                nn.Sequential(*(Block(width_in if k == 0 else width, width, s) for k, s in enumerate(strides)))
-            )
-            width_in = width
-        self.stages = nn.Sequential(*stages)
-        self.num_features = width_in
+        self.stem = nn.Sequential(nn.Conv2d(1, 32, 3, 2, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU())
+        self.stages = nn.Sequential(
+            nn.Sequential(Block(32, 64, stride=1), Block(64, 64, stride=1)),
+            nn.Sequential(Block(64, 128, stride=2), Block(128, 128, stride=1)),
+            nn.Sequential(Block(128, 256, stride=2), Block(256, 256, stride=1)),
+        )
+        self.num_features = 256
 
     def forward(self, images: Tensor) -> Tensor:  # (B,3,S,S), normalised -> (B,F)
         side = int(images.shape[-1])

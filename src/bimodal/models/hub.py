@@ -163,10 +163,7 @@ def _download(file: _HubFile, timeout: float) -> Path:
 
 @contextlib.contextmanager
 def _quiet_http() -> Iterator[None]:
-    """Make the client of the hub download over plain HTTP and without warnings.
-
-    The alternative, Xet, contacts further hosts and retries by itself; it returns the same file.
-    """
+    """Download over plain HTTP, without warnings: the alternative, Xet, contacts further hosts and retries by itself."""
     logger = logging.getLogger("huggingface_hub")
     level, xet = logger.level, constants.HF_HUB_DISABLE_XET
     logger.setLevel(logging.ERROR)
@@ -199,15 +196,13 @@ def _verify(file: _HubFile, path: Path, stated: str | None) -> None:
 
 
 def _reason(error: Exception) -> str:
-    status = getattr(getattr(error, "response", None), "status_code", None)
     if constants.is_offline_mode():
         return "HF_HUB_OFFLINE is set"
-    if status in (401, 403):
-        return f"the hub refuses access (HTTP {status}; HF_TOKEN holds a token if one is needed)"
-    if status == 404:
-        return "the hub does not have them (HTTP 404)"
+    status = getattr(getattr(error, "response", None), "status_code", None)
     if status is not None:
-        return f"the hub responds with HTTP {status}"
+        access = f"the hub refuses access (HTTP {status}; HF_TOKEN holds a token if one is needed)"
+        known = {401: access, 403: access, 404: "the hub does not have them (HTTP 404)"}
+        return known.get(status, f"the hub responds with HTTP {status}")
     if isinstance(error, LookupError):
         return first_sentence(error)
     return f"the hub cannot be reached ({first_sentence(error.__cause__ or error)})"

@@ -36,14 +36,8 @@ def read(path: Path) -> dict[str, Tensor]:
     `_orig_mod.` or `model.` of all names is removed. If names start with `backbone.`, as in a run of bimodal, only these tensors
     are returned, without that prefix.
 
-    Args:
-        path: the file, at most 8 GiB.
-
-    Returns:
-        Tensors by name, on the CPU.
-
     Raises:
-        InputError: the file is missing, damaged or of another kind, or its pickle holds more than plain data.
+        InputError: the file is missing, damaged, of another kind or above 8 GiB, or its pickle holds more than plain data.
 
     >>> import tempfile
     >>> from safetensors.torch import save_file
@@ -62,7 +56,9 @@ def read(path: Path) -> dict[str, Tensor]:
         raise InputError(f"expected a file of weights (.safetensors, {', '.join(PICKLED)}), got {path}")
     try:
         _refuse_large(path, _unpacked_size(path))
-        content: Any = load_file(path) if suffix == ".safetensors" else _load_pickled(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about other pickle protocols, which load nevertheless
+            content: Any = load_file(path) if suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except InputError:
         raise
     except pickle.UnpicklingError as error:
@@ -90,10 +86,7 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], source: str) -> No
     The tensors of a classifier are ignored. Tensors that timm renames or resizes for an architecture (such as the position
     embeddings of a vision transformer at another image size) are renamed and resized.
 
-    Args:
-        module: the backbone.
-        state: tensors by name, as `read` returns them.
-        source: name of the weights in error messages: a path or a model name.
+    `source` names the weights in error messages: a path or a model name.
 
     Raises:
         InputError: a tensor is missing or has another shape, or many tensors are left over, because the file belongs to
@@ -119,13 +112,15 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], source: str) -> No
     extra = [name for name in given if name not in own]
     if missing or misfits or len(extra) > MAX_EXTRA_SHARE * len(own):
         faults = {"are missing": missing, "have another shape or kind": misfits, "are left over": extra}
-        fit = len(needed) - len(missing) - len(misfits)
+        listed = [
+            f"{len(names)} {what} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+            for what, names in faults.items()
+            if names
+        ]
+        fit = f"of its {len(needed)} tensors {len(needed) - len(missing) - len(misfits)} fit"
         raise InputError(
-            f"{source} does not fit {cfg.get('architecture', type(module).__name__)}: "
-            f"of its {len(needed)} tensors {fit} fit, "
-            + ", ".join(f"{len(names)} {what} ({_few(names)})" for what, names in faults.items() if names)
-            + "; it seems to belong to another architecture: choose that with --backbone, "
-            "or give the right file with --weights"
+            f"{source} does not fit {cfg.get('architecture', type(module).__name__)}: {', '.join([fit, *listed])}; it seems "
+            "to belong to another architecture: choose that with --backbone, or give the right file with --weights"
         )
     module.load_state_dict({name: tensor for name, tensor in given.items() if name in own}, strict=False)
 
@@ -141,12 +136,6 @@ def _unpacked_size(path: Path) -> int:
 def _refuse_large(path: Path, size: int) -> None:
     if size > LARGEST:
         raise InputError(f"{path} holds {size} bytes of weights; at most {LARGEST} are accepted")
-
-
-def _load_pickled(path: Path) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about other pickle protocols, which load nevertheless
-        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _unwrap(content: Any) -> dict[Any, Any]:
@@ -176,7 +165,3 @@ def _adapted(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor
 
 def _alike(given: Tensor, own: Tensor) -> bool:
     return given.shape == own.shape and given.is_floating_point() == own.is_floating_point()
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
