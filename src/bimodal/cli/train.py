@@ -23,8 +23,9 @@ def train(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Recipe to start from: paper (that of the paper), small (a small network from random weights, for a laptop) or "
-            "face (fine-tune the network that comes with bimodal and was pretrained on faces). Each option of the panels "
+            help="Recipe to start from: paper (that of the paper), small (a small network from random weights, for a laptop), "
+            "face (fine-tune the network that comes with bimodal and was pretrained on faces) or probe (a logistic regression on "
+            "its features, in seconds). Each option of the panels "
             "Recipe and Removal changes one setting of the recipe; the defaults shown there are those of paper with "
             "--removal wang. RUN/config.yaml lists all settings of the run. (default: paper)"
         ),

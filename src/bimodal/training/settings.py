@@ -39,7 +39,12 @@ class TrainSettings:
         None, "start the backbone from this file of weights: .safetensors, or .pth that loads without running code"
     )
     image_size: int = option(224, "side of the network's input in pixels, 32 to 1024", 32, 1024)
-    hidden: int = option(512, "width of the head's hidden layer, 1 to 65536", 1, 65536)
+    fit: Literal["gradient", "probe"] = option(
+        "gradient",
+        "how the weights are fitted: gradient (training over epochs), or probe (a logistic regression on the features of the "
+        "frozen backbone, in seconds; options of the epochs, such as the learning rate, have no effect)",
+    )
+    hidden: int = option(512, "width of the head's hidden layer, 0 (a linear head) to 65536", 0, 65536)
     dropout_features: float = option(0.6, "dropout rate before the head's first layer, 0 to 0.99", 0, 0.99)
     dropout_hidden: float = option(0.8, "dropout rate before the head's second layer, 0 to 0.99", 0, 0.99)
     augment: Literal["paper", "fast", "none"] = option(
@@ -73,6 +78,8 @@ class TrainSettings:
         object.__setattr__(self, "precision", str(self.precision))  # YAML reads `precision: 32` as a number
         check_choice("preset", self.preset_name, PRESETS)
         check_fields(self)
+        if self.fit == "probe" and (self.hidden or self.backbone_options):
+            raise InputError("--fit probe needs a linear head, --hidden 0, and no backbone-options")
         if not isinstance(self.backbone_options, Mapping):
             raise InputError(f"backbone-options must be a mapping of names to values, got {self.backbone_options!r}")
 
@@ -81,7 +88,7 @@ class TrainSettings:
         """Return a preset with some values changed.
 
         Args:
-            name: `paper`, `small` or `face`.
+            name: `paper`, `small`, `face` or `probe`.
             changes: settings by name; `removal` is a rule's name or a mapping of removal settings.
 
         Raises:
@@ -182,9 +189,23 @@ PRESETS: dict[str, dict[str, Any]] = {
         "schedule": "cycle",
         "removal": {"epoch": 6},
     },
+    "probe": {
+        "backbone": FACE,
+        "image_size": 44,
+        "fit": "probe",
+        "hidden": 0,
+        "dropout_features": 0.0,
+        "dropout_hidden": 0.0,
+        "augment": "none",
+        "epochs": 1,
+        "batch_size": 32,
+        "keep": "last",
+        "removal": {"rule": "none", "epoch": 1},
+    },
 }
 """`paper`: the paper's recipe. `small`: a small network from random weights, for a laptop. `face`: fine-tune the network that
-comes with bimodal and was pretrained on faces. The last two download nothing."""
+comes with bimodal and was pretrained on faces. `probe`: its frozen features under a logistic regression, in seconds. The last
+three download nothing."""
 
 
 def load_yaml(file: str | Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from bimodal.evaluation.calibration import fit_temperature
 from bimodal.model_files.info import ModelInfo
 from bimodal.models import EmotionClassifier, describe, weights
 from bimodal.progress import inform, warn
+from bimodal.removal import Remover
 from bimodal.runs.run import BEST, STATE, Run
 from bimodal.runs.tables import predictions_table
 from bimodal.runs.writer import begin_run, finish_run
@@ -35,6 +36,7 @@ from bimodal.training.history import History
 from bimodal.training.memory import keep_freed_memory
 from bimodal.training.module import EmotionModule
 from bimodal.training.predict import build_classifier, clean_losses, load_model, predict_logits, to_probabilities
+from bimodal.training.probe import fit_probe
 from bimodal.training.settings import TrainSettings
 from bimodal.version import __version__
 
@@ -77,9 +79,15 @@ def train(
     is_first_process = rank_zero_only.rank == 0  # type: ignore[attr-defined]
     if is_first_process:
         _begin(out, training, run, overwrite)
-    _fit(training, out / STATE if run is not None and (out / STATE).is_file() else None)
-    if is_first_process:
-        _finish(out, training)
+    if settings.fit == "probe":
+        training.faces.setup("fit")
+        if is_first_process:
+            _finish(out, training, *fit_probe(out, manifest, training.module.model, settings), epoch=1)
+    else:
+        _fit(training, out / STATE if run is not None and (out / STATE).is_file() else None)
+        if is_first_process:
+            removal = training.removal
+            _finish(out, training, removal.remover, removal.predictions_at_removal, training.keeper.best[0])
     training.trainer.strategy.barrier("finished")  # no process may read what is not written yet
     return Run.open(out)
 
@@ -134,6 +142,8 @@ def _build(out: Path, faces: FaceData, hardware: Hardware, callbacks: Sequence[p
         raise InputError(
             f"--batch-size must be a multiple of the {hardware.world_size} training processes, got {settings.batch_size}"
         )
+    if settings.fit == "probe" and hardware.world_size > 1:
+        raise InputError("--fit probe takes seconds in one process; leave out --devices and --num-nodes")
     precision = choose_precision(settings.precision, hardware.uses_cuda)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or matrix products on a GPU differ from run to run
     pl.seed_everything(settings.seed, verbose=False)
@@ -218,9 +228,16 @@ def _fit(training: _Training, state: Path | None) -> None:
         raise
 
 
-def _finish(out: Path, training: _Training) -> None:
+def _finish(
+    out: Path, training: _Training, remover: Remover, predictions_at_removal: dict[int, tuple[int, float]], epoch: int
+) -> None:
     """Predict validation with the kept weights, fit the calibration temperature on it, and write the results."""
-    faces, removal, device = training.faces, training.removal, training.trainer.strategy.root_device
+    if remover.steps and epoch <= remover.steps[0].epoch and training.faces.settings.fit == "gradient":
+        warn(
+            f"the kept weights are those of epoch {epoch}, before the removal after epoch {remover.steps[0].epoch}: they equal "
+            "those of a run without removal; --keep last keeps weights that were trained without the removed faces"
+        )
+    faces, device = training.faces, training.trainer.strategy.root_device
     manifest, rows = faces.manifest, faces.manifest.rows("val")
     model = load_model(Run.open(out), BEST).to(device)
     logits = predict_logits(model, faces.plain_dataloader(rows), device)
@@ -228,5 +245,4 @@ def _finish(out: Path, training: _Training) -> None:
     predictions = predictions_table(manifest, rows, to_probabilities(logits, temperature))
     name, size, aligned = out.resolve().name, faces.settings.image_size, manifest.source_info.aligned
     info = ModelInfo(name, image_size=size, aligned=aligned, temperature=temperature, version=__version__)
-    removed = (removal.remover, removal.predictions_at_removal)
-    finish_run(out, manifest, *removed, predictions, info, training.keeper.best[0])
+    finish_run(out, manifest, remover, predictions_at_removal, predictions, info, epoch)
