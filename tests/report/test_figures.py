@@ -8,12 +8,13 @@ from matplotlib.figure import Figure
 
 from bimodal.evaluation.metrics import measure
 from bimodal.removal.rule import RULES
-from bimodal.rendering.plot import COLOURS, REMOVED, inline, png, svg
+from bimodal.rendering.html import inline_figure
+from bimodal.rendering.plot import COLOURS, REMOVED, png, svg
 from bimodal.report.accuracies import accuracies
 from bimodal.report.classes import class_counts, confusion, pooled, reliability
 from bimodal.report.comparison import evaluate
 from bimodal.report.conditions import group, open_runs
-from bimodal.report.curves import loss_by_step, removal_epochs, variance_by_epoch
+from bimodal.report.curves import by_step, removal_epochs, variance_by_epoch
 from bimodal.report.losses import first_removal, histogram
 from bimodal.report.network import network
 from bimodal.runs.run import Run
@@ -35,7 +36,7 @@ def test_histogram_draws_all_losses_and_the_rules_numbers(run: Run) -> None:
     first = first_removal(run)
     assert first is not None
     assert (first.before.size, first.after.size, first.removed) == (TRAIN, TRAIN - 6, 6)
-    figure = histogram(first.before, first.rule, first.threshold, (0.0, 6.0), "before", first.moments)
+    figure = histogram(first.before, first.threshold, (0.0, 6.0), "before", "loss", moments=first.moments)
     axes = figure.axes[0]
     heights = {bars[0].get_facecolor(): sum(bar.get_height() for bar in bars) for bars in axes.containers}
     assert sorted(heights.values()) == [6, TRAIN - 6]
@@ -47,13 +48,14 @@ def test_histogram_draws_all_losses_and_the_rules_numbers(run: Run) -> None:
 
 @pytest.mark.parametrize(("name", "beyond"), [("wang", 1), ("two-modes", 2)])
 def test_a_score_at_the_threshold_is_beyond_it_only_for_some_rules(name: str, beyond: int) -> None:
-    figure = histogram(np.array([0.0, 1.0, 2.0]), RULES[name], 1.0, (0.0, 3.0), "scores")
+    includes_threshold = RULES[name].includes_threshold
+    figure = histogram(np.array([0.0, 1.0, 2.0]), 1.0, (0.0, 3.0), "scores", "loss", includes_threshold)
     _, bars = figure.axes[0].containers
     assert sum(bar.get_height() for bar in bars) == beyond
 
 
 def test_without_a_threshold_all_bars_have_one_colour() -> None:
-    figure = histogram(np.array([0.0, 1.0]), RULES["two-modes"], float("inf"), (0.0, 2.0), "scores")
+    figure = histogram(np.array([0.0, 1.0]), float("inf"), (0.0, 2.0), "scores", "log-odds")
     assert not figure.legends
     assert not figure.axes[0].get_lines()
 
@@ -77,7 +79,7 @@ def test_removal_is_marked_at_its_epoch_and_step(run: Run) -> None:
     variance = variance_by_epoch([condition]).axes[0].get_lines()
     assert list(variance[-1].get_xdata()) == [6, 6]
     assert list(variance[0].get_ydata()) == pytest.approx(list(run.metrics["loss_variance"]))
-    assert list(loss_by_step(condition).axes[0].get_lines()[-1].get_xdata()) == [30, 30]
+    assert list(by_step(condition, "loss").axes[0].get_lines()[-1].get_xdata()) == [30, 30]
 
 
 def test_seeds_are_thin_lines_around_their_mean(tmp_path: Path) -> None:
@@ -121,14 +123,12 @@ def test_network_names_the_head_as_the_paper_does(run: Run) -> None:
 def test_files_are_repeatable_and_inline_pictures_follow_the_page(run: Run) -> None:
     first = first_removal(run)
     assert first is not None
-    one, two = (
-        svg(histogram(first.before, first.rule, first.threshold, (0.0, 6.0), "a $title$ <b>")) for _ in range(2)
-    )
+    one, two = (svg(histogram(first.before, first.threshold, (0.0, 6.0), "a $title$ <b>", "loss")) for _ in range(2))
     assert one == two
     assert "a $title$ &lt;b&gt;" in one
-    drawn = histogram(first.before, first.rule, first.threshold, (0.0, 6.0), "a")
+    drawn = histogram(first.before, first.threshold, (0.0, 6.0), "a", "loss")
     assert png(drawn).startswith(b"\x89PNG")
-    body = inline(one, "losses-before", "a &quot;title&quot;")
+    body = inline_figure(one, "losses_before", 'a "title"')
     assert body.startswith('<svg role="img" aria-label="a &quot;title&quot;"')
     assert REMOVED in one
     assert REMOVED not in body

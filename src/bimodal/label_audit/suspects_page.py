@@ -19,7 +19,6 @@ from bimodal.label_audit.cards import Section, build_sections
 from bimodal.label_audit.ranking import LabelRanking
 from bimodal.label_audit.verdict import evidence_sentences, percent, verdict_sentence
 from bimodal.removal.issues import LabelIssues
-from bimodal.removal.rule import RULES
 from bimodal.rendering.html import environment, inline_figure, inline_picture
 from bimodal.rendering.table import Table
 from bimodal.report.losses import histogram
@@ -109,7 +108,8 @@ def _bounded(probability: float) -> str:
 def _histogram(issues: LabelIssues) -> Figure:
     threshold = issues.threshold if issues.has_label_issues else float("inf")
     span = (float(np.floor(issues.score.min())), float(np.floor(issues.score.max())) + 1)
-    return histogram(issues.score, RULES["two-modes"], threshold, span, "Log-odds against each given label")
+    label = "log-odds that the given label is wrong"
+    return histogram(issues.score, threshold, span, "Log-odds against each given label", label, includes_threshold=True)
 
 
 def _caption(issues: LabelIssues) -> str:

@@ -1,6 +1,7 @@
 """Self-contained HTML pages: one jinja environment, its shared templates, and figures and pictures within the page."""
 
 import base64
+import re
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -20,9 +21,6 @@ def environment(package: str) -> Environment:
 
     The templates of `bimodal.rendering` are found as well: `base.html.j2` (the page: `{% extends %}` it), `style.css`
     and `macros.html.j2` (`table`, `figures`, `dot`: `{% import "macros.html.j2" as ui %}`). Text is escaped.
-
-    Args:
-        package: the name of a package with a folder `templates`, such as `bimodal.report`.
     """
     return Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("bimodal.rendering")]),
@@ -34,7 +32,7 @@ def environment(package: str) -> Environment:
 
 
 def inline_figure(figure: Figure | str, stem: str, title: str) -> Markup:
-    """Return a figure as an SVG element of a page.
+    """Return a figure as an SVG element of a page, with unique ids and the colours of the page.
 
     Args:
         figure: a figure, or its SVG from `plot.svg`; matplotlib escapes all text in it.
@@ -42,17 +40,16 @@ def inline_figure(figure: Figure | str, stem: str, title: str) -> Markup:
         title: the text that screen readers read in place of the figure.
     """
     picture = figure if isinstance(figure, str) else plot.svg(figure)
-    return Markup(plot.inline(picture, stem.replace("_", "-"), escape(title)))
+    body = re.sub(r"<metadata>.*?</metadata>", "", picture[picture.index("<svg") :], flags=re.DOTALL)
+    body = re.sub(r' xmlns(:\w+)?="[^"]*"', "", body)
+    body = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{stem.replace('_', '-')}-", body)
+    for value, variable in plot.VARIABLES.items():
+        body = body.replace(value, f"var({variable})")
+    return Markup(body.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1))
 
 
 def inline_picture(root: Path, image: str, side: int) -> str | None:
-    """Return a square JPEG picture as a data URI; None if it is missing, unreadable or outside of `root`.
-
-    Args:
-        root: the data folder.
-        image: a path in it, as in the manifest.
-        side: width and height in pixels.
-    """
+    """Return a picture of the manifest as a square JPEG data URI; None if it is missing, unreadable or outside of `root`."""
     if leaves_folder(image):  # manifests come from other people
         return None
     try:

@@ -1,9 +1,8 @@
 """The style of all figures: colours, sizes, and SVG that takes the colours of the page, light or dark."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO, StringIO
+from io import BytesIO
 from typing import Any
 
 import matplotlib
@@ -15,9 +14,10 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito's colours, which colour-blind readers can distinguish; one for each condition, in order."""
 KEPT, REMOVED = COLOURS[0], COLOURS[1]
 
-_VARIABLES = {INK: "--ink", SOFT: "--soft", LINE: "--line", PAPER: "--paper"} | {
+VARIABLES = {INK: "--ink", SOFT: "--soft", LINE: "--line", PAPER: "--paper"} | {
     colour: f"--c{number}" for number, colour in enumerate(COLOURS)
 }
+"""The variable of the page's style sheet that replaces each colour."""
 _SETTINGS: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": SOFT,
@@ -72,32 +72,16 @@ def colour(number: int) -> str:
 
 def png(figure: Figure) -> bytes:
     """Render a figure as PNG."""
-    buffer = BytesIO()
-    with matplotlib.rc_context(_SETTINGS):
-        figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return _rendered(figure, format="png")
 
 
 def svg(figure: Figure) -> str:
     """Render a figure as SVG; the same figure gives the same bytes."""
-    buffer = StringIO()
+    return _rendered(figure, format="svg", metadata={"Date": None, "Creator": None}).decode()
+
+
+def _rendered(figure: Figure, **options: Any) -> bytes:
+    buffer = BytesIO()
     with matplotlib.rc_context(_SETTINGS):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(buffer, **options)
     return buffer.getvalue()
-
-
-def inline(picture: str, name: str, title: str) -> str:
-    """Return an SVG file as an element of a page: without prologue, with unique ids and the colours of the page.
-
-    Args:
-        picture: from `svg`.
-        name: unique within the page; letters, digits and dashes.
-        title: the text for screen readers, escaped for HTML.
-    """
-    body = picture[picture.index("<svg") :]
-    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = re.sub(r' xmlns(:\w+)?="[^"]*"', "", body)
-    body = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", body)
-    for value, variable in _VARIABLES.items():
-        body = body.replace(value, f"var({variable})")
-    return body.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)

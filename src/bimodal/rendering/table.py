@@ -34,14 +34,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Table:
-    """A table whose cells are text.
-
-    Attributes:
-        columns: at least one.
-        groups: the rows, in one or several groups; each row has a cell for each column.
-        title: what the table shows; may be empty.
-        notes: sentences that stand below the table.
-    """
+    """A table whose cells are text: columns, groups of rows, a title above them, and sentences below."""
 
     columns: tuple[Column, ...]
     groups: tuple[Group, ...]
@@ -60,10 +53,6 @@ class Table:
         """Make a table of one group of rows.
 
         Args:
-            head: the names of the columns.
-            rows: each with a cell for each column.
-            title: what the table shows.
-            notes: sentences below the table.
             text: the names of the columns that hold text; by default only the first. The others hold numbers.
 
         Raises:
@@ -88,10 +77,18 @@ class Table:
         return tuple(column.name for column in self.columns)
 
 
+def print_table(table: Table) -> None:
+    """Print a table on the terminal."""
+    Console(highlight=False).print(to_terminal(table))
+
+
+def to_terminal(table: Table) -> RenderableType:
+    """Return a table for `rich.console.Console.print`; on a terminal too narrow for its columns, a block for each row."""
+    return _TerminalTable(table)
+
+
 @dataclass(frozen=True)
 class _TerminalTable:
-    """A table that fits any width: where its columns do not fit side by side, each row becomes a block of lines."""
-
     table: Table
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -124,11 +121,6 @@ class _TerminalTable:
                 if cell:
                     yield Text(f"  {name}: {cell}")
         yield Text()
-
-
-def to_terminal(table: Table) -> RenderableType:
-    """Return a table for `rich.console.Console.print`; on a terminal too narrow for its columns, a block for each row."""
-    return _TerminalTable(table)
 
 
 def to_markdown(table: Table) -> str:
@@ -194,27 +186,18 @@ def _latex_group(table: Table, group: Group) -> str:
     if len(columns) > 1 and columns.endswith("l"):
         columns = f"{columns[:-1]}p{{2.3cm}}"  # a column of remarks
     heading = _ended(group.heading, ".") if group.heading else ""
+    head, *rows = (" & ".join(map(latex, row)) + r" \\" for row in (table.head, *group.rows))
     return "\n".join(
         [
             r"\begin{table}",
             rf"\caption{{{latex(f'{heading} {table.title}')}}}",
             r"\scriptsize\setlength{\tabcolsep}{3pt}",
             rf"\begin{{tabular}}{{{columns}}}",
-            r"\hline",
-            _latex_row(table.head),
-            r"\hline",
-            *map(_latex_row, group.rows),
-            r"\hline",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
+            *(r"\hline", head, r"\hline", *rows, r"\hline"),
+            "\\end{tabular}\n\\end{table}\n",
         ]
     )
 
 
 def _ended(heading: str, mark: str) -> str:
     return heading if heading.endswith("?") else f"{heading}{mark}"
-
-
-def _latex_row(cells: Row) -> str:
-    return " & ".join(map(latex, cells)) + r" \\"

@@ -16,7 +16,6 @@ def class_counts(manifest: pd.DataFrame, splits: dict[str, str], removed: pd.Dat
     """Draw the number of faces of each class (the paper's figures 2 and 3).
 
     Args:
-        manifest: with the columns `label` and `split`.
         splits: the splits and their titles; a bar in each class for each split.
         removed: rows removed from training; their part of the training bars has another colour.
     """
@@ -42,12 +41,7 @@ def class_counts(manifest: pd.DataFrame, splits: dict[str, str], removed: pd.Dat
 
 
 def confusion(matrix: NDArray[np.int64], title: str) -> Figure:
-    """Draw a confusion matrix with counts; the colour shows the share of the row.
-
-    Args:
-        matrix: (7, 7), rows are the given labels, columns the predictions.
-        title: title of the figure.
-    """
+    """Draw a confusion matrix (7, 7) with counts, given labels in rows; the colour shows the share of the row."""
     support = matrix.sum(axis=1, keepdims=True)
     shares = matrix / np.maximum(support, 1)
     shades = LinearSegmentedColormap.from_list("shades", ["#fdfdfd", "#0a6aa8"])
@@ -70,13 +64,7 @@ def confusion(matrix: NDArray[np.int64], title: str) -> Figure:
 
 
 def reliability(bins: Reliability, title: str, hue: str) -> Figure:
-    """Draw a reliability diagram: accuracy by confidence, with a circle whose size is the number of predictions.
-
-    Args:
-        bins: from `bimodal.evaluation.metrics.measure`.
-        title: title of the figure.
-        hue: colour of the bars.
-    """
+    """Draw a reliability diagram: accuracy by confidence, with a circle whose size is the number of predictions."""
     with canvas(4.8, 4.1) as (figure, axes):
         filled = bins.count > 0
         confidence, accuracy = bins.confidence[filled], bins.accuracy[filled]

@@ -20,13 +20,7 @@ from bimodal.runs.tables import PROBABILITIES
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The measures of the runs of one condition on a split.
-
-    Attributes:
-        condition: the runs.
-        measures: of each run, in the order of the condition's runs.
-        correct: (runs, N), whether each prediction is right.
-    """
+    """The measures of each run of a condition on a split, and whether each prediction is right, (runs, N)."""
 
     condition: Condition
     measures: tuple[Measures, ...]
@@ -50,11 +44,9 @@ class Result:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Conditions on one split.
+    """Conditions on the n examples of one split.
 
     Attributes:
-        split: `val` or `test`.
-        n: number of examples.
         results: of each condition; the first is the baseline.
         comparisons: of each other condition with the baseline, where they have a seed in common.
         notes: sentences on what limits the comparisons.
@@ -83,10 +75,8 @@ def evaluate(conditions: Sequence[Condition], split: str) -> Evaluation:
         if condition.varying
     ]
     if len({str(run.environment.get("data_fingerprint")) for run in runs}) > 1:
-        notes.append(
-            "The data folders differ: the evaluated examples have the same names and labels, but the pictures or the"
-            " other splits are not the same."
-        )
+        same = "the evaluated examples have the same names and labels"
+        notes.append(f"The data folders differ: {same}, but the pictures or the other splits are not the same.")
     comparisons = []
     for result in others:
         name, seeds = result.condition.name, _paired_seeds(baseline.condition, result.condition)

@@ -14,14 +14,10 @@ from bimodal.report.tables import comparison_table
 
 
 def render(evaluation: Evaluation, suffix: str) -> str:
-    """Return a comparison in the format that belongs to the ending of a file name.
-
-    Args:
-        evaluation: from `bimodal.report.comparison.evaluate`.
-        suffix: `.csv` (a row for each run), `.md` (table and conclusions) or `.json` (all numbers).
+    """Return a comparison as `.csv` (a row for each run), `.md` (table and conclusions) or `.json` (all numbers).
 
     Raises:
-        InputError: the ending is another one.
+        InputError: the suffix is another one.
     """
     writers = {".csv": _csv, ".md": _markdown, ".json": _json}
     if suffix.lower() not in writers:
@@ -46,43 +42,34 @@ def _markdown(evaluation: Evaluation) -> str:
 
 
 def _json(evaluation: Evaluation) -> str:
-    content = {
-        "split": evaluation.split,
-        "n": evaluation.n,
-        "conditions": [
-            {
-                "name": result.condition.name,
-                "accuracy": _interval(result.accuracy),
-                "runs": [
-                    {"path": str(run.path), "seed": seed, "accuracy": _interval(measures.accuracy)}
-                    for run, seed, measures in zip(
-                        result.condition.runs, result.condition.seeds, result.measures, strict=True
-                    )
-                ],
-            }
-            for result in evaluation.results
-        ],
-        "comparisons": [
-            {
-                "baseline": own.a,
-                "condition": own.b,
-                "difference": _interval(own.difference),
-                "p": own.p,
-                "p_holm": own.p_holm,
-                "p_t_over_seeds": own.over_seeds.p_t,
-                "p_sign_flips": own.over_seeds.p_permutation,
-                "mcnemar": [
-                    {"seeds": list(seeds), "only_baseline": test.only_a, "only_condition": test.only_b, "p": test.p}
-                    for seeds, test in zip(own.seeds, own.by_seed, strict=True)
-                ],
-                "detectable": own.detectable,
-                "conclusion": own.conclusion,
-            }
-            for own in evaluation.comparisons
-        ],
-        "notes": list(evaluation.notes),
-    }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    conditions = []
+    for result in evaluation.results:
+        of_runs = zip(result.condition.runs, result.condition.seeds, result.measures, strict=True)
+        runs = [
+            {"path": str(run.path), "seed": seed, "accuracy": _interval(measures.accuracy)}
+            for run, seed, measures in of_runs
+        ]
+        conditions.append({"name": result.condition.name, "accuracy": _interval(result.accuracy), "runs": runs})
+    comparisons = [
+        {
+            "baseline": own.a,
+            "condition": own.b,
+            "difference": _interval(own.difference),
+            "p": own.p,
+            "p_holm": own.p_holm,
+            "p_t_over_seeds": own.over_seeds.p_t,
+            "p_sign_flips": own.over_seeds.p_permutation,
+            "mcnemar": [
+                {"seeds": list(seeds), "only_baseline": test.only_a, "only_condition": test.only_b, "p": test.p}
+                for seeds, test in zip(own.seeds, own.by_seed, strict=True)
+            ],
+            "detectable": own.detectable,
+            "conclusion": own.conclusion,
+        }
+        for own in evaluation.comparisons
+    ]
+    content = {"split": evaluation.split, "n": evaluation.n, "conditions": conditions, "comparisons": comparisons}
+    return json.dumps(content | {"notes": list(evaluation.notes)}, indent=2, ensure_ascii=False) + "\n"
 
 
 def _interval(estimate: Estimate) -> dict[str, Any]:

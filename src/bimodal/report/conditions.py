@@ -109,9 +109,9 @@ def seed_of(run: Run) -> int:
 def _by_seed(name: str, runs: list[Run]) -> tuple[Run, ...]:
     ordered = sorted(runs, key=seed_of)
     for first, second in pairwise(ordered):
-        if seed_of(first) == seed_of(second):
+        if (seed := seed_of(first)) == seed_of(second):
             raise InputError(
-                f"{first.path} and {second.path} are both {name!r} with seed {seed_of(first)}; leave one of them out"
+                f"{first.path} and {second.path} are both {name!r} with seed {seed}; leave one of them out"
             )
     return tuple(ordered)
 
@@ -131,11 +131,10 @@ def _distinguishing(settings: list[dict[str, str]]) -> list[str]:
 
 
 def _name(settings: dict[str, str], keys: list[str]) -> str:
-    parts = []
-    for key in keys:
-        value = settings.get(key, "none")
-        if key == RULE:
-            parts.append("without removal" if value == "none" else f"with removal ({value})")
-        else:
-            parts.append(f"{key} {value}")
-    return ", ".join(parts)
+    return ", ".join(_described(key, settings.get(key, "none")) for key in keys)
+
+
+def _described(key: str, value: str) -> str:
+    if key != RULE:
+        return f"{key} {value}"
+    return "without removal" if value == "none" else f"with removal ({value})"

@@ -14,20 +14,25 @@ from bimodal.report.conditions import Condition
 from bimodal.runs.run import Run
 
 
-def loss_by_step(condition: Condition, number: int = 0, top: float | None = None) -> Figure:
-    """Draw training and validation loss by step, and mark the removals (the paper's figures 5 and 10).
+def by_step(condition: Condition, what: str, number: int = 0, top: float | None = None) -> Figure:
+    """Draw training and validation loss or accuracy by step, and mark the removals (the paper's figures 5, 6, 10, 11).
 
     Args:
         condition: a thin line for each run, a thick line for their mean.
+        what: `loss` or `accuracy`.
         number: number of the condition, for its colour.
         top: end of the vertical axis; by default from the data.
     """
-    return _by_step(condition, "loss", number, top)
-
-
-def accuracy_by_step(condition: Condition, number: int = 0) -> Figure:
-    """Draw training and validation accuracy by step, and mark the removals (the paper's figures 6 and 11)."""
-    return _by_step(condition, "accuracy", number, 1.0)
+    with canvas() as (figure, axes):
+        training = [run.steps.set_index("step")[f"train_{what}"] for run in condition.runs]
+        validation = [run.metrics.set_index("step")[f"val_{what}"] for run in condition.runs]
+        _lines(axes, training, SOFT, "training, each step", width=0.9)
+        _lines(axes, validation, colour(number), "validation, after each epoch")
+        for step in sorted({step for run in condition.runs for step in _removal_steps(run)}):
+            _mark(axes, step, INK, "removal")
+        axes.set(xlabel="step", ylabel=what, ylim=(0, top), title=condition.name)
+        legend(figure)
+    return figure
 
 
 def variance_by_epoch(conditions: Sequence[Condition]) -> Figure:
@@ -58,19 +63,6 @@ def loss_top(conditions: Sequence[Condition]) -> float:
 def removal_epochs(run: Run) -> list[int]:
     """Return the epochs (from 1) after which examples were removed."""
     return sorted({int(epoch) for epoch in run.removed["epoch"]})
-
-
-def _by_step(condition: Condition, what: str, number: int, top: float | None) -> Figure:
-    with canvas() as (figure, axes):
-        training = [run.steps.set_index("step")[f"train_{what}"] for run in condition.runs]
-        validation = [run.metrics.set_index("step")[f"val_{what}"] for run in condition.runs]
-        _lines(axes, training, SOFT, "training, each step", width=0.9)
-        _lines(axes, validation, colour(number), "validation, after each epoch")
-        for step in sorted({step for run in condition.runs for step in _removal_steps(run)}):
-            _mark(axes, step, INK, "removal")
-        axes.set(xlabel="step", ylabel=what, ylim=(0, top), title=condition.name)
-        legend(figure)
-    return figure
 
 
 def _removal_steps(run: Run) -> list[int]:

@@ -15,21 +15,14 @@ from bimodal.report.accuracies import accuracies
 from bimodal.report.classes import class_counts, confusion, pooled, reliability
 from bimodal.report.comparison import Evaluation
 from bimodal.report.conditions import Condition
-from bimodal.report.curves import accuracy_by_step, loss_by_step, loss_top, variance_by_epoch
+from bimodal.report.curves import by_step, loss_top, variance_by_epoch
 from bimodal.report.losses import first_removal, histogram
 from bimodal.report.network import network
 
 
 @dataclass(frozen=True, eq=False)
 class ReportFigure:
-    """A figure of a report.
-
-    Attributes:
-        stem: its file name without the ending.
-        caption: the text below it.
-        figure: the drawing.
-        paper: the number of the paper's figure that shows the same; None if the paper has none.
-    """
+    """A figure of a report: file name without suffix, caption, drawing, and number of the paper's figure if it has one."""
 
     stem: str
     caption: str
@@ -95,9 +88,9 @@ def _removal_figures(conditions: Sequence[Condition]) -> list[ReportFigure]:
         run, first = next(((run, own) for run in condition.runs if (own := first_removal(run))), (None, None))
         if run is None or first is None:
             continue
-        before, after = first.before, first.after
+        before, after, rule = first.before, first.after, first.rule
         top = max(float(before.max()), first.threshold)
-        if first.rule.scores == "log-odds":
+        if rule.scores == "log-odds":
             span, what = (float(before.min()), top), "Log-odds against the given label"
             note = "Above 0, another emotion is more probable than the given label."
         else:
@@ -111,10 +104,10 @@ def _removal_figures(conditions: Sequence[Condition]) -> list[ReportFigure]:
             f"{what} of the {after.size:,} remaining faces{where}, on the same scale.",
         )
         titles = f"before the removal, epoch {first.epoch}", "after the removal"
-        for paper, name, scores, caption, title in zip(
-            (8, 9), ("losses_before", "losses_after"), (before, after), texts, titles, strict=True
-        ):
-            drawn = histogram(scores, first.rule, first.threshold, span, title, first.moments)
+        names = ("losses_before", "losses_after")
+        for name, scores, caption, title, paper in zip(names, (before, after), texts, titles, (8, 9), strict=True):
+            how = (title, rule.score_label, rule.includes_threshold, first.moments)
+            drawn = histogram(scores, first.threshold, span, *how)
             figures.append(ReportFigure(_stem(name, number, conditions), caption, drawn, paper))
     return figures
 
@@ -126,12 +119,10 @@ def _training_figures(conditions: Sequence[Condition]) -> list[ReportFigure]:
     for number, condition in enumerate(conditions):
         lines = " Thin lines are single seeds, thick lines their mean." if len(condition.runs) > 1 else ""
         dashes = " The dashed line marks the removal." if condition.removes else ""
-        loss, accuracy = (10, 11) if condition.removes else (5, 6)
-        for paper, name, drawn in (
-            (loss, "loss", loss_by_step(condition, number, top)),
-            (accuracy, "accuracy", accuracy_by_step(condition, number)),
-        ):
+        papers = (10, 11) if condition.removes else (5, 6)
+        for name, end, paper in zip(("loss", "accuracy"), (top, 1.0), papers, strict=True):
             caption = f"Training and validation {name}, {condition.name}.{lines}{dashes}"
+            drawn = by_step(condition, name, number, end)
             figures.append(ReportFigure(_stem(name, number, conditions), caption, drawn, paper))
     caption = (
         "Variance of the per-example training losses by epoch. The paper removes examples when it has settled: by then the"
@@ -146,20 +137,12 @@ def _data_figures(conditions: Sequence[Condition]) -> list[ReportFigure]:
     alone = len(conditions) == len(conditions[0].runs) == 1
     removed = run.removed if alone and not run.removed.empty else None
     marked = " The coloured part of a bar was removed during training." if removed is not None else ""
-    others = {"val": "validation", "test": "test"}
+    training = class_counts(run.manifest, {"train": "training"}, removed)
+    others = class_counts(run.manifest, {"val": "validation", "test": "test"})
+    caption = "Validation and test faces by given label. Nothing is removed from these splits."
     return [
-        ReportFigure(
-            "counts_train",
-            f"Training faces by given label.{marked}",
-            class_counts(run.manifest, {"train": "training"}, removed),
-            2,
-        ),
-        ReportFigure(
-            "counts_val_test",
-            "Validation and test faces by given label. Nothing is removed from these splits.",
-            class_counts(run.manifest, others),
-            3,
-        ),
+        ReportFigure("counts_train", f"Training faces by given label.{marked}", training, 2),
+        ReportFigure("counts_val_test", caption, others, 3),
     ]
 
 

@@ -1,6 +1,7 @@
 """The removed faces of a condition: how often each was removed over the seeds, and what is known of its label."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pandas as pd
@@ -21,9 +22,6 @@ class Removed:
     """One removed example, over the runs of a condition.
 
     Attributes:
-        image: its path in the data folder.
-        label: the given label.
-        row: its row in the manifest.
         times: the number of runs that removed it.
         loss: mean over these runs, at the removal.
         predicted: the emotion that most of these runs predicted; empty if the predictions were not recorded.
@@ -48,13 +46,7 @@ class Removed:
 
 @dataclass(frozen=True)
 class Truth:
-    """The removals of a condition compared with the labels that are known to be wrong.
-
-    Attributes:
-        wrong: number of training examples whose label is known to be wrong.
-        removed: number of removed examples, by run.
-        removed_wrong: how many of these are known to be wrong, by run.
-    """
+    """The number of training labels known to be wrong, of the examples removed by each run, and of the wrong among them."""
 
     wrong: int
     removed: tuple[int, ...]
@@ -100,13 +92,8 @@ def true_labels(run: Run) -> dict[str, str]:
         return {}
     known: dict[str, str] = {}
     for image, label in zip(run.manifest["image"], run.manifest["true_label"], strict=True):
-        if label == NO_FACE:
-            known[image] = NO_FACE
-        elif label:
-            try:
-                known[image] = NAMES[code_of(label)]
-            except InputError:  # not one of the seven emotions
-                continue
+        with suppress(InputError):  # empty, or not one of the seven emotions
+            known[image] = NO_FACE if label == NO_FACE else NAMES[code_of(label)]
     return known
 
 
@@ -115,9 +102,8 @@ def compare_with_truth(condition: Condition) -> Truth | None:
     run = condition.runs[0]
     truth = true_labels(run)
     train = run.manifest[run.manifest["split"] == "train"]
-    wrong = {
-        image for image, label in zip(train["image"], train["label"], strict=True) if truth.get(image, label) != label
-    }
+    labels = zip(train["image"], train["label"], strict=True)
+    wrong = {image for image, label in labels if truth.get(image, label) != label}
     if not wrong:
         return None
     removed = [list(run.removed["image"]) for run in condition.runs]

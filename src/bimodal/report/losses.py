@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,9 +22,7 @@ class FirstRemoval:
 
     Attributes:
         epoch: the epoch after which it was applied, from 1.
-        rule: the removal rule.
         moments: M1 and M2 of the losses, by name; empty for a rule that does not use them.
-        threshold: the score from which examples were removed.
         removed: number of removed examples.
         before, after: scores of the examples in training before and after the step.
     """
@@ -50,35 +49,32 @@ def first_removal(run: Run) -> FirstRemoval | None:
     name = str(step["rule"])
     rule = RULES.get(name) or Rule(name, "a rule that is not registered", decide=None)
     moments = {key.upper(): float(step[key]) for key in ("m1", "m2") if np.isfinite(step[key])}
-    return FirstRemoval(
-        int(step["epoch"]), rule, moments, float(step["threshold"]), int(step["removed"]), before, after
-    )
+    threshold, removed = float(step["threshold"]), int(step["removed"])
+    return FirstRemoval(int(step["epoch"]), rule, moments, threshold, removed, before, after)
 
 
 def histogram(
     scores: NDArray[np.float64],
-    rule: Rule,
     threshold: float,
     span: tuple[float, float],
     title: str,
+    label: str,
+    includes_threshold: bool = False,
     moments: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Draw the scores of a rule as a histogram with the threshold; the counts are on a logarithmic axis.
+    """Draw the scores of examples, (N,), as a histogram with the threshold; the counts are on a logarithmic axis.
 
     The paper's figure has a linear axis, on which the upper mode, some twenty faces beside hundreds, is not visible.
 
     Args:
-        scores: one for each example, (N,).
-        rule: names the scores.
         threshold: examples beyond it have a colour of their own; infinity if nothing is removed.
         span: ends of the horizontal axis.
-        title: title of the figure.
+        label: name of the horizontal axis.
+        includes_threshold: whether a score equal to the threshold is beyond it.
         moments: further numbers to mark, by name.
     """
-    beyond = scores >= threshold if rule.includes_threshold else scores > threshold
-    names = (
-        ("below the threshold", "at or above it") if rule.includes_threshold else ("up to the threshold", "above it")
-    )
+    beyond = scores >= threshold if includes_threshold else scores > threshold
+    names = ("below the threshold", "at or above it") if includes_threshold else ("up to the threshold", "above it")
     with canvas() as (figure, axes):
         edges = np.linspace(*span, _BINS + 1).tolist()
         if np.isfinite(threshold):
@@ -93,15 +89,8 @@ def histogram(
         known = [mark for mark in marks if np.isfinite(mark[0][1])]
         for place, ((name, value), style) in enumerate(known):
             axes.axvline(value, color=INK if name == "threshold" else SOFT, linewidth=1.1, linestyle=style)
-            axes.annotate(
-                f"{name} {value:.2f}",
-                (value, 1),
-                xycoords=("data", "axes fraction"),
-                xytext=(3, -2 - 11 * place),
-                textcoords="offset points",
-                va="top",
-                fontsize=8,
-            )
-        axes.set(xlabel=rule.score_label, ylabel="examples (logarithmic)", xlim=span, title=title)
+            where: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top"}
+            axes.annotate(f"{name} {value:.2f}", (value, 1), (3, -2 - 11 * place), fontsize=8, **where)
+        axes.set(xlabel=label, ylabel="examples (logarithmic)", xlim=span, title=title)
         axes.set_ylim(bottom=0.7)
     return figure

@@ -17,12 +17,7 @@ _SHOWN = ("", "p", "in_features", "out_features")
 
 
 def network(stages: Sequence[dict[str, Any]]) -> Figure:
-    """Draw the stages from the picture at the top to the seven classes at the bottom.
-
-    Args:
-        stages: `name, kind, detail, output, parameters` of each, as in a run's `network.json`; of more than 40 stages,
-            the middle ones are left out.
-    """
+    """Draw the stages of a run's `network.json`, the first at the top; of more than 40, the middle ones are left out."""
     shown = list(stages)
     if len(shown) > _MAX_STAGES:
         half = _MAX_STAGES // 2

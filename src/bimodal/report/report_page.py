@@ -31,16 +31,13 @@ class Report:
 
 
 def write_report(runs: Sequence[str | Path], out: str | Path | None = None, overwrite: bool = False) -> Path:
-    """Write the report of one or several runs.
+    """Write the report of one or several runs, and return the path of the page; its figures are in `figures/` beside it.
 
     Args:
         runs: run folders. Runs that differ only in their seed form a condition; several conditions are compared.
         out: a folder, new or with an earlier report; by default the run folder of a single run, or `bimodal-report` in
             the current folder.
-        overwrite: whether to replace an earlier report; other files in the folder are kept.
-
-    Returns:
-        The path of the page. The figures are in `figures/` beside it.
+        overwrite: replace an earlier report; other files in the folder are kept.
 
     Raises:
         InputError: a folder is not a run folder, `out` has an earlier report or other files that would be replaced, or the
@@ -112,11 +109,7 @@ def _write(report: Report, folder: Path) -> None:
 
 
 def write_figure(figure: ReportFigure, folder: Path) -> None:
-    """Write a figure as `STEM.svg` and `STEM.png`, and make the folder if it is missing.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Write a figure as `STEM.svg` and `STEM.png`, and make the folder if it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / f"{figure.stem}.svg", figure.svg)
     picture = plot.png(figure.figure)

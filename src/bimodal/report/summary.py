@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,21 +13,13 @@ from bimodal.report.curves import removal_epochs
 from bimodal.report.gallery import compare_with_truth
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A question, and the paragraphs that answer it."""
-
-    question: str
-    paragraphs: tuple[str, ...]
-
-
-def summarise(conditions: Sequence[Condition], evaluation: Evaluation | None) -> tuple[Answer, Answer, Answer]:
-    """Answer the three questions from the runs and, if there are predictions, their evaluation."""
-    return (
-        Answer("Which examples were removed?", tuple(_removed(c, len(conditions) > 1) for c in conditions)),
-        Answer("Did removal help?", tuple(_effect(conditions, evaluation))),
-        Answer("How certain are the results?", tuple(_certainty(evaluation))),
-    )
+def summarise(conditions: Sequence[Condition], evaluation: Evaluation | None) -> dict[str, list[str]]:
+    """Answer three questions, each in paragraphs, from the runs and, if there are predictions, their evaluation."""
+    return {
+        "Which examples were removed?": [_removed(condition, len(conditions) > 1) for condition in conditions],
+        "Did removal help?": _effect(conditions, evaluation),
+        "How certain are the results?": _certainty(evaluation),
+    }
 
 
 def _removed(condition: Condition, named: bool) -> str:
