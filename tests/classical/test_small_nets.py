@@ -74,7 +74,7 @@ def test_directions_in_which_training_faces_do_not_vary_are_zero() -> None:
         (np.ones((9, 5)), np.ones((9, 5)), 5, "5 components need more"),
         (np.ones((9, 5)), np.ones((9, 5)), 0, "0 components"),
         (np.ones((9, 5)), np.ones((9, 4)), 2, r"\(n,D\) and \(N,D\)"),
-        (np.ones(9), np.ones((9, 4)), 2, r"\(n,D\) and \(N,D\)"),
+        (np.ones(9), np.ones((9, 4)), 2, r"finite features \(n,D\), got shape \(9,\)"),
         (np.full((9, 5), np.nan), np.ones((9, 5)), 2, "finite"),
         (np.ones((9, 5)), np.full((9, 5), np.inf), 2, "finite"),
     ],

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bimodal.classical.checks import check_codes
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 
@@ -10,15 +11,10 @@ from bimodal.errors import InputError
 def majority(train_labels: ArrayLike, n: int) -> NDArray[np.float64]:
     """Predict the most frequent training label for each of n faces; in a tie, the label with the lowest code.
 
-    Args:
-        train_labels: codes 0 to 6, at least one.
-        n: number of faces.
-
-    Returns:
-        Probabilities, (n,7), each 0 or 1.
+    Returns probabilities, (n,7), each 0 or 1.
 
     Raises:
-        InputError: there are no training labels, or one is not a code.
+        InputError: there are no training labels, or one is not a code, 0 to 6.
 
     >>> majority([3, 5, 5], 2).argmax(axis=1)
     array([5, 5])
@@ -29,16 +25,10 @@ def majority(train_labels: ArrayLike, n: int) -> NDArray[np.float64]:
 def uniform_guess(train_labels: ArrayLike, n: int, seed: int) -> NDArray[np.float64]:
     """Predict for each of n faces a random emotion of the training set; all have the same probability.
 
-    Args:
-        train_labels: codes 0 to 6, at least one.
-        n: number of faces.
-        seed: random seed.
-
-    Returns:
-        Probabilities, (n,7), each 0 or 1.
+    Returns probabilities, (n,7), each 0 or 1.
 
     Raises:
-        InputError: there are no training labels, or one is not a code.
+        InputError: there are no training labels, or one is not a code, 0 to 6.
 
     >>> sorted(set(uniform_guess([3, 5, 5], 50, seed=0).argmax(axis=1).tolist()))
     [3, 5]
@@ -48,8 +38,9 @@ def uniform_guess(train_labels: ArrayLike, n: int, seed: int) -> NDArray[np.floa
 
 def _counts(train_labels: ArrayLike) -> NDArray[np.int64]:
     codes = np.asarray(train_labels, dtype=np.int64)
-    if codes.ndim != 1 or codes.size == 0 or codes.min() < 0 or codes.max() >= len(NAMES):
-        raise InputError(f"expected at least one training label, codes 0 to {len(NAMES) - 1}, got {np.unique(codes)}")
+    if codes.ndim != 1 or codes.size == 0:
+        raise InputError(f"expected at least one training label, codes 0 to 6, got an array of shape {codes.shape}")
+    check_codes(codes)
     return np.bincount(codes, minlength=len(NAMES))
 
 

@@ -66,7 +66,7 @@ def write_features(file: str | Path, manifest: Manifest, features: NDArray[np.fl
     images = manifest.table["image"].to_numpy(dtype=str)
 
     def write(part: Path) -> None:
-        with part.open("wb") as stream:
+        with part.open("wb") as stream:  # given a name, np.savez might add .npz to it
             np.savez(stream, image=images, features=features)
 
     write_atomically(Path(file), write)
@@ -97,17 +97,14 @@ def read_features(file: str | Path, manifest: Manifest) -> NDArray[np.float32]:
             raise
         except Exception as error:  # zipfile, zlib and numpy raise many kinds of errors for damaged files
             raise InputError(f"{file} is damaged or not an .npz file ({type(error).__name__})") from error
-    if images.ndim != 1 or images.dtype.kind != "U" or features.ndim != 2 or len(features) != len(images):
+    fits = images.ndim == 1 and features.ndim == 2 and len(features) == len(images) and 0 not in features.shape
+    if not fits or images.dtype.kind != "U" or features.dtype.kind not in "fiu":
         raise InputError(
-            f"{file}: expected image (M names, text) and features (M,D), got {images.dtype} {images.shape} and "
-            f"{features.dtype} {features.shape}"
-        )
-    if features.dtype.kind not in "fiu" or 0 in features.shape:
-        raise InputError(
-            f"{file}: expected numbers, at least one for each picture, got {features.dtype} {features.shape}"
+            f"{file}: expected image (M names, text) and features (M,D) (numbers, at least one for each name), "
+            f"got {images.dtype} {images.shape} and {features.dtype} {features.shape}"
         )
     wanted = manifest.table["image"].to_numpy(dtype=str)
-    chosen = np.asarray(features[_places(images, wanted, file, manifest)])
+    chosen = features[_places(images, wanted, file)]
     with np.errstate(over="ignore"):
         result = chosen.astype(np.float32)
     finite = np.isfinite(result).all(axis=1)
@@ -144,9 +141,7 @@ def _array(archive: zipfile.ZipFile, name: str, file: Path) -> NDArray[Any]:
     return result
 
 
-def _places(
-    images: NDArray[np.str_], wanted: NDArray[np.str_], file: Path, manifest: Manifest
-) -> NDArray[np.integer[Any]]:
+def _places(images: NDArray[np.str_], wanted: NDArray[np.str_], file: Path) -> NDArray[np.int64]:
     """Return the row of each wanted picture in the file; by sorting, since a dictionary takes ten times the memory."""
     order = np.argsort(images, kind="stable")
     ranked = images[order]
@@ -157,7 +152,7 @@ def _places(
     missing = ranked[places] != wanted
     if missing.any():
         raise InputError(
-            f"{file} does not fit {manifest.root}: it lacks {missing.sum()} of its {len(wanted)} pictures, such as "
+            f"{file} does not fit the data folder: it lacks {missing.sum()} of its {len(wanted)} pictures, such as "
             f"{str(wanted[missing.argmax()])!r}; compute the features of these pictures, with their names in manifest.csv"
         )
     return np.asarray(order[places])

@@ -27,7 +27,7 @@ _NUDGE: NDArray[np.float64] = 1 + 1e-6 * np.array([7, 5, 3, 1, 6, 4, 2, 0])
 _PRODUCTS = (("w", "c"), ("w", "s"), ("c", "w"), ("s", "w"), ("c", "c"), ("s", "s"), ("c", "s"), ("s", "c"))
 _SUMS: NDArray[np.float64] = np.array(
     [
-        [1, 0, 0, 0, 0, 0, 0, 0],  # real, (a, 0)
+        [1.0, 0, 0, 0, 0, 0, 0, 0],  # real, (a, 0)
         [0, 0, 1, 0, 0, 0, 0, 0],  # real, (0, a)
         [0, 0, 0, 0, 1, -1, 0, 0],  # real, (a, a)
         [0, 0, 0, 0, 1, 1, 0, 0],  # real, (a, -a)
@@ -35,21 +35,13 @@ _SUMS: NDArray[np.float64] = np.array(
         [0, 0, 0, -1, 0, 0, 0, 0],  # imaginary, (0, a)
         [0, 0, 0, 0, 0, 0, -1, -1],  # imaginary, (a, a)
         [0, 0, 0, 0, 0, 0, -1, 1],  # imaginary, (a, -a)
-    ],
-    np.float64,
+    ]
 )
 
 
 @dataclass(frozen=True)
 class LpqSettings:
-    """The settings of LPQ; the defaults are the authors', with a grid of 3 by 3 blocks.
-
-    Raises:
-        InputError: a value is out of its range.
-
-    >>> LpqSettings(window=9).window
-    9
-    """
+    """The settings of LPQ; the defaults are the authors', with a grid of 3 by 3 blocks."""
 
     window: int = option(7, "side of the window for the Fourier transform, in pixels; odd", 3, 15)
     weights: Weights = option(
@@ -101,19 +93,14 @@ def lpq(images: NDArray[np.uint8], settings: LpqSettings = DEFAULTS) -> NDArray[
 
 
 def lpq_codes(image: NDArray[np.uint8], settings: LpqSettings = DEFAULTS) -> NDArray[np.uint8]:
-    """Return the LPQ code of each pixel with a whole window around it.
+    """Return the LPQ code of each pixel of a grey picture with a whole window around it.
 
     Ojansivu and Heikkilä (2008). The local Fourier transform F(u, x), the sum over the window of f(x - y) exp(-2 pi i u y),
     at u = (a, 0), (0, a), (a, a) and (a, -a), a = 1 / window, first number across, gives eight numbers: four real parts,
     then four imaginary ones. They are whitened (`whitening`), and bit j of the code is set where number j is at least
     zero. Rounding errors count as zero, so a patch of one grey has code 255 everywhere.
 
-    Args:
-        image: grey, uint8 (H, W).
-        settings: window, weights, and whitening.
-
-    Returns:
-        uint8 (H - window + 1, W - window + 1).
+    The picture is uint8 (H, W), the codes are uint8 (H - window + 1, W - window + 1).
 
     Raises:
         InputError: the picture is not grey, not uint8, or smaller than the window.
@@ -129,16 +116,10 @@ def lpq_codes(image: NDArray[np.uint8], settings: LpqSettings = DEFAULTS) -> NDA
 
 
 def transform(settings: LpqSettings = DEFAULTS) -> NDArray[np.float64]:
-    """Return the matrix that maps a window of pixels to the eight parts of its Fourier transform.
+    """Return the matrix, (8, window * window), that maps the pixels of a window to the eight parts of its Fourier transform.
 
-    Ojansivu and Heikkilä (2008), F(u, x) = w_u^T f_x. The mean that Gaussian weights give to the cosine is
-    subtracted: otherwise the real parts would measure brightness, not phase.
-
-    Args:
-        settings: window and weights.
-
-    Returns:
-        float64 (8, window * window): four real parts, then four imaginary ones; pixels row by row.
+    Ojansivu and Heikkilä (2008), F(u, x) = w_u^T f_x. Four real parts come first, then four imaginary ones. The mean that
+    Gaussian weights give to the cosine is subtracted: otherwise the real parts would measure brightness, not phase.
 
     >>> bool(np.abs(transform().sum(axis=1)).max() < 1e-12)
     True
@@ -149,7 +130,7 @@ def transform(settings: LpqSettings = DEFAULTS) -> NDArray[np.float64]:
 
 
 def whitening(settings: LpqSettings = DEFAULTS) -> NDArray[np.float64]:
-    """Return the matrix W that whitens the eight parts: with D their covariance, W D W^T is the identity.
+    """Return the matrix W, (8, 8), that whitens the eight parts: with D their covariance, W D W^T is the identity.
 
     Ojansivu and Heikkilä (2008): the pixels' covariance C is rho to the power of their distance,
     D = M C M^T with M of `transform`, D = U S V^T, and W = S^(-1/2) V^T. The paper omits S, which changes no sign.
@@ -158,12 +139,6 @@ def whitening(settings: LpqSettings = DEFAULTS) -> NDArray[np.float64]:
     are equal, because a square is the same across and down, so D is first changed by a few millionths, as in the authors'
     program. The sign of each vector is free: here its first large component (more than half of the largest) is positive.
     The first component cannot decide, because it is often zero up to rounding.
-
-    Args:
-        settings: window, weights, and `rho`.
-
-    Returns:
-        float64 (8, 8).
 
     >>> W, M = whitening(LpqSettings(window=3)), transform(LpqSettings(window=3))
     >>> places = np.array([(y, x) for y in range(3) for x in range(3)])
@@ -186,18 +161,15 @@ def grey_stack(images: NDArray[np.uint8], least: int) -> NDArray[np.uint8]:
 
     Raises:
         InputError: the pictures are not uint8, not grey, or have a side below `least` pixels.
-
-    >>> grey_stack(np.zeros((5, 6), np.uint8), least=3).shape
-    (1, 5, 6)
     """
     kind = getattr(images, "dtype", type(images).__name__)
     if not isinstance(images, np.ndarray) or kind != np.uint8:
         raise InputError(f"expected an array of uint8, 0 to 255, got {kind}: scale and convert the pictures first")
     shape = images.shape
-    if images.ndim == 4 or (images.ndim == 3 and shape[-1] in (1, 3, 4)):
-        raise InputError(f"expected grey pictures (N, H, W) or (H, W), got colour, shape {shape}: make them grey first")
-    if images.ndim not in (2, 3):
-        raise InputError(f"expected grey pictures (N, H, W) or (H, W), got shape {shape}")
+    if images.ndim not in (2, 3) or (images.ndim == 3 and shape[-1] in (1, 3, 4)):
+        raise InputError(
+            f"expected grey pictures (N, H, W) or (H, W), got shape {shape}: make colour pictures grey first"
+        )
     if min(shape[-2:]) < least:
         raise InputError(f"expected pictures of at least {least} by {least} pixels, got shape {shape}: enlarge them")
     return images if images.ndim == 3 else images[None]

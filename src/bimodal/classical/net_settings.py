@@ -11,16 +11,9 @@ from bimodal.settings import check_fields, check_range, option
 
 @dataclass(frozen=True)
 class NetSettings:
-    """A small fully connected network and its training with Adam.
+    """A small fully connected network and its training with Adam."""
 
-    Attributes:
-        hidden: widths of the hidden layers, 1 to 4096 each.
-
-    Raises:
-        InputError: a number is outside its range.
-    """
-
-    hidden: tuple[int, ...]
+    hidden: tuple[int, ...]  # widths of the hidden layers, 1 to 4096 each
     batch_norm: bool = option(False, "batch normalisation after each hidden layer")
     dropout: float = option(0.0, "dropout after each hidden layer", 0, 0.99)
     epochs: int = option(60, "passes over the training faces", 1, 100_000)

@@ -17,14 +17,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class PhogSettings:
-    """The settings of PHOG.
-
-    Raises:
-        InputError: a value is out of its range.
-
-    >>> PhogSettings(levels=2).levels
-    2
-    """
+    """The settings of PHOG."""
 
     bins: int = option(8, "bins of orientation in each histogram", 2, 72)
     angle: int = option(

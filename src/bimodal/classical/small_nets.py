@@ -1,6 +1,7 @@
 """Small fully connected networks on a few principal components of the descriptors, with removal during training."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,13 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from bimodal.classical.checks import check_codes, finite_features
 from bimodal.classical.net_settings import SIMPLE, NetSettings
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.removal import RemovalSettings, Remover
+
+HISTORY = ("epoch", "step", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "examples")
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +28,7 @@ class TrainedNet:
     Attributes:
         probabilities: (N,7), predicted for all faces with the weights of the epoch with the best validation accuracy.
         remover: the recorded losses and removals.
-        history: one row for each epoch: epoch, step, train_loss, train_accuracy, val_loss, val_accuracy, examples.
+        history: one row for each epoch, with the columns `HISTORY`.
     """
 
     probabilities: NDArray[np.float64]
@@ -33,16 +37,15 @@ class TrainedNet:
 
 
 def components(train: ArrayLike, features: ArrayLike, count: int) -> NDArray[np.float32]:
-    """Return the leading principal components of standardised features, fitted on training faces.
+    """Return the leading principal components of standardised features, fitted on training faces, float32 (N,count).
+
+    Their variance over the training faces is 1, or 0 in directions in which these do not vary. The largest loading of each
+    component is positive, so that the signs are reproducible.
 
     Args:
         train: (n,D), finite features of the training faces.
         features: (N,D), finite features of all faces.
         count: number of components, fewer than n and than D.
-
-    Returns:
-        float32 (N,count), with variance 1 over the training faces, or 0 in directions in which they do not vary. The
-        largest loading of each component is positive, so that the signs are reproducible.
 
     Raises:
         InputError: there are too few faces or features, or one is not finite.
@@ -52,15 +55,13 @@ def components(train: ArrayLike, features: ArrayLike, count: int) -> NDArray[np.
     >>> components(features, features, 3).std(axis=0).round(1).tolist()
     [1.0, 1.0, 1.0]
     """
-    fitted, everything = np.asarray(train, dtype=np.float64), np.asarray(features, dtype=np.float64)
-    if fitted.ndim != 2 or everything.ndim != 2 or fitted.shape[1] != everything.shape[1]:
+    fitted, everything = finite_features(train), finite_features(features)
+    if fitted.shape[1] != everything.shape[1]:
         raise InputError(f"expected features (n,D) and (N,D), got {fitted.shape} and {everything.shape}")
     if not 1 <= count < min(fitted.shape):
         raise InputError(
             f"{count} components need more training faces and more features than components, got {fitted.shape}"
         )
-    if not (np.isfinite(fitted).all() and np.isfinite(everything).all()):
-        raise InputError("features must be finite")
     scaler = StandardScaler().fit(fitted)
     scaled = scaler.transform(fitted)
     if np.abs(scaled).max() < 1e-6:  # all faces are the same up to rounding
@@ -92,7 +93,7 @@ def train_net(
         train_rows, val_rows: which faces to learn from and to choose on.
         settings: the network and its recipe.
         removal: rule and schedule; default: none.
-        seed: of weights, order and dropout, at least 0.
+        seed: random seed for weights, data order and dropout, at least 0.
 
     Raises:
         InputError: no faces to learn from or to choose on, arrays that do not fit, or a loss that is not finite.
@@ -104,13 +105,17 @@ def train_net(
     >>> bool((net.probabilities.argmax(axis=1) == labels).mean() > 0.9)
     True
     """
-    _check(inputs, labels, train_rows, val_rows)
+    if len(train_rows) == 0 or len(val_rows) == 0:
+        raise InputError(f"expected training and validation faces, got {len(train_rows)} and {len(val_rows)}")
+    if inputs.ndim != 2 or labels.shape != inputs.shape[:1] or not np.isfinite(inputs).all():
+        raise InputError(f"expected finite inputs (N,F) and labels (N,), got {inputs.shape} and {labels.shape}")
+    check_codes(labels[np.concatenate([train_rows, val_rows])])
     masked = np.full(len(labels), -1, dtype=np.int64)
     masked[train_rows] = labels[train_rows]
     remover = Remover(masked, removal or RemovalSettings(rule="none"))
     faces, targets = torch.tensor(inputs, dtype=torch.float32), torch.tensor(labels, dtype=torch.int64)
     best: tuple[float, Tensor] = (-1.0, faces)
-    history: list[dict[str, float]] = []
+    history: list[tuple[float, ...]] = []
     step = 0
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -133,47 +138,22 @@ def train_net(
             val_accuracy = float((everything[val_rows].argmax(dim=1) == targets[val_rows]).double().mean())
             if val_accuracy > best[0]:
                 best = (val_accuracy, everything)
-            history.append(
-                {
-                    "epoch": epoch,
-                    "step": step,
-                    "train_loss": loss / len(rows),
-                    "train_accuracy": right / len(rows),
-                    "val_loss": val_loss,
-                    "val_accuracy": val_accuracy,
-                    "examples": len(rows),
-                }
-            )
+            history.append((epoch, step, loss / len(rows), right / len(rows), val_loss, val_accuracy, len(rows)))
             remover.end_epoch()
             if remover.should_stop_training:
                 break
-    return TrainedNet(best[1].double().softmax(dim=1).numpy(), remover, pd.DataFrame(history))
-
-
-def _check(
-    inputs: NDArray[np.float32], labels: NDArray[np.int64], train_rows: NDArray[np.int64], val_rows: NDArray[np.int64]
-) -> None:
-    if len(train_rows) == 0 or len(val_rows) == 0:
-        raise InputError(f"expected training and validation faces, got {len(train_rows)} and {len(val_rows)}")
-    if inputs.ndim != 2 or labels.shape != inputs.shape[:1] or not np.isfinite(inputs).all():
-        raise InputError(f"expected finite inputs (N,F) and labels (N,), got {inputs.shape} and {labels.shape}")
-    used = labels[np.concatenate([train_rows, val_rows])]
-    if used.min() < 0 or used.max() >= len(NAMES):
-        raise InputError(f"labels must be codes 0 to {len(NAMES) - 1}, got {used.min()} to {used.max()}")
+    return TrainedNet(best[1].double().softmax(dim=1).numpy(), remover, pd.DataFrame(history, columns=list(HISTORY)))
 
 
 def _build(inputs: int, settings: NetSettings) -> nn.Sequential:
     layers: list[nn.Module] = []
-    width = inputs
-    for hidden in settings.hidden:
+    widths = (inputs, *settings.hidden)
+    for width, hidden in pairwise(widths):
         layers.append(nn.Linear(width, hidden))
         if settings.batch_norm:
             layers.append(nn.BatchNorm1d(hidden))
-        layers.append(nn.ReLU())
-        if settings.dropout:
-            layers.append(nn.Dropout(settings.dropout))
-        width = hidden
-    return nn.Sequential(*layers, nn.Linear(width, len(NAMES)))
+        layers += [nn.ReLU(), nn.Dropout(settings.dropout)]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], len(NAMES)))
 
 
 def _take_step(net: nn.Module, optimizer: torch.optim.Optimizer, faces: Tensor, targets: Tensor) -> None:

@@ -14,6 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from bimodal.classical.checks import check_codes, finite_features
 from bimodal.data.splits import linked_groups
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
@@ -57,7 +58,7 @@ class FaceSvm:
         Raises:
             InputError: D is not that of the training features, or a feature is not finite.
         """
-        given = _finite(features)
+        given = finite_features(features)
         if given.shape[1] != self.examples.shape[1]:
             raise InputError(f"expected features (m,{self.examples.shape[1]}), as fitted, got {given.shape}")
         result = np.zeros((len(given), len(NAMES)))
@@ -93,13 +94,12 @@ def fit_svm(features: ArrayLike, labels: ArrayLike, seed: int, groups: ArrayLike
     >>> svm.accuracy > 0.9, svm.predict([[6.0, 6.0, 6.0, 6.0]]).argmax()
     (True, np.int64(2))
     """
-    given, codes = _finite(features), np.asarray(labels, dtype=np.int64)
+    given, codes = finite_features(features), np.asarray(labels, dtype=np.int64)
     if codes.shape != given.shape[:1]:
         raise InputError(f"expected features (n,D) and labels (n,), got {given.shape} and {codes.shape}")
     if len(codes) > MAX_FACES:
         raise InputError(f"a support vector machine takes at most {MAX_FACES} training faces, got {len(codes)}")
-    if len(codes) and (codes.min() < 0 or codes.max() >= len(NAMES)):
-        raise InputError(f"labels must be codes 0 to {len(NAMES) - 1}, got {codes.min()} to {codes.max()}")
+    check_codes(codes)
     if len(np.unique(codes)) < 2:
         raise InputError("a support vector machine needs training faces of at least two emotions")
     if np.bincount(codes).max() < 2:
@@ -121,13 +121,6 @@ def fit_svm(features: ArrayLike, labels: ArrayLike, seed: int, groups: ArrayLike
     accuracy, cost, gamma = best
     machine = _machine(cost).fit(np.exp(-gamma * distances), codes)
     return FaceSvm(cost, gamma, accuracy, _temperature(held_out, codes), scaler, machine, scaled)
-
-
-def _finite(features: ArrayLike) -> NDArray[np.float64]:
-    given = np.asarray(features, dtype=np.float64)
-    if given.ndim != 2 or given.shape[1] == 0 or not np.isfinite(given).all():
-        raise InputError(f"expected finite features (n,D), got shape {given.shape}, or values that are not finite")
-    return given
 
 
 def _machine(cost: float) -> SVC:
