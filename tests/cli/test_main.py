@@ -15,7 +15,7 @@ from tests.conftest import Outcome, fails_with_one_line
 GROUPS = {
     "Find wrong labels": ("prepare", "audit", "demo"),
     "Train and measure": ("train", "evaluate", "compare", "report"),
-    "Predict and share": ("predict", "export", "publish"),
+    "Predict and share": ("predict", "embed", "export", "publish"),
     "Experiments": ("reproduce", "pretrain", "draw", "study"),
 }
 

@@ -1,5 +1,6 @@
 """The entry point `bimodal`: one file a command; an `InputError` becomes one line and exit code 2."""
 
+import inspect
 import sys
 from typing import Annotated
 
@@ -25,6 +26,12 @@ from bimodal.cli.progress import shown_progress
 from bimodal.errors import InputError
 from bimodal.version import __version__
 
+
+def _paragraphs(text: str | None) -> str:
+    """Return a docstring with each paragraph on one line, which the terminal wraps to its own width."""
+    return "\n\n".join(" ".join(part.splitlines()) for part in inspect.cleandoc(text or "").split("\n\n"))
+
+
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 _COMMANDS = {
     "Find wrong labels": (prepare.prepare, audit.audit, demo.demo),
@@ -34,7 +41,7 @@ _COMMANDS = {
 }
 for _panel, _functions in _COMMANDS.items():
     for _function in _functions:
-        app.command(rich_help_panel=_panel)(_function)
+        app.command(rich_help_panel=_panel, help=_paragraphs(_function.__doc__))(_function)
 app.add_typer(study.app, name="study", rich_help_panel="Experiments")
 
 
