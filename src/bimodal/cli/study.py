@@ -3,9 +3,12 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
+
+if TYPE_CHECKING:
+    from bimodal.experiments.label_noise.plan import Methods
 
 app = typer.Typer(
     help="Studies that compare methods on faces with known labels. A whole study trains for days.", no_args_is_help=True
@@ -35,6 +38,13 @@ def label_noise(
     only: Annotated[
         str | None, typer.Option(help="Pattern of the training sets to use, such as 'clean-891-*'. (default: all)")
     ] = None,
+    methods: Annotated[
+        str,
+        typer.Option(
+            help="Methods to run: features (without any training: seconds for each training set), audits (also those with "
+            "one training: minutes), or all (also those with several trainings, and removal)."
+        ),
+    ] = "all",
     address: Annotated[
         str | None,
         typer.Option(
@@ -49,22 +59,20 @@ def label_noise(
 
     Finished trainings stay: after Ctrl-C the same command resumes the study.
 
+    bimodal study label-noise --out STUDY --methods features              synthetic faces, no training: minutes
+
     bimodal study label-noise --out STUDY --only 'drawn-*'                synthetic faces: an hour on a laptop
 
     bimodal study label-noise --fer FER --out STUDY                       all of FER2013: hours
     """
-    from rich.console import Console
-
     from bimodal.experiments.label_noise.study import NoiseOptions, study_label_noise
 
-    options = NoiseOptions(fer, photographs, annotations, seeds, only, address)
-    console = Console(highlight=False)
+    options = NoiseOptions(fer, photographs, annotations, seeds, only, address, cast("Methods", methods))
     try:
-        failures = study_label_noise(out, options, command=shlex.join(["bimodal", *sys.argv[1:]]))
+        done = study_label_noise(out, options, command=shlex.join(["bimodal", *sys.argv[1:]]))
     except KeyboardInterrupt:
-        console.print("\ninterrupted; the same command resumes the study", soft_wrap=True)
+        print("\ninterrupted; the same command resumes the study")
         raise
-    if failures:
-        console.print(f"{len(failures)} trainings failed; the same command repeats them", soft_wrap=True)
-    console.print(f"\nTables: {out / 'tables.md'}, {out / 'measures.csv'}", markup=False, soft_wrap=True)
-    console.print(f"Figures: {out / 'figures'}", markup=False, soft_wrap=True)
+    if done.failures:
+        print(f"{len(done.failures)} trainings failed; the same command repeats them")
+    print(f"\nTables: {out / 'tables.md'}, {out / 'measures.csv'}\nFigures: {out / 'figures'}")

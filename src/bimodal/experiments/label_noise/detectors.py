@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.mixture import GaussianMixture
 
-from bimodal.experiments.label_noise.evidence import Evidence, mean_margin
+from bimodal.experiments.label_noise.evidence import FOLD_FILES, Evidence, mean_margin
 from bimodal.experiments.label_noise.settings import REMOVAL_SHARE
+from bimodal.experiments.label_noise.simifeat import agreement, outvoted
 from bimodal.removal import LossLedger, TwoModes, two_modes, wang
 
 RELABEL_MARGIN = 0.2
@@ -27,12 +28,14 @@ class Detection:
         remove: (n,) bool, the labels to remove or to review.
         suggested: (n,), the label to give instead.
         probability: (n,), the probability that the label is wrong.
+        noise_rate: the estimated share of wrong labels.
     """
 
     score: NDArray[np.float64] | None = None
     remove: NDArray[np.bool_] | None = None
     suggested: NDArray[np.int64] | None = None
     probability: NDArray[np.float64] | None = None
+    noise_rate: float | None = None
 
 
 def pred_probs_of(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -50,13 +53,27 @@ def pred_probs_of(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> NDA
 def detect_two_modes(evidence: Evidence) -> Detection:
     """Our rule: the labels to review."""
     result = _two_modes(evidence)
-    return Detection(result.score, result.is_label_issue, result.suggested, result.probability)
+    return Detection(result.score, result.is_label_issue, result.suggested, result.probability, result.noise_rate)
 
 
 def detect_two_modes_removal(evidence: Evidence) -> Detection:
     """Our rule: the labels to remove without review."""
     result = _two_modes(evidence)
     return Detection(None, result.remove, result.suggested, result.probability)
+
+
+def detect_audit(evidence: Evidence, audit: str) -> Detection:
+    """The labels to review of an audit by features."""
+    found = evidence.audits[audit]
+    rate = float(found["noise_rate"])
+    return Detection(found["score"], found["is_label_issue"], found["suggested"], found["probability"], rate)
+
+
+def detect_simifeat(evidence: Evidence) -> Detection:
+    """The vote of ten nearest neighbours in the features of the packaged network (SimiFeat, Zhu et al. 2022)."""
+    shares = evidence.audits["features"]["neighbours"]
+    labels = evidence.labels
+    return Detection(-agreement(shares, labels), outvoted(shares, labels), shares.argmax(axis=1))
 
 
 def detect_wang(evidence: Evidence) -> Detection:
@@ -106,12 +123,22 @@ def detect_scn(evidence: Evidence) -> Detection:
 
 
 def detect_cleanlab(evidence: Evidence, filter_by: str) -> Detection:
-    """One of cleanlab's filters on cross-validated probabilities; ranked by the label's probability."""
-    from cleanlab.filter import find_label_issues
-
+    """One of cleanlab's filters on the probabilities of five trainings, each without a fold."""
     if evidence.out_of_fold is None:
         raise ValueError("cleanlab needs the predicted probabilities of all folds")
-    probabilities = evidence.out_of_fold / evidence.out_of_fold.sum(axis=1, keepdims=True)
+    return _cleanlab(evidence, evidence.out_of_fold, filter_by)
+
+
+def detect_features_cleanlab(evidence: Evidence, filter_by: str) -> Detection:
+    """One of cleanlab's filters on the out-of-sample probabilities of the audit by features."""
+    return _cleanlab(evidence, evidence.audits["features"]["pred_probs"], filter_by)
+
+
+def _cleanlab(evidence: Evidence, pred_probs: NDArray[np.float64], filter_by: str) -> Detection:
+    """Rank by the label's probability, and decide by a filter of cleanlab."""
+    from cleanlab.filter import find_label_issues
+
+    probabilities = pred_probs / pred_probs.sum(axis=1, keepdims=True)
     classes = np.unique(evidence.labels)  # cleanlab refuses classes without examples
     labels = np.searchsorted(classes, evidence.labels)
     pred_probs = probabilities[:, classes]
@@ -141,6 +168,12 @@ def _of_label(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> 
 
 
 DETECTORS: dict[str, Callable[[Evidence], Detection]] = {
+    "features": partial(detect_audit, audit="features"),
+    "thorough": partial(detect_audit, audit="thorough"),
+    "simifeat": detect_simifeat,
+    "features-cleanlab": partial(detect_features_cleanlab, filter_by="prune_by_noise_rate"),
+    "features-cleanlab-both": partial(detect_features_cleanlab, filter_by="both"),
+    "features-cleanlab-confident": partial(detect_features_cleanlab, filter_by="confident_learning"),
     "two-modes": detect_two_modes,
     "two-modes-removal": detect_two_modes_removal,
     "wang": detect_wang,
@@ -156,3 +189,15 @@ DETECTORS: dict[str, Callable[[Evidence], Detection]] = {
     "random": detect_random,
 }
 """The methods by name."""
+_FOLDS = tuple(file.removesuffix(".npz") for file in FOLD_FILES)
+NEEDED_JOBS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(DETECTORS, ("plain",)),
+    **{method: ("features",) for method in DETECTORS if method.startswith("features") or method == "simifeat"},
+    "thorough": ("thorough",),
+    "wang-repeated": ("rule-wang-repeated",),
+    "slade-gedeon": ("rule-slade-gedeon",),
+    "margins": ("plain", "threshold"),
+    "cleanlab": _FOLDS,
+    "cleanlab-both": _FOLDS,
+}
+"""The jobs whose results each method needs, by the stems of their files."""

@@ -12,7 +12,7 @@ from bimodal.data.manifest import Manifest
 FOLDS = 5
 """Folds of the cross-validation for cleanlab."""
 FOLD_FILES = tuple(f"fold-{fold}.npz" for fold in range(FOLDS))
-PLAIN, THRESHOLD = "plain.npz", "threshold.npz"
+PLAIN, THRESHOLD, FEATURES, THOROUGH = "plain.npz", "threshold.npz", "features.npz", "thorough.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,11 +21,12 @@ class Evidence:
 
     Attributes:
         labels: (n,), of the training faces.
-        logits: (epochs, n, 7) float64, of the plain training.
+        logits: (epochs, n, 7) float64, of the plain training; no epochs until it has finished.
         out_of_fold: (n,7), predicted probabilities from cross-validation; None until all folds have finished.
         threshold: margin below which a label counts as wrong (AUM); None until that training has finished.
         removed: by rule, (n,) bool: the faces that it removed in its own training.
         seed: random seed of the cell.
+        audits: by the stem of its file (`features`, `thorough`), the arrays of an audit by features.
     """
 
     labels: NDArray[np.int64]
@@ -34,6 +35,7 @@ class Evidence:
     threshold: float | None
     removed: dict[str, NDArray[np.bool_]]
     seed: int
+    audits: dict[str, dict[str, Any]]
 
     @property
     def losses(self) -> NDArray[np.float64]:
@@ -53,7 +55,7 @@ def fold_of(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
 
 
 def read_evidence(folder: Path, manifest: Manifest, seed: int) -> Evidence:
-    """Read what the finished trainings in a cell's folder recorded; the plain one must have finished."""
+    """Read what the finished jobs in a cell's folder recorded."""
     rows = manifest.rows("train")
     labels = manifest.labels[rows]
     out_of_fold = threshold = None
@@ -68,8 +70,11 @@ def read_evidence(folder: Path, manifest: Manifest, seed: int) -> Evidence:
         file.stem.removeprefix("rule-"): np.isin(rows, read_arrays(file)["removed"])
         for file in sorted(folder.glob("rule-*.npz"))
     }
-    logits = read_arrays(folder / PLAIN)["logits"].astype(np.float64)
-    return Evidence(labels, logits, out_of_fold, threshold, removed, seed)
+    logits = np.zeros((0, len(rows), 7))
+    if (folder / PLAIN).is_file():
+        logits = read_arrays(folder / PLAIN)["logits"].astype(np.float64)
+    audits = {Path(file).stem: read_arrays(folder / file) for file in (FEATURES, THOROUGH) if (folder / file).is_file()}
+    return Evidence(labels, logits, out_of_fold, threshold, removed, seed, audits)
 
 
 def mean_margin(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -21,6 +21,10 @@ from bimodal.rendering.plot import COLOURS, INK, KEPT, REMOVED, SOFT, canvas, le
 from bimodal.vision.pictures import decode
 
 _METHODS = {
+    "features": ("audit by features", INK, "-"),
+    "thorough": ("thorough audit", INK, "--"),
+    "features-cleanlab": ("cleanlab, same probabilities", COLOURS[1], ":"),
+    "simifeat": ("SimiFeat", COLOURS[2], ":"),
     "two-modes": ("two-modes", COLOURS[0], "-"),
     "cleanlab": ("cleanlab, 5 folds", COLOURS[1], "-"),
     "mean-loss": ("mean loss", COLOURS[2], "-"),
@@ -92,9 +96,9 @@ def precision_recall(condition: Condition) -> Figure:
 
 
 def score_histogram(condition: Condition) -> Figure:
-    """Draw the log-odds against the label in the first seed, right and wrong labels in two colours, with the threshold."""
+    """Draw the score of the audit in the first seed, right and wrong labels in two colours, with the threshold."""
     truth = condition.results[0].truth
-    score, flagged, _ = _two_modes(condition.results[0])
+    score, flagged, _ = _audit(condition.results[0])
     with canvas(5.2, 3.3) as (figure, axes):
         low, high = np.quantile(score, [0.001, 0.999])
         edges = np.linspace(float(low), float(high), _BINS + 1)
@@ -111,7 +115,13 @@ def score_histogram(condition: Condition) -> Figure:
         else:
             style |= {"xycoords": "axes fraction", "xytext": (-4, -4), "ha": "right"}
             axes.annotate("no wrong labels found", (1, 1), **style)
-        axes.set(xlabel="log-odds of the best other emotion against the label", ylabel="faces", title=_title(condition))
+        by_features = "features" in condition.results[0].detections
+        label = (
+            "log-odds that the label is wrong"
+            if by_features
+            else "log-odds of the best other emotion against the label"
+        )
+        axes.set(xlabel=label, ylabel="faces", title=_title(condition))
         legend(figure)
     return figure
 
@@ -139,7 +149,7 @@ def calibration(family: Sequence[Condition]) -> Figure:
         axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle=":")
         for number, condition in enumerate(c for c in family if c.cell.has_wrong_labels):
             truth = np.concatenate([result.truth for result in condition.results])
-            probability = np.concatenate([_two_modes(result)[2] for result in condition.results])[truth != UNDECIDED]
+            probability = np.concatenate([_audit(result)[2] for result in condition.results])[truth != UNDECIDED]
             wrong = truth[truth != UNDECIDED] == WRONG
             bins = np.clip((10 * probability).astype(int), 0, 9)
             counts = np.bincount(bins, minlength=10)
@@ -161,7 +171,7 @@ def calibration(family: Sequence[Condition]) -> Figure:
 def example_sheet(result: CellResult, manifest: Manifest) -> bytes:
     """Return a PNG of the synthetic faces with the highest scores, each with its label and its true emotion."""
     rows = manifest.rows("train")
-    highest = np.argsort(-_two_modes(result)[0], kind="stable")[: _COLUMNS * _ROWS]
+    highest = np.argsort(-_audit(result)[0], kind="stable")[: _COLUMNS * _ROWS]
     picture = Image.new("RGB", (_COLUMNS * _TILE, _ROWS * (_TILE + _CAPTION)), "white")
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(11)
     for place, index in enumerate(highest.tolist()):
@@ -181,11 +191,14 @@ def example_sheet(result: CellResult, manifest: Manifest) -> bytes:
     return buffer.getvalue()
 
 
-def _two_modes(result: CellResult) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
-    """Return score, labels to review, and probability of a wrong label, (n,) each, of the rule two-modes."""
-    detection = result.detections["two-modes"]
+def _audit(result: CellResult) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+    """Return score, labels to review, and probability of a wrong label, (n,) each, of the audit.
+
+    The audit is that by features, or without one that of the plain training.
+    """
+    detection = result.detections.get("features") or result.detections["two-modes"]
     if detection.score is None or detection.remove is None or detection.probability is None:
-        raise ValueError("two-modes gives scores, decisions and probabilities")
+        raise ValueError("an audit gives scores, decisions and probabilities")
     return detection.score, detection.remove, detection.probability
 
 

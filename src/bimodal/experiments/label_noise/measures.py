@@ -8,7 +8,7 @@ from bimodal.experiments.label_noise.detectors import Detection
 from bimodal.experiments.label_noise.samples import RIGHT, UNDECIDED, WRONG
 
 RESAMPLES = 500
-MEASURES = ("average_precision", "auroc", "precision", "recall", "f1", "removed")
+MEASURES = ("average_precision", "auroc", "precision", "recall", "f1", "removed", "noise_rate", "rate_error")
 
 
 def draw_weights(faces: int, seed: int) -> NDArray[np.int64]:
@@ -33,7 +33,8 @@ def measure(
 
     Returns:
         The measures by name, (R,), NaN where undefined: `average_precision` and `auroc` of the score; `precision`, `recall`
-        and `f1` of the labels to remove, and `removed`, their share of all faces.
+        and `f1` of the labels to remove, and `removed`, their share of all faces; `noise_rate`, the estimated share of wrong
+        labels, and `rate_error`, its absolute difference to the true share.
     """
     decided, wrong = truth != UNDECIDED, truth == WRONG
     measures = dict.fromkeys(MEASURES, np.full(len(weights), np.nan))
@@ -50,6 +51,10 @@ def measure(
             "f1": _ratio(2 * hits, flagged + n_wrong),  # 0 if nothing is removed although labels are wrong
             "removed": _ratio((weights * detection.remove).sum(axis=1), weights.sum(axis=1)),
         }
+    if detection.noise_rate is not None:
+        true_rate = _ratio((weights * wrong).sum(axis=1), (weights * decided).sum(axis=1))
+        rate = np.full(len(weights), detection.noise_rate)
+        measures |= {"noise_rate": rate, "rate_error": np.abs(rate - true_rate)}
     return measures
 
 

@@ -11,13 +11,14 @@ from bimodal.data.manifest import Manifest
 from bimodal.evaluation.comparison import Comparison, compare
 from bimodal.evaluation.statistics import Estimate, percentile_interval
 from bimodal.experiments.label_noise.cells import Cell
-from bimodal.experiments.label_noise.detectors import DETECTORS, Detection
-from bimodal.experiments.label_noise.evidence import FOLD_FILES, PLAIN, Evidence, read_arrays, read_evidence
+from bimodal.experiments.label_noise.detectors import DETECTORS, NEEDED_JOBS, Detection
+from bimodal.experiments.label_noise.evidence import FEATURES, FOLD_FILES, PLAIN, read_arrays, read_evidence
 from bimodal.experiments.label_noise.measures import draw_weights, measure
 from bimodal.experiments.label_noise.samples import TRUTH
 
 CLEANLAB = ("cleanlab", "cleanlab-both")
-_RULES = ("wang-repeated", "slade-gedeon")
+FEATURES_CLEANLAB = ("features-cleanlab", "features-cleanlab-both", "features-cleanlab-confident")
+"""cleanlab's filters, on trainings and on the probabilities of the audit by features."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,21 +45,14 @@ class CellResult:
     seen: dict[str, int]
     seconds: dict[str, float]
 
-    def cost(self, method: str) -> tuple[float, float] | None:
+    def cost(self, method: str) -> tuple[float, float]:
         """Return the faces that a method trains on, as a multiple of the plain training's, and the seconds.
 
-        None if a training that the method needs has not finished.
+        The multiple is NaN if the plain training has not finished.
         """
-        if method in CLEANLAB:
-            trainings = [Path(file).stem for file in FOLD_FILES]
-        elif method == "margins":
-            trainings = ["plain", "threshold"]
-        else:
-            trainings = [f"rule-{method}" if method in _RULES else "plain"]
-        if not self.seen.keys() >= set(trainings):
-            return None
-        faces = sum(self.seen[name] for name in trainings) / self.seen["plain"]
-        return faces, sum(self.seconds[name] for name in trainings)
+        needed = NEEDED_JOBS[method]
+        faces = sum(self.seen[name] for name in needed) / self.seen.get("plain", np.nan)
+        return faces, sum(self.seconds[name] for name in needed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,10 +103,10 @@ class Condition:
 
 
 def load(study: Path, cells: Sequence[Cell]) -> list[Condition]:
-    """Measure all cells whose plain training has finished, and group them by condition."""
+    """Measure all cells with results of a training or of an audit, and group them by condition."""
     by_condition: dict[str, list[CellResult]] = {}
     for cell in cells:
-        if (study / "cells" / cell.name / PLAIN).is_file():
+        if any((study / "cells" / cell.name / file).is_file() for file in (PLAIN, FEATURES)):
             by_condition.setdefault(cell.condition, []).append(_load_cell(study, cell))
     return [Condition(name, tuple(results)) for name, results in by_condition.items()]
 
@@ -123,9 +117,12 @@ def _load_cell(study: Path, cell: Cell) -> CellResult:
     rows = manifest.rows("train")
     truth = np.load(faces / TRUTH, allow_pickle=False)[rows]
     evidence = read_evidence(folder, manifest, cell.seed)
-    same_faces = cell.faces in ("drawn", "photographs")  # in all seeds
+    same_faces = cell.allows_features  # in all seeds
     weights = draw_weights(len(rows), 0 if same_faces else cell.seed)
-    detections = {method: detect(evidence) for method, detect in DETECTORS.items() if _is_ready(method, evidence)}
+    finished = {file.stem for file in folder.glob("*.npz")}
+    detections = {
+        method: detect(evidence) for method, detect in DETECTORS.items() if finished >= set(NEEDED_JOBS[method])
+    }
     measures = {method: measure(detection, truth, weights) for method, detection in detections.items()}
     test_labels = manifest.labels[manifest.rows("test")]
     correct, seen, seconds = {}, {}, {}
@@ -135,15 +132,6 @@ def _load_cell(study: Path, cell: Cell) -> CellResult:
         if "probabilities" in arrays and file.name not in FOLD_FILES:
             correct[file.stem] = arrays["probabilities"].argmax(axis=1) == test_labels
     return CellResult(cell, manifest.labels[rows], truth, detections, measures, correct, seen, seconds)
-
-
-def _is_ready(method: str, evidence: Evidence) -> bool:
-    """Whether the trainings that a method needs have finished."""
-    if method in CLEANLAB:
-        return evidence.out_of_fold is not None
-    if method in _RULES:
-        return method in evidence.removed
-    return method != "margins" or evidence.threshold is not None
 
 
 def _mean(parts: Sequence[NDArray[np.float64]]) -> Estimate | None:

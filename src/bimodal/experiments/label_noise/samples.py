@@ -26,6 +26,20 @@ MANY_VOTES, FEW_VOTES = 5, 1
 least `MANY_VOTES` another."""
 VAL = 70
 """Validation faces: training needs some, but they choose nothing (the last weights are kept)."""
+PUBLIC_TEST = 500
+"""Test faces of the sets of PublicTest; they come from the validation split of FER2013."""
+CONFUSIONS = np.array(
+    [
+        [0.00, 0.11, 0.62, 0.03, 0.03, 0.18, 0.03],
+        [0.76, 0.00, 0.14, 0.00, 0.00, 0.05, 0.05],
+        [0.20, 0.01, 0.00, 0.02, 0.00, 0.12, 0.65],
+        [0.12, 0.01, 0.11, 0.00, 0.44, 0.06, 0.26],
+        [0.20, 0.00, 0.23, 0.08, 0.00, 0.46, 0.03],
+        [0.20, 0.05, 0.59, 0.01, 0.15, 0.00, 0.00],
+        [0.13, 0.00, 0.64, 0.16, 0.03, 0.04, 0.00],
+    ]
+)
+"""`Fer.confusions` of FER2013, rounded, for faces of other sources."""
 _RARE_SHARE = 0.1
 
 
@@ -118,18 +132,41 @@ def write_fer_cell(fer: Fer, cell: Cell, folder: Path) -> None:
         _write(fer.manifest, table, fer.truth[rows], folder)
 
 
+def write_public(fer: Fer, clean: bool, folder: Path) -> None:
+    """Write PublicTest as a training set, for methods that need faces on which the packaged network was not trained.
+
+    Args:
+        fer: FER2013, whose test split is PublicTest.
+        clean: take the faces on which nearly all taggers agree, with their label; otherwise all faces, with FER2013's labels.
+        folder: the folder to write.
+    """
+    is_public = (fer.manifest.table["split"] == "test").to_numpy()
+    others = np.flatnonzero((fer.manifest.table["split"] == "val").to_numpy() & fer.is_clean)
+    others = np.random.default_rng(0).permutation(others)[: VAL + PUBLIC_TEST]
+    train = np.flatnonzero(is_public & fer.is_clean if clean else is_public)
+    table, truth = fer.manifest.table.copy(), fer.truth
+    table["true_label"] = np.array(NAMES, dtype=object)[fer.majority]
+    relabelled = np.concatenate([others, train]) if clean else others
+    table.loc[relabelled, "label"], truth[relabelled] = table["true_label"], RIGHT
+    for split, rows in (("train", train), ("val", others[:VAL]), ("test", others[VAL:])):
+        table.loc[rows, "split"] = split
+    chosen = np.sort(np.concatenate([train, others]))
+    _write(fer.manifest, table.iloc[chosen].reset_index(drop=True), truth[chosen], folder)
+
+
 def write_with_wrong_labels(
-    source: Manifest, table: pd.DataFrame, cell: Cell, folder: Path, confusions: NDArray[np.float64] | None = None
+    source: Manifest, table: pd.DataFrame, cell: Cell, folder: Path, confusions: NDArray[np.float64] = CONFUSIONS
 ) -> None:
     """Make labels of the training faces wrong as a cell needs it, and write its data folder.
 
     Args:
         source: the manifest that the faces come from.
-        table: the cell's faces, with their true labels.
+        table: the cell's faces; a label without a `true_label` counts as true.
         cell: the cell.
         folder: the folder to write.
         confusions: for the pattern `confusions`, see `Fer.confusions`.
     """
+    table = table.assign(true_label=table["true_label"].where(table["true_label"] != "", table["label"]))
     if cell.noise:
         table = with_wrong_labels(table, cell.noise, cell.seed, confusions if cell.pattern == "confusions" else None)
     _write(source, table, (table["label"] != table["true_label"]).to_numpy(), folder)

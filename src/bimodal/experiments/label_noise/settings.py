@@ -3,11 +3,11 @@
 from typing import Any
 
 from bimodal.experiments.label_noise.cells import SMALL, Cell
-from bimodal.label_audit.settings import IMAGE_SIZE, audit_settings
+from bimodal.label_audit.settings import IMAGE_SIZE, AuditSettings, audit_settings
 from bimodal.training.settings import TrainSettings
 
-ALL = 27_000
-"""About the number of training faces in FER2013; the settings do not change above 10,000."""
+_FACES = {"own": 27_000, "public-own": 3_300}
+"""About the number of training faces of the sets of all faces, where the settings differ from those of 891 faces."""
 FER_SIZE = 40
 """Image size for FER2013, whose faces have 48 pixels; 40 pixels cost a third less at the same accuracy."""
 REMOVAL_SHARE, REMOVAL_INTERVAL = 0.6, 2
@@ -24,8 +24,8 @@ def settings_of(cell: Cell, rule: str = "none") -> TrainSettings:
     >>> settings_of(Cell("clean", SMALL, "symmetric", 0.2, "", 0), "wang").removal.epoch
     10
     """
-    faces = cell.size or (ALL if cell.faces == "own" else SMALL)
-    image_size = FER_SIZE if cell.faces in ("clean", "own") else IMAGE_SIZE
+    faces = cell.size or _FACES.get(cell.faces, SMALL)
+    image_size = IMAGE_SIZE if cell.faces in ("drawn", "photographs") else FER_SIZE
     plain = audit_settings(faces, image_size=image_size, changes={"seed": cell.seed}).to_dict()
     epoch = round(REMOVAL_SHARE * plain["epochs"])
     removals: dict[str, dict[str, Any]] = {
@@ -36,3 +36,8 @@ def settings_of(cell: Cell, rule: str = "none") -> TrainSettings:
         "slade-gedeon": {"rule": "slade-gedeon", "epoch": epoch, "every": REMOVAL_INTERVAL},
     }
     return TrainSettings.preset(plain.pop("preset"), {**plain, "removal": removals[rule]})
+
+
+def thorough_settings(cell: Cell) -> TrainSettings:
+    """Return the settings of the training in a thorough audit."""
+    return AuditSettings("thorough", seed=cell.seed).training(cell.size or _FACES.get(cell.faces, SMALL))

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from bimodal.data.manifest import FILE, Manifest
 from bimodal.data.prepare import prepare
@@ -13,15 +13,17 @@ from bimodal.errors import InputError
 from bimodal.experiments.jobs.scheduler import run_all
 from bimodal.experiments.label_noise.cells import SMALL, Cell, all_cells
 from bimodal.experiments.label_noise.figures import write_figures
-from bimodal.experiments.label_noise.plan import jobs
+from bimodal.experiments.label_noise.plan import Methods, jobs
 from bimodal.experiments.label_noise.results import load
 from bimodal.experiments.label_noise.samples import (
     TRUTH,
     VAL,
+    Fer,
     read_annotations,
     read_fer,
     write_fer_cell,
     write_photographs_cell,
+    write_public,
     write_with_wrong_labels,
 )
 from bimodal.experiments.label_noise.tables import write_tables
@@ -46,9 +48,11 @@ class NoiseOptions:
         seeds: number of seeds, 1 to 100.
         only: pattern of the cells to use, such as `clean-891-*`; None: all.
         address: of a Ray cluster, `auto` or `host:port`.
+        methods: which methods to run: `features`, those without any training; `audits`, also those with one training;
+            `all`, also those with several, and trainings without the labels that were found.
 
     Raises:
-        InputError: `seeds` is out of range, or one of photographs and annotations is missing.
+        InputError: `seeds` is out of range, `methods` is unknown, or one of photographs and annotations is missing.
     """
 
     fer: Path | None = None
@@ -57,9 +61,12 @@ class NoiseOptions:
     seeds: int = 3
     only: str | None = None
     address: str | None = None
+    methods: Methods = "all"
 
     def __post_init__(self) -> None:
         check_range("seeds", self.seeds, 1, 100, whole=True)
+        if self.methods not in get_args(Methods):
+            raise InputError(f"--methods must be one of {', '.join(get_args(Methods))}, got {self.methods!r}")
         if (self.photographs is None) != (self.annotations is None):
             raise InputError("--photographs needs --annotations, which say which labels are wrong; give both or none")
 
@@ -72,6 +79,8 @@ class NoiseOptions:
         """
         available = all_cells(self.seeds, self.fer is not None, self.photographs is not None)
         chosen = [cell for cell in available if self.only is None or fnmatch(cell.condition, self.only)]
+        if self.methods == "features":
+            chosen = [cell for cell in chosen if cell.allows_features]
         if not chosen:
             conditions = ", ".join(dict.fromkeys(cell.condition for cell in available))
             raise InputError(f"--only {self.only!r} matches no training set; expected a pattern for: {conditions}")
@@ -97,7 +106,8 @@ def study_label_noise(out: str | Path, options: NoiseOptions | None = None, comm
     with exclusive_folder(out):
         _check_identity(out, options, command)
         _write_cells(out, cells, options)
-        failures = run_all(jobs(out, cells), options.address, total=len(jobs(out / "nowhere", cells)))
+        total = len(jobs(out / "nowhere", cells, options.methods))
+        failures = run_all(jobs(out, cells, options.methods), options.address, total=total)
         inform("measuring")
         conditions = load(out, list(dict.fromkeys([*cells, *all_cells(options.seeds)])))  # with those of earlier calls
         write_tables(conditions, out)
@@ -123,7 +133,8 @@ def _write_cells(out: Path, cells: list[Cell], options: NoiseOptions) -> None:
     """Write the data folders of the cells; existing ones stay."""
     inform(f"{len(cells)} training sets")
     sources = {cell.faces for cell in cells}
-    fer = read_fer(Manifest.read(options.fer)) if options.fer and sources & {"clean", "own"} else None
+    needs_fer = sources & {"clean", "own", "public-clean", "public-own"}
+    fer = read_fer(Manifest.read(options.fer)) if options.fer and needs_fer else None
     synthetic = _draw_faces(out) if "drawn" in sources else None
     photographs = Manifest.read(options.photographs) if options.photographs else None
     annotations = read_annotations(options.annotations) if options.annotations else {}
@@ -133,10 +144,26 @@ def _write_cells(out: Path, cells: list[Cell], options: NoiseOptions) -> None:
             continue
         if cell.faces == "drawn" and synthetic is not None:
             write_with_wrong_labels(synthetic, synthetic.table, cell, folder)
-        elif cell.faces == "photographs" and photographs is not None:
-            write_photographs_cell(photographs, annotations, folder)
+        elif photographs is not None and cell.faces == "photographs":
+            if cell.pattern == "own":
+                write_photographs_cell(photographs, annotations, folder)
+            else:
+                write_with_wrong_labels(photographs, photographs.table, cell, folder)
+        elif fer is not None and cell.faces == "public-own":
+            write_public(fer, False, folder)
+        elif fer is not None and cell.faces == "public-clean":
+            public = _public_clean(out, fer)
+            write_with_wrong_labels(public, public.table, cell, folder)
         elif fer is not None:
             write_fer_cell(fer, cell, folder)
+
+
+def _public_clean(out: Path, fer: Fer) -> Manifest:
+    """Return the faces of PublicTest on which the taggers agree; all cells share their decoded pictures and features."""
+    folder = out / "public-clean"
+    if not (folder / TRUTH).is_file():
+        write_public(fer, True, folder)
+    return Manifest.read(folder)
 
 
 def _draw_faces(out: Path) -> Manifest:

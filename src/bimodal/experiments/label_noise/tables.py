@@ -11,12 +11,19 @@ import pandas as pd
 from bimodal.emotions import CODES
 from bimodal.evaluation.statistics import Estimate, wilson
 from bimodal.experiments.label_noise.measures import MEASURES, kept_by_class
-from bimodal.experiments.label_noise.results import CLEANLAB, Condition
+from bimodal.experiments.label_noise.results import CLEANLAB, FEATURES_CLEANLAB, Condition
+from bimodal.experiments.label_noise.samples import UNDECIDED, WRONG
 from bimodal.files import write_csv, write_text
 from bimodal.rendering.table import Table, to_markdown
 
 OURS, REMOVAL, BASELINE = "two-modes", "two-modes-removal", "cleanlab"
 _NAMES = {
+    "features": "audit by features",
+    "thorough": "thorough audit",
+    "simifeat": "SimiFeat, vote of 10 neighbours",
+    "features-cleanlab": "cleanlab on the audit's probabilities",
+    "features-cleanlab-both": "the same, filter both",
+    "features-cleanlab-confident": "the same, confident learning",
     "two-modes": "two-modes",
     "two-modes-removal": "two-modes, removed without review",
     "wang": "the paper's rule, once",
@@ -31,6 +38,7 @@ _NAMES = {
     "cleanlab-both": "cleanlab, 5 folds, filter both",
     "random": "random",
 }
+_RANKED = ("features", "thorough", "two-modes", "simifeat", "features-cleanlab")
 _TITLES = {
     "average_precision": "Average precision of the ranking",
     "f1": "F1 of the labels to review or to remove",
@@ -38,10 +46,14 @@ _TITLES = {
     "precision": "Precision of the labels to review or to remove",
     "recall": "Recall of the labels to review or to remove",
     "auroc": "Area under the ROC curve",
+    "noise_rate": "Estimated share of wrong labels",
+    "rate_error": "Absolute error of the estimated share of wrong labels",
 }
 _SOURCES = {
     "clean": "FERPlus-clean faces",
     "own": "FER2013's labels",
+    "public-clean": "FERPlus-clean faces of PublicTest",
+    "public-own": "FER2013's labels of PublicTest",
     "drawn": "synthetic faces",
     "photographs": "photographs",
 }
@@ -70,10 +82,10 @@ def measures_table(conditions: Sequence[Condition]) -> pd.DataFrame:
 
 
 def differences_table(conditions: Sequence[Condition]) -> pd.DataFrame:
-    """Return the difference of each measure to cleanlab's, on the same faces and seeds."""
+    """Return the difference of each measure to those of cleanlab's filters, on the same faces and seeds."""
     rows = []
     for condition in conditions:
-        for baseline, method, name in product(CLEANLAB, condition.methods, MEASURES):
+        for baseline, method, name in product((*CLEANLAB, *FEATURES_CLEANLAB), condition.methods, MEASURES):
             difference = condition.difference(method, baseline, name) if method != baseline else None
             if difference is not None:
                 rows.append((condition.name, method, baseline, name, *astuple(difference)))
@@ -102,9 +114,8 @@ def costs_table(conditions: Sequence[Condition]) -> pd.DataFrame:
     rows = []
     for condition in conditions:
         for method in condition.methods:
-            costs = [cost for result in condition.results_of(method) if (cost := result.cost(method)) is not None]
-            if costs:
-                rows.append((condition.name, method, *np.mean(costs, axis=0).tolist()))
+            costs = [result.cost(method) for result in condition.results_of(method)]
+            rows.append((condition.name, method, *np.mean(costs, axis=0).tolist()))
     table = pd.DataFrame(rows, columns=["condition", "method", "trainings", "seconds"])
     baseline = table[table["method"] == BASELINE].set_index("condition")["trainings"]
     table["of_cleanlab"] = table["trainings"] / table["condition"].map(baseline)
@@ -136,7 +147,8 @@ def kept_table(conditions: Sequence[Condition]) -> pd.DataFrame:
 
 def as_markdown(conditions: Sequence[Condition]) -> str:
     """Return tables of a measure each, with a row for each method and a column for each condition."""
-    parts = [f"### {OURS} compared with cleanlab (five folds)\n\n{to_markdown(_compared_with_cleanlab(conditions))}"]
+    parts = [f"### Audit by features compared with other methods\n\n{to_markdown(_by_features(conditions))}"]
+    parts += [f"### {OURS} compared with cleanlab (five folds)\n\n{to_markdown(_compared_with_cleanlab(conditions))}"]
     for (name, title), (source, words) in product(_TITLES.items(), _SOURCES.items()):
         group = [c for c in conditions if c.cell.faces == source and not c.cell.rare]
         if group:
@@ -145,11 +157,40 @@ def as_markdown(conditions: Sequence[Condition]) -> str:
     return "\n".join(parts)
 
 
+def _by_features(conditions: Sequence[Condition]) -> Table:
+    """Compare the audit by features with the thorough audit, SimiFeat, and cleanlab on the same probabilities."""
+    rows = []
+    for condition in conditions:
+        if "features" not in condition.methods:
+            continue
+        true_rates = [(result.truth == WRONG).sum() / (result.truth != UNDECIDED).sum() for result in condition.results]
+        filters = {method: _value(condition.estimate(method, "f1")) for method in FEATURES_CLEANLAB}
+        best = max(FEATURES_CLEANLAB, key=lambda method: filters[method])
+        rows.append(
+            [
+                _name(condition),
+                str(len(condition.results_of("features"))),
+                f"{100 * np.mean(true_rates):.1f}",
+                _percent(condition.estimate("features", "noise_rate")),
+                *(_value(condition.estimate(method, "average_precision")) for method in _RANKED),
+                _value(condition.estimate("features", "f1")),
+                *filters.values(),
+                _difference(condition.difference("features", best, "f1")),
+                _percent(condition.estimate("features", "removed")),
+                _percent(condition.estimate(FEATURES_CLEANLAB[0], "removed")),
+            ]
+        )
+    head = ["condition", "seeds", "wrong, %", "estimated, %"]
+    head += [f"average precision: {_NAMES[method]}" for method in _RANKED]
+    head += [f"F1: {_NAMES[method]}" for method in ("features", *FEATURES_CLEANLAB)]
+    return Table.of([*head, "F1 minus cleanlab's best filter", "to review, %", "cleanlab's, %"], rows)
+
+
 def _compared_with_cleanlab(conditions: Sequence[Condition]) -> Table:
     """Compare our rule with cleanlab by condition, on the seeds in which both have results."""
     rows = []
     for condition in conditions:
-        if BASELINE not in condition.methods or not condition.cell.has_wrong_labels:
+        if not {OURS, BASELINE} <= set(condition.methods) or not condition.cell.has_wrong_labels:
             continue
         both = Condition(condition.name, tuple(condition.results_of(BASELINE)))
         costs = [(result.cost(OURS), result.cost(BASELINE)) for result in both.results]
@@ -163,7 +204,7 @@ def _compared_with_cleanlab(conditions: Sequence[Condition]) -> Table:
                 _difference(both.difference(OURS, BASELINE, "average_precision")),
                 *f1,
                 _difference(both.difference(OURS, BASELINE, "f1")),
-                f"{np.mean([ours[0] / theirs[0] for ours, theirs in costs if ours and theirs]):.2f}",
+                f"{np.mean([ours[0] / theirs[0] for ours, theirs in costs]):.2f}",
             ]
         )
     head = ["condition", "seeds", "average precision", "cleanlab's", "difference", "F1, to review", "F1, to remove"]
@@ -171,7 +212,7 @@ def _compared_with_cleanlab(conditions: Sequence[Condition]) -> Table:
 
 
 def _by_method(conditions: Sequence[Condition], name: str) -> Table:
-    shown = [c for c in conditions if name == "removed" or c.cell.has_wrong_labels]
+    shown = [c for c in conditions if name in ("removed", "noise_rate", "rate_error") or c.cell.has_wrong_labels]
     rows = []
     for method, words in _NAMES.items():
         cells = [_cell(name, condition.estimate(method, name)) for condition in shown]
@@ -204,6 +245,10 @@ def _value(estimate: Estimate | None) -> str:
     return "" if estimate is None else f"{estimate.value:.3f}"
 
 
+def _percent(estimate: Estimate | None) -> str:
+    return "" if estimate is None else f"{100 * estimate.value:.1f}"
+
+
 def _difference(estimate: Estimate | None) -> str:
     return "" if estimate is None else f"{estimate.value:+.3f} ({estimate.low:+.3f} to {estimate.high:+.3f})"
 
@@ -213,7 +258,7 @@ def _cell(name: str, estimate: Estimate | None) -> str:
     if estimate is None:
         return ""
     if name == "removed":
-        return f"{100 * estimate.value:.1f}"
+        return _percent(estimate)
     if name in ("precision", "recall"):
         return f"{estimate.value:.2f}"
     return f"{estimate.value:.3f} ({estimate.low:.3f}-{estimate.high:.3f})"
