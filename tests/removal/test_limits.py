@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bimodal.removal import apply_limits
+from bimodal.removal.limits import apply_limits
 
 LOSSES = np.array([5.0, 7.0, 6.0, 6.0, 1.0])
 LABELS = np.zeros(5, dtype=int)

@@ -142,7 +142,7 @@ def test_weights_from_a_file(tiny_data: Path, tmp_path: Path, suffix: str, cli: 
 
 
 BAD_OPTIONS = [
-    (["--batch-size", "71"], ["--batch-size must be at most the number of training faces, 70, got 71"]),
+    (["--batch-size", "71"], ["--batch-size must be at most the 70 training faces, got 71"]),
     (["--lr", "0"], ["--lr must be a number from"]),
     (["--removal", "wong"], ["--removal must be one of"]),
     (["--removal-k", "-1"], ["--removal-k must be a number"]),
@@ -151,7 +151,7 @@ BAD_OPTIONS = [
     (["--config", "none.yaml"], ["--config must be a YAML file"]),
     (["--weights", "none.pth"], ["none.pth"]),
     (["--devices", "0"], ["--devices must be a whole number of at least 1"]),
-    (["--devices", "3"], ["--batch-size must be a multiple of the 3 training processes, got 16"]),
+    (["--devices", "3"], ["--batch-size must be a multiple of the 3 processes, got 16"]),
     (["--accelerator", "tpu"], ["--accelerator must be one of auto, cpu, cuda"]),
 ]
 

@@ -1,6 +1,5 @@
 """Networks: a backbone by its timm name, the paper's head, and pretrained weights."""
 
-from bimodal.models.classifier import EmotionClassifier, Stage, describe
-from bimodal.models.head import build_head
+from bimodal.models.classifier import EmotionClassifier, describe
 
-__all__ = ["EmotionClassifier", "Stage", "build_head", "describe"]
+__all__ = ["EmotionClassifier", "describe"]

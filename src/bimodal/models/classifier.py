@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
@@ -135,27 +134,20 @@ def _count_features(backbone: nn.Module, name: str, image_size: int) -> int:
     return int(pooled.shape[1])
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A stage of a network: name, type of module, its arguments, output shape and number of parameters."""
+def describe(model: EmotionClassifier, image_size: int) -> list[dict[str, Any]]:
+    """Return the stages of a classifier in the order of a forward pass of a blank picture (paper, figure 4).
 
-    name: str
-    kind: str
-    detail: str
-    output: tuple[int, ...]
-    parameters: int
-
-
-def describe(model: EmotionClassifier, image_size: int) -> list[Stage]:
-    """Return the stages of a classifier in the order of a forward pass of a blank picture (paper, figure 4)."""
-    stages: list[Stage] = []
+    For each: name, kind of module, its arguments (`detail`), shape of its output, and number of parameters.
+    """
+    stages: list[dict[str, Any]] = []
 
     def record(name: str) -> Any:
         def hook(module: nn.Module, _: Any, output: Any) -> None:
             if isinstance(output, Tensor):
+                stage = {"name": name, "kind": type(module).__name__}
                 detail = str(module).partition("(")[2].rstrip(")") if not list(module.children()) else ""
                 count = sum(p.numel() for p in module.parameters())
-                stages.append(Stage(name, type(module).__name__, detail, tuple(output.shape[1:]), count))
+                stages.append(stage | {"detail": detail, "output": tuple(output.shape[1:]), "parameters": count})
 
         return hook
 

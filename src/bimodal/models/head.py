@@ -10,14 +10,8 @@ def build_head(
 ) -> nn.Module:
     """Return Dropout -> Linear -> SELU -> Dropout -> Linear to seven logits (paper, section 2.2 and figure 4).
 
-    With `hidden` 0 the head is linear: Dropout -> Linear.
-
-    Args:
-        features: F, channels of the backbone's pooled output (2048 for ResNet50).
-        hidden: width of the hidden layer, or 0 for none; 512 in the paper.
-        dropout_features: dropout rate of the pooled features, 0 to 1; 0.6 in the paper.
-        dropout_hidden: dropout rate of the hidden features, 0 to 1; 0.8 in the paper. This is plain dropout: the paper does
-            not mention alpha dropout, with which SELU was published.
+    With `hidden` 0 the head is linear: Dropout -> Linear. `features` is the width of the backbone's pooled output (2048 for
+    ResNet50). The dropout is plain: the paper does not mention alpha dropout, with which SELU was published.
 
     >>> import torch
     >>> build_head(2048)(torch.zeros(2, 2048)).shape

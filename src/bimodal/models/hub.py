@@ -66,10 +66,8 @@ def fetch(name: str, timeout: float = 10) -> Path:
     `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_OFFLINE` and `HF_TOKEN` work as in `huggingface_hub`. Each call compares the SHA-256 of
     the file with that of the hub, or offline with the one under which the file is cached.
 
-    Args:
-        name: a model name of timm with or without tag, `resnet50.tv_in1k`, or `hf-hub:owner/model[@revision]`, or
-            `bimodal/face-s`, which is part of the package.
-        timeout: seconds to wait for one response of the hub; after 1.5 times as long without a response, this gives up.
+    The name is one of timm with or without tag, `resnet50.tv_in1k`, or `hf-hub:owner/model[@revision]`, or `bimodal/face-s`,
+    which is part of the package. `timeout` is in seconds for one response of the hub, 1.5 times as long for all.
 
     Raises:
         InputError: the name is unknown; the hub cannot be reached or does not have the file, and it is not cached; the

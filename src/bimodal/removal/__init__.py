@@ -8,7 +8,6 @@
 
 from bimodal.removal.label_issues import find_label_issues, get_label_quality_scores
 from bimodal.removal.ledger import EpochSummary, LossLedger
-from bimodal.removal.limits import apply_limits
 from bimodal.removal.remover import RemovalStep, Remover
 from bimodal.removal.rule import NONE, RULES, Cut, Rule, RuleInput, register
 from bimodal.removal.settings import RemovalSettings
@@ -27,7 +26,6 @@ __all__ = [
     "Rule",
     "RuleInput",
     "TwoModes",
-    "apply_limits",
     "find_label_issues",
     "get_label_quality_scores",
     "register",

@@ -19,12 +19,8 @@ def antimode(values: NDArray[np.floating], alpha: float = 0.05) -> float:
     comes from a smoothed bootstrap. The test assumes bell-shaped modes; skewed or heavy-tailed values exceed the
     stated error.
 
-    Args:
-        values: (N,), finite.
-        alpha: significance level, 0 to 1.
-
     Raises:
-        InputError: for no values, values that are not finite, or an `alpha` outside 0 to 1.
+        InputError: for no values, values that are not finite, or an `alpha`, the significance level, outside 0 to 1.
 
     >>> random = np.random.default_rng(0)
     >>> antimode(random.normal(size=500))
@@ -47,7 +43,8 @@ def antimode(values: NDArray[np.floating], alpha: float = 0.05) -> float:
     draws = min(max(_MIN_DRAWS, int(2 / alpha)), _MAX_DRAWS)  # enough to estimate a p-value as small as alpha
     for _ in range(draws):
         drawn = random.choice(numbers, numbers.size) + critical * random.normal(size=numbers.size)
-        exceeding += _count_modes(*_histogram(numbers.mean() + shrink * (drawn - numbers.mean())), critical) > 1
+        counts, centres = _histogram(numbers.mean() + shrink * (drawn - numbers.mean()))
+        exceeding += len(_peaks(_smooth(counts, centres, critical))) > 1
     if (exceeding + 1) / (draws + 1) >= alpha:
         return float("inf")
     counts, centres = _histogram(numbers)
@@ -67,7 +64,7 @@ def _critical_bandwidth(values: NDArray[np.float64]) -> float:
     low, high = 0.0, 2 * float(values.std())
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        low, high = (middle, high) if _count_modes(counts, centres, middle) > 1 else (low, middle)
+        low, high = (middle, high) if len(_peaks(_smooth(counts, centres, middle))) > 1 else (low, middle)
     return high
 
 
@@ -80,10 +77,6 @@ def _histogram(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
 def _smooth(counts: NDArray[np.float64], centres: NDArray[np.float64], bandwidth: float) -> NDArray[np.float64]:
     sigma = max(bandwidth / (centres[1] - centres[0]), 1e-3)
     return np.asarray(scipy.ndimage.gaussian_filter1d(counts, sigma, mode="constant", truncate=6))
-
-
-def _count_modes(counts: NDArray[np.float64], centres: NDArray[np.float64], bandwidth: float) -> int:
-    return len(_peaks(_smooth(counts, centres, bandwidth)))
 
 
 def _peaks(density: NDArray[np.float64]) -> NDArray[np.intp]:

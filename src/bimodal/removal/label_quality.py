@@ -15,11 +15,8 @@ def label_quality(
 ) -> NDArray[np.float64]:
     """Return a score (N,) for each label, lower for a less plausible one, as `cleanlab.rank.get_label_quality_scores` does.
 
-    Args:
-        labels: (N,), 0 to C - 1.
-        pred_probs: (N, C), predicted probabilities, each row with a sum of 1.
-        method: `self_confidence`: the probability of the label. `normalized_margin`: that minus the largest other
-            probability, scaled to 0 to 1. `confidence_weighted_entropy`: entropy divided by self-confidence, scaled to 0 to 1.
+    `self_confidence` is the probability of the label; `normalized_margin` is that minus the largest other probability;
+    `confidence_weighted_entropy` is the entropy divided by the self-confidence. The last two are scaled to 0 to 1.
 
     >>> label_quality(np.array([0, 1]), np.array([[0.8, 0.2], [0.8, 0.2]]), "normalized_margin").round(2).tolist()
     [0.8, 0.2]

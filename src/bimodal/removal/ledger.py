@@ -14,13 +14,10 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class EpochSummary:
-    """The losses of one epoch in four numbers.
+    """The number of examples in an epoch, and mean and variance of their losses (paper, figure 7).
 
-    Attributes:
-        examples: number of examples in training.
-        mean, variance: mean and variance of their losses (the variance by epoch is the paper's figure 7).
-        normalised_variance: variance of the losses divided by the largest, so that they lie in 0 to 1 like the errors of
-            Slade & Gedeon (1993); 0 to 0.25.
+    `normalised_variance`, 0 to 0.25, is the variance of the losses divided by the largest one, so that they lie in 0 to 1 like
+    the errors of Slade & Gedeon (1993).
     """
 
     examples: int

@@ -14,16 +14,9 @@ def apply_limits(
 ) -> NDArray[np.intp]:
     """Limit a removal: keep the examples with the lowest scores where a limit would be exceeded.
 
-    Args:
-        remove: (N,) bool, the examples to remove; those that are no longer in training are ignored.
-        scores: (N,), losses or other scores; of equal scores the earlier example is removed first.
-        labels: (N,), the class of each example; -1 for an example that was never in training.
-        kept: (N,) bool, the examples that are still in training.
-        max_share: largest share of the training examples that all removals together may remove, 0 to 1.
-        min_per_class: number of examples that stay in each class; a class with fewer loses none.
-
-    Returns:
-        (R,), the positions of the examples to remove within the limits, highest score first.
+    Return the positions of the examples to remove, highest score first; of equal scores the earlier example comes first. Those
+    that are no longer `kept` in training are ignored; a label of -1 means that the example was never in training. All removals
+    together take at most `max_share` of the training examples, and `min_per_class` examples stay in each class.
 
     >>> all_four = np.ones(4, dtype=bool)
     >>> scores, labels = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0, 0, 1, 1])

@@ -59,12 +59,11 @@ def two_modes(pred_probs: ArrayLike, labels: ArrayLike, alpha: float = 0.05, rar
     """Test whether there are wrong labels, estimate how many, and return for each label the probability that it is wrong.
 
     Args:
-        pred_probs: (N, C), predicted probabilities of each example during training, averaged over epochs
-            (`LossLedger.pred_probs`); finite, at least 0, not necessarily normalised.
+        pred_probs: (N, C), probabilities that the training predicted, averaged over epochs (`LossLedger.pred_probs`); finite,
+            at least 0, not necessarily normalised.
         labels: (N,), the given classes, 0 to C - 1.
         alpha: significance level, 0 to 1: the probability to find wrong labels where there are none; shared by three tests.
-        rare_share: largest share of a rare class that is removed, 0 to 1. A rare class has less than half as many examples
-            as the mean class; right and wrong labels are hard to tell apart in it.
+        rare_share: largest share of a rare class that is removed, 0 to 1: right and wrong labels are hard to tell apart in it.
 
     Raises:
         InputError: for shapes that do not fit, labels outside 0 to C - 1, or values that are not probabilities.
@@ -141,10 +140,10 @@ def _probability(score: NDArray[np.float64], rate: float, contradicted: float, a
     wrong = min(max(wrong, 0.3 * rate), 0.95 * rate, 0.95 * contradicted)
 
     def curve(slope: float) -> NDArray[np.float64]:
-        middle = scipy.optimize.brentq(
-            lambda middle: float(scipy.special.expit(slope * (score - middle)).mean()) - rate, -500.0, 500.0
-        )
-        return np.asarray(scipy.special.expit(slope * (score - middle)))
+        def centred(middle: float) -> NDArray[np.float64]:
+            return np.asarray(scipy.special.expit(slope * (score - middle)))
+
+        return centred(scipy.optimize.brentq(lambda middle: float(centred(middle).mean()) - rate, -500.0, 500.0))
 
     def excess(log_slope: float) -> float:
         return float(curve(np.exp(log_slope))[score > CONTRADICTED].sum()) / len(score) - wrong

@@ -9,17 +9,14 @@ from torch.nn.functional import affine_grid, grid_sample
 from bimodal.model_files.info import STD
 
 ROTATION, SCALE, SHIFT, BRIGHTNESS = math.radians(15), 0.1, 0.0625, 0.2
-"""Strengths of the operations, equal to those of `PaperAugmentation`."""
+"""Strengths of the operations, equal to those of `Transform`."""
 
 
 def augment_batch(images: Tensor) -> Tensor:
-    """Return the batch flipped, rotated, scaled, shifted and brightened, each with probability 0.5.
+    """Return normalised images (B,3,S,S) flipped, rotated, scaled, shifted and brightened, each with probability 0.5.
 
     These are five of the paper's seven operations (section 2.1); compression and hue are left out. The random numbers come
     from PyTorch's generator on the CPU for every device.
-
-    Args:
-        images: float (B,3,S,S), normalised.
 
     >>> _ = torch.manual_seed(0)
     >>> tuple(augment_batch(torch.zeros(2, 3, 48, 48)).shape)

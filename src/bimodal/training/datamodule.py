@@ -19,16 +19,9 @@ from bimodal.training.settings import TrainSettings
 
 
 class FaceDataset(Dataset[dict[str, Any]]):
-    """All faces of a manifest; item `i` is row `i` of the manifest. Use a `Subset` for one split.
+    """All faces of a manifest, augmented or only normalised; item `i` is row `i`. Use a `Subset` for one split.
 
-    Args:
-        manifest: the faces; the decoded images come from a cache.
-        image_size: side of the images in pixels.
-        augment: whether the images are augmented; by default they are normalised only.
-        seed: random seed; the augmentation of a face depends on (seed, epoch, row) only.
-
-    Attributes:
-        epoch: the current epoch, from 0; the caller sets it.
+    The augmentation of a face depends on (seed, epoch, row) only; the caller sets `epoch`, from 0.
     """
 
     def __init__(self, manifest: Manifest, image_size: int, augment: bool = False, seed: int = 0) -> None:
@@ -46,19 +39,14 @@ class FaceDataset(Dataset[dict[str, Any]]):
 
 
 class FaceData(pl.LightningDataModule):
-    """Training and validation batches of a manifest; the decoded images come from a cache.
+    """Training and validation batches of a manifest, with decoded images from a cache.
 
-    Args:
-        manifest: the faces.
-        settings: image size, augmentation, batch size and seed.
-        workers: processes that augment, for each training process; 0: the training process augments.
+    `workers` processes for each training process load and augment; with 0 the training process does.
     """
 
     def __init__(self, manifest: Manifest, settings: TrainSettings, workers: int = 0) -> None:
         super().__init__()
-        self.manifest = manifest
-        self.settings = settings
-        self.workers = workers
+        self.manifest, self.settings, self.workers = manifest, settings, workers
 
     def prepare_data(self) -> None:
         decoded(self.manifest, self.settings.image_size)  # one process fills the cache, the others wait
@@ -105,12 +93,10 @@ def check_faces(manifest: Manifest, settings: TrainSettings) -> None:
         names = ", ".join(NAMES[code] for code in present) or "none"
         raise InputError(f"training needs faces of at least two emotions in split train; {manifest.root} has: {names}")
     if settings.batch_size > len(rows):
-        raise InputError(
-            f"--batch-size must be at most the number of training faces, {len(rows)}, got {settings.batch_size}"
-        )
+        raise InputError(f"--batch-size must be at most the {len(rows)} training faces, got {settings.batch_size}")
     if len(manifest.rows("val")) == 0:
         raise InputError(
-            f"{manifest.root} has no faces in split val, which are needed to choose the weights; prepare with --val-share"
+            f"{manifest.root} has no faces in split val to choose the weights by; prepare with --val-share"
         )
 
 

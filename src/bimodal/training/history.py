@@ -16,14 +16,11 @@ from bimodal.training.callback import BimodalDistributionRemoval
 class History(pl.Callback):
     """Writes the learning curves after each epoch; the checkpoint holds them, so that a resumed run continues them.
 
-    Args:
-        folder: the run folder.
-        removal: the removal callback; it must come before this one in the trainer's callbacks.
+    The removal callback must come before this one in the trainer's callbacks.
     """
 
     def __init__(self, folder: Path, removal: BimodalDistributionRemoval) -> None:
-        self.folder = folder
-        self.removal = removal
+        self.folder, self.removal = folder, removal
         self.epochs: list[dict[str, float]] = []
         self.steps: list[dict[str, float]] = []
         self.seconds: list[dict[str, float]] = []  # a separate file, because only this one depends on the machine

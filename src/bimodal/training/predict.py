@@ -37,9 +37,8 @@ def load_model(run: Run, weights: str = FINISHED) -> EmotionClassifier:
     """
     file = run.path / weights
     if not file.is_file():
-        raise InputError(
-            f"{run.path} is not finished; resume it: bimodal train --out {shlex.quote(str(run.path))} --resume"
-        )
+        command = f"bimodal train --out {shlex.quote(str(run.path))} --resume"
+        raise InputError(f"{run.path} is not finished; resume it: {command}")
     model = build_classifier(TrainSettings.from_dict(run.config))
     try:
         model.load_state_dict(load_file(file))

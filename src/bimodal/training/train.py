@@ -6,7 +6,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -121,14 +121,10 @@ def _open(data: str | Path | None, settings: TrainSettings | None, run: Run | No
         if settings not in (None, trained):
             old, new = trained.to_dict(), settings.to_dict()
             changed = ", ".join(key.replace("_", "-") for key in old if old[key] != new[key])
-            raise InputError(
-                f"--resume continues with the settings of {run.path}, but these differ: {changed}; leave them out"
-            )
+            raise InputError(f"--resume keeps the settings of {run.path}, but these differ: {changed}; leave them out")
         if not run.was_trained_on(manifest.fingerprint):
-            raise InputError(
-                f"{run.path} was trained on other faces than {manifest.root} has now; restore them, or start again with "
-                "--overwrite"
-            )
+            faces = f"other faces than {manifest.root} has now"
+            raise InputError(f"{run.path} was trained on {faces}; restore them, or start again with --overwrite")
         settings = trained
     settings = settings or TrainSettings()
     check_faces(manifest, settings)
@@ -137,19 +133,16 @@ def _open(data: str | Path | None, settings: TrainSettings | None, run: Run | No
 
 def _build(out: Path, faces: FaceData, hardware: Hardware, callbacks: Sequence[pl.Callback]) -> _Training:
     """Build all parts of the training; nothing is written."""
-    settings = faces.settings
-    if settings.batch_size % hardware.world_size:
-        raise InputError(
-            f"--batch-size must be a multiple of the {hardware.world_size} training processes, got {settings.batch_size}"
-        )
-    if settings.fit == "probe" and hardware.world_size > 1:
+    settings, processes = faces.settings, hardware.world_size
+    if settings.batch_size % processes:
+        raise InputError(f"--batch-size must be a multiple of the {processes} processes, got {settings.batch_size}")
+    if settings.fit == "probe" and processes > 1:
         raise InputError("--fit probe takes seconds in one process; leave out --devices and --num-nodes")
     precision = choose_precision(settings.precision, hardware.uses_cuda)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or matrix products on a GPU differ from run to run
     pl.seed_everything(settings.seed, verbose=False)
-    module = EmotionModule(
-        _build_model(settings), settings.lr, settings.schedule, settings.seed, settings.augment == "fast"
-    )
+    model = _build_model(settings)
+    module = EmotionModule(model, settings.lr, settings.schedule, settings.seed, settings.augment == "fast")
     measure = partial(clean_losses, module, faces) if settings.losses == "clean" else None
     removal = BimodalDistributionRemoval(settings=settings.removal, measure=measure, pred_probs=True)
     keeper = KeepState(out, settings.keep, identity_of(settings, faces.manifest.fingerprint))
@@ -204,7 +197,7 @@ def _begin(out: Path, training: _Training, run: Run | None, overwrite: bool) -> 
             warn(f"{overlap} for validation: the validation accuracy is too optimistic")
     if run is None:
         environment = environment_of(manifest, settings.seed) | {"precision": training.precision}
-        network = [asdict(stage) for stage in describe(training.module.model, settings.image_size)]
+        network = describe(training.module.model, settings.image_size)
         begin_run(out, manifest, settings.to_dict(), environment, network, overwrite)
     elif run.environment.get("precision", training.precision) != training.precision:
         warn(
