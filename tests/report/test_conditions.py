@@ -45,6 +45,13 @@ def test_paths_and_versions_do_not_make_a_condition(tmp_path: Path) -> None:
     assert len(group(open_runs([a, b, c]))) == 2
 
 
+def test_runs_on_different_data_are_two_conditions(tmp_path: Path) -> None:
+    a = write_run(tmp_path, "a", data="DATA")
+    b = write_run(tmp_path, "b", data="AUDIT/cleaned")
+    (b / "environment.json").write_text('{"data_fingerprint": "another"}')
+    assert _names([a, b]) == ["data DATA", "data AUDIT/cleaned"]
+
+
 def test_grouping_by_one_setting_names_the_others_that_differ(tmp_path: Path) -> None:
     a = write_run(tmp_path, "a", seed=0)
     b = write_run(tmp_path, "b", seed=1, backbone="vgg16")

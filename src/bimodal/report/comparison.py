@@ -76,7 +76,7 @@ def evaluate(conditions: Sequence[Condition], split: str) -> Evaluation:
     ]
     if len({str(run.environment.get("data_fingerprint")) for run in runs}) > 1:
         same = "the evaluated examples have the same names and labels"
-        notes.append(f"The data folders differ: {same}, but the pictures or the other splits are not the same.")
+        notes.append(f"The data folders differ: {same}, but the training examples or the pictures differ.")
     comparisons = []
     for result in others:
         name, seeds = result.condition.name, _paired_seeds(baseline.condition, result.condition)
@@ -110,7 +110,7 @@ def _check_same(tables: dict[Path, pd.DataFrame], split: str) -> None:
         trouble = f"{first_path} and {path} were not evaluated on the same {split} examples"
         if len(table) != len(first):
             raise InputError(f"{trouble}: {len(first)} and {len(table)}")
-        for column in ("row", "image", "label"):
+        for column in ("image", "label"):  # rows differ where training faces were removed from the data
             other = np.flatnonzero((table[column] != first[column]).to_numpy())
             if other.size:
                 one, two = first[column].iloc[other[0]], table[column].iloc[other[0]]

@@ -56,13 +56,14 @@ def group(runs: Sequence[Run], by: str | None = None) -> list[Condition]:
     Args:
         runs: at least one.
         by: a setting, such as `backbone` or `removal` (short for `removal.rule`): runs with the same value form a
-            condition even if other settings differ; by default, all settings except the seed must be equal.
+            condition even if other settings differ; by default, all settings except the seed must be equal. The data
+            folder counts as a setting if the folders hold different data.
 
     Raises:
         InputError: the setting is unknown, or two runs of one condition have the same seed.
     """
     by = RULE if by == "removal" else by
-    settings = {run.path: settings_of(run) for run in runs}
+    settings = _settings_and_data(runs)
     if by is not None and not all(by in values for values in settings.values()):
         known = ", ".join(sorted(set.intersection(*(set(values) for values in settings.values()))))
         raise InputError(f"--by must be a setting that every run has, got {by!r}; choose one of {known}")
@@ -78,6 +79,18 @@ def group(runs: Sequence[Run], by: str | None = None) -> list[Condition]:
         for name, members in zip(names, groups.values(), strict=True)
     ]
     return sorted(conditions, key=lambda condition: condition.removes)
+
+
+def _settings_and_data(runs: Sequence[Run]) -> dict[Path, dict[str, str]]:
+    """Return the settings of each run, with its data folder if the runs were trained on different data."""
+    settings = {run.path: settings_of(run) for run in runs}
+    folders: dict[str, str] = {}
+    for run in runs:
+        folders.setdefault(str(run.environment.get("data_fingerprint")), str(run.data))
+    if len(set(folders.values())) > 1:
+        for run in runs:
+            settings[run.path]["data"] = folders[str(run.environment.get("data_fingerprint"))]
+    return settings
 
 
 def settings_of(run: Run) -> dict[str, str]:
@@ -127,6 +140,9 @@ def _distinguishing(settings: list[dict[str, str]]) -> list[str]:
     for key in sorted(differing, key=lambda key: key != RULE):
         if len({values.get(key) for values in settings}) == len(settings):
             return [key]
+    without_parameters = [key for key in differing if key == RULE or not key.startswith("removal.")]
+    if differing and len({tuple(map(values.get, without_parameters)) for values in settings}) == len(settings):
+        return without_parameters
     return differing or [RULE]
 
 

@@ -1,6 +1,6 @@
 """The report: one self-contained HTML page, and each of its figures as PNG and SVG."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -19,6 +19,7 @@ from bimodal.report.summary import summarise
 
 PAGE = "report.html"
 FIGURES = "figures"
+Answers = Mapping[str, Sequence[str]]
 GENERATOR = "bimodal report"
 
 
@@ -47,17 +48,22 @@ def write_report(runs: Sequence[str | Path], out: str | Path | None = None, over
     inside = opened[0].path if len(opened) == 1 else Path("bimodal-report")
     folder = inside if out is None else Path(out)
     _check(folder, any(folder.resolve() == run.path.resolve() for run in opened), overwrite)
-    report = build(group(opened))
-    if folder.exists():
-        _write(report, folder)
-    else:
-        with staged_folder(folder) as new:
-            _write(report, new)
-    return folder / PAGE
+    return _save(build(group(opened)), folder)
 
 
-def build(conditions: Sequence[Condition]) -> Report:
-    """Return the page and its figures; the first condition is the baseline."""
+def write_report_of(conditions: Sequence[Condition], out: Path, first_answers: Answers | None = None) -> Path:
+    """Write the report of conditions with given names, in place of an earlier report; see `write_report` and `build`."""
+    _check(out, False, overwrite=True)
+    return _save(build(conditions, first_answers), out)
+
+
+def build(conditions: Sequence[Condition], first_answers: Answers | None = None) -> Report:
+    """Return the page and its figures.
+
+    Args:
+        conditions: the first is the baseline.
+        first_answers: questions with the paragraphs that answer them, for the top of the summary.
+    """
     runs = [run for condition in conditions for run in condition.runs]
     split = common_split(runs)
     evaluation = evaluate(conditions, split) if split else None
@@ -70,7 +76,7 @@ def build(conditions: Sequence[Condition]) -> Report:
         data=runs[0].data.name,
         conditions=conditions,
         colours=[_colour(number) for number in range(len(conditions))],
-        answers=summarise(conditions, evaluation),
+        answers={**(first_answers or {}), **summarise(conditions, evaluation)},
         sections={name: [_shown(one, next(numbers)) for one in section] for name, section in sections.items()},
         evaluation=evaluation,
         several=len(runs) > len(conditions),
@@ -100,6 +106,15 @@ def _check(folder: Path, is_run: bool, overwrite: bool) -> None:
 def _is_report(page: Path) -> bool:
     with page.open("rb") as stream:
         return f'name="generator" content="{GENERATOR}"'.encode() in stream.read(4096)
+
+
+def _save(report: Report, folder: Path) -> Path:
+    if folder.exists():
+        _write(report, folder)
+    else:
+        with staged_folder(folder) as new:
+            _write(report, new)
+    return folder / PAGE
 
 
 def _write(report: Report, folder: Path) -> None:
