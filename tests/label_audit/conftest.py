@@ -1,28 +1,69 @@
-"""One small audit, shared by all tests."""
+"""Two small audits, shared by all tests: one by features of drawn faces, one by a training on blobs."""
 
+import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
+from bimodal.emotions import NAMES
 from bimodal.label_audit.audit import Audit, audit
-from bimodal.training.settings import TrainSettings
+from bimodal.label_audit.settings import AuditSettings
+from bimodal.synthetic.photograph import draw_face
 from tests.conftest import write_data
 
-SETTINGS = TrainSettings.preset(
-    "small", {"epochs": 12, "image_size": 32, "batch_size": 16, "augment": "fast", "keep": "last", "removal": "none"}
-)
+RECIPE = {"epochs": 12, "image_size": 32, "batch_size": 16}
+TRAINING = AuditSettings("training", recipe=RECIPE)
+FACES, WRONG = 210, 42
+
+
+def draw_data(folder: Path, counts: dict[str, int], wrong: int = 0, size: int = 48) -> Path:
+    """Write a data folder of drawn faces; the first `wrong` training labels are wrong."""
+    (folder / "images").mkdir(parents=True)
+    rows = []
+    for stream, (split, count) in enumerate(counts.items()):
+        for i in range(count):
+            emotion, name = i % len(NAMES), f"images/{split}-{i:04}.png"
+            picture = draw_face(emotion, np.random.default_rng((stream, i)), size)
+            Image.fromarray(picture).save(folder / name)
+            label = (emotion + 1 + i % 3) % len(NAMES) if split == "train" and i < wrong else emotion
+            rows.append((name, NAMES[label], split))
+    pd.DataFrame(rows, columns=["image", "label", "split"]).to_csv(folder / "manifest.csv", index=False)
+    return folder
+
+
+def add_copy(data: Path) -> None:
+    """Make a training picture a copy of a test picture with another label."""
+    (data / "images/train-0100.png").write_bytes((data / "images/test-0003.png").read_bytes())
 
 
 @pytest.fixture(scope="session")
 def audited(tmp_path_factory: pytest.TempPathFactory) -> Audit:
-    """An audit of 210 blobs, a fifth of them labelled wrongly, one a copy of a test picture under another label."""
+    """An audit of 210 drawn faces by features, a fifth of them labelled wrongly."""
     folder = tmp_path_factory.mktemp("audit")
-    data = write_data(folder / "data", {"train": 210, "val": 14, "test": 14}, wrong=42)
-    (data / "images/train-0100.png").write_bytes((data / "images/test-0003.png").read_bytes())
-    return audit(data, folder / "out", SETTINGS)
+    data = draw_data(folder / "data", {"train": FACES, "val": 14, "test": 14}, WRONG)
+    add_copy(data)
+    return audit(data, folder / "out")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Audit:
+    """An audit of 210 blobs by a training, a fifth of them labelled wrongly."""
+    folder = tmp_path_factory.mktemp("trained")
+    data = write_data(folder / "data", {"train": FACES, "val": 14, "test": 14}, wrong=WRONG)
+    add_copy(data)
+    return audit(data, folder / "out", TRAINING)
 
 
 @pytest.fixture
 def data(audited: Audit) -> Path:
-    """The data folder of that audit."""
+    """The data folder of the audit by features."""
     return audited.out.parent / "data"
+
+
+@pytest.fixture
+def out(audited: Audit, tmp_path: Path) -> Path:
+    """A copy of the audit by features, to change."""
+    return Path(shutil.copytree(audited.out, tmp_path / "out"))

@@ -7,7 +7,7 @@ import pytest
 
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
-from bimodal.label_audit.decisions import read_decisions, write_cleaned
+from bimodal.label_audit.decisions import Cleaned, Rounds, read_decisions, write_cleaned
 from tests.conftest import write_data
 
 
@@ -22,6 +22,12 @@ def write_decisions(folder: Path, *lines: str, head: str = "image,decision,label
     return file
 
 
+def clean(manifest: Manifest, file: Path, folder: Path) -> Cleaned:
+    """Write the cleaned data after one round of decisions."""
+    rounds = Rounds.read(None, manifest).with_file(file, manifest)
+    return write_cleaned(manifest, rounds, folder, folder.with_suffix(".sha256"))
+
+
 def test_each_change_is_recorded(tmp_path: Path, manifest: Manifest) -> None:
     file = write_decisions(
         tmp_path,
@@ -32,7 +38,7 @@ def test_each_change_is_recorded(tmp_path: Path, manifest: Manifest) -> None:
     )
     decisions = read_decisions(file, manifest)
     assert decisions["decision"].tolist() == ["relabel", "remove", "keep", "keep"]
-    done = write_cleaned(manifest, decisions, tmp_path / "cleaned")
+    done = clean(manifest, file, tmp_path / "cleaned")
     assert (done.kept, done.removed, done.relabelled) == (2, 1, 1)
     table = pd.read_csv(done.folder / "manifest.csv", keep_default_na=False).set_index("image")
     first = table.loc["images/train-0000.png"]
@@ -43,31 +49,56 @@ def test_each_change_is_recorded(tmp_path: Path, manifest: Manifest) -> None:
     assert table.loc["images/train-0003.png", "original_label"] == ""
     changes = pd.read_csv(done.folder / "changes.csv", keep_default_na=False)
     assert changes.to_numpy().tolist() == [
-        ["images/train-0000.png", "relabel", "angry", "happy", "Ada", "smiles"],
-        ["images/train-0001.png", "remove", "disgust", "", "Ada", "no face"],
+        [1, "images/train-0000.png", "relabel", "angry", "happy", "Ada", "smiles"],
+        [1, "images/train-0001.png", "remove", "disgust", "", "Ada", "no face"],
     ]
     cleaned = Manifest.read(done.folder)  # the input of every other command
     assert len(cleaned) == 34
-    others = manifest.table["split"] != "train"
-    assert cleaned.table[cleaned.table["split"] != "train"].to_numpy().tolist() == (
-        manifest.table[others].to_numpy().tolist()
-    )
+    tables = (manifest.table_with_digests, cleaned.table)
+    before, after = (table[table["split"] != "train"].to_numpy().tolist() for table in tables)
+    assert after == before
 
 
-def test_a_label_changed_twice_keeps_its_original(tmp_path: Path, manifest: Manifest) -> None:
-    first = read_decisions(write_decisions(tmp_path, "images/train-0000.png,relabel,happy,Ada,one"), manifest)
-    once = Manifest.read(write_cleaned(manifest, first, tmp_path / "once").folder)
-    second = read_decisions(write_decisions(tmp_path, "images/train-0000.png,relabel,sad,Bo,two"), once)
-    twice = Manifest.read(write_cleaned(once, second, tmp_path / "twice").folder)
+def test_a_label_changed_in_two_audits_keeps_its_original(tmp_path: Path, manifest: Manifest) -> None:
+    first = write_decisions(tmp_path, "images/train-0000.png,relabel,happy,Ada,one")
+    once = Manifest.read(clean(manifest, first, tmp_path / "once").folder)
+    second = write_decisions(tmp_path, "images/train-0000.png,relabel,sad,Bo,two")
+    twice = Manifest.read(clean(once, second, tmp_path / "twice").folder)
     assert twice.table["label"].iat[0] == "sad"
     assert twice.table["original_label"].iat[0] == "angry"
     changes = pd.read_csv(tmp_path / "twice/changes.csv", keep_default_na=False)
-    assert changes[["from", "to", "by"]].to_numpy().tolist() == [["angry", "happy", "Ada"], ["happy", "sad", "Bo"]]
-    third = read_decisions(write_decisions(tmp_path, "images/train-0001.png,remove,,Cy,"), twice)
-    table = pd.read_csv(write_cleaned(twice, third, tmp_path / "thrice").folder / "manifest.csv", keep_default_na=False)
+    assert changes[["round", "from", "to", "by"]].to_numpy().tolist() == [
+        [1, "angry", "happy", "Ada"],
+        [2, "happy", "sad", "Bo"],
+    ]
+    third = write_decisions(tmp_path, "images/train-0001.png,remove,,Cy,")
+    table = pd.read_csv(clean(twice, third, tmp_path / "thrice").folder / "manifest.csv", keep_default_na=False)
     assert table[["changed_by", "why"]].iloc[0].tolist() == ["Bo", "two"]
-    with pytest.raises(InputError, match="exists"):
-        write_cleaned(twice, third, tmp_path / "thrice")
+
+
+def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path, manifest: Manifest) -> None:
+    file = write_decisions(tmp_path, "images/train-0001.png,remove,,Cy,")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("my thesis")
+    with pytest.raises(InputError, match="move it away"):
+        clean(manifest, file, tmp_path / "mine")
+    assert (tmp_path / "mine/thesis.txt").read_text() == "my thesis"
+
+
+def test_data_without_changes_can_be_cleaned_again(tmp_path: Path, manifest: Manifest) -> None:
+    keep = write_decisions(tmp_path, "images/train-0000.png,keep,,Ada,")
+    once = Manifest.read(clean(manifest, keep, tmp_path / "once").folder)
+    assert len(once) == len(manifest)
+    again = write_decisions(tmp_path, "images/train-0001.png,remove,,Ada,")
+    assert clean(once, again, tmp_path / "twice").removed == 1
+
+
+def test_a_line_without_a_decision_is_no_decision(tmp_path: Path, manifest: Manifest) -> None:
+    lines = ("images/train-0000.png,,happy,,", "images/train-0001.png,remove,,,", "images/train-0000.png, ,,,")
+    decisions = read_decisions(write_decisions(tmp_path, *lines), manifest)
+    assert decisions["image"].tolist() == ["images/train-0001.png"]
+    none = Rounds.read(None, manifest).with_file(write_decisions(tmp_path, lines[0]), manifest)
+    assert none.table.empty
 
 
 @pytest.mark.parametrize(
@@ -97,9 +128,7 @@ def test_two_columns_are_enough_and_a_repeated_line_is_allowed(tmp_path: Path, m
 def test_a_file_without_decisions_or_one_that_removes_all_is_refused(tmp_path: Path, manifest: Manifest) -> None:
     with pytest.raises(InputError, match="no column decision"):
         read_decisions(write_decisions(tmp_path, "images/train-0000.png", head="image"), manifest)
-    all_removed = read_decisions(
-        write_decisions(tmp_path, *(f"images/train-{i:04}.png,remove,,," for i in range(21))), manifest
-    )
+    all_removed = write_decisions(tmp_path, *(f"images/train-{i:04}.png,remove,,," for i in range(21)))
     with pytest.raises(InputError, match="training needs two"):
-        write_cleaned(manifest, all_removed, tmp_path / "cleaned")
+        clean(manifest, all_removed, tmp_path / "cleaned")
     assert not (tmp_path / "cleaned").exists()

@@ -11,16 +11,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
 from bimodal.label_audit import cards
+from bimodal.label_audit.judge import Judgement, PlantedCheck
 from bimodal.label_audit.neighbours import nearest, trusted_labels
 from bimodal.label_audit.ranking import LabelRanking, rank_labels
 from bimodal.label_audit.suspects_page import render_page
-from bimodal.runs.run import Run
-from bimodal.training.settings import TrainSettings
+from bimodal.label_audit.verdict import evidence_sentences, verdict_sentence
+from bimodal.removal import two_modes
+from bimodal.removal.noise_model import label_noise
 from tests.conftest import write_data
 
 FACES, WRONG = 140, 42
@@ -70,33 +71,24 @@ def _rename(data: Path) -> None:
     table.to_csv(data / "manifest.csv", index=False)
 
 
-def _write_run(folder: Path, data: Path) -> Run:
-    """Write the run of an audit whose pred_probs favour the true labels."""
-    settings = TrainSettings.preset("small", {"image_size": 32, "hidden": 16, "removal": "none"})
-    folder.mkdir()
-    (folder / "config.yaml").write_text(yaml.safe_dump({"bimodal": "0", "data": str(data), **settings.to_dict()}))
-    (folder / "environment.json").write_text(json.dumps({"data_fingerprint": "f"}))
-    logits = 4 * np.eye(len(NAMES))[np.arange(FACES) % len(NAMES)]
-    pred_probs = np.exp(logits + np.random.default_rng(0).normal(size=logits.shape))
-    losses = np.ones(FACES, dtype=np.float32)
-    arrays = {"rows": np.arange(FACES), "count": np.ones(FACES, dtype=np.int64), "kept": np.ones(FACES, dtype=bool)}
-    arrays |= dict.fromkeys(("last", "mean", "before", "after"), losses)
-    np.savez(folder / "losses.npz", pred_probs=pred_probs, **arrays)
-    return Run.open(folder)
-
-
 @pytest.fixture(scope="module")
-def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Manifest, LabelRanking]:
-    folder = tmp_path_factory.mktemp("audit")
-    data = write_data(folder / "data", {"train": FACES, "val": 7, "test": 7}, wrong=WRONG)
+def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Manifest, LabelRanking]:
+    """The ranking of simulated predictions that favour the true labels."""
+    data = write_data(tmp_path_factory.mktemp("audit") / "data", {"train": FACES, "val": 7, "test": 7}, wrong=WRONG)
     _rename(data)
-    run, manifest = _write_run(folder / "run", data), Manifest.read(data)
-    return run, manifest, rank_labels(run, manifest)
+    manifest, random = Manifest.read(data), np.random.default_rng(0)
+    logits = 4 * np.eye(len(NAMES))[np.arange(FACES) % len(NAMES)]
+    pred_probs = np.exp(logits + random.normal(size=logits.shape))
+    features = random.normal(size=(FACES, 8)).astype(np.float32)
+    rows = manifest.rows("train")
+    labels, decided = manifest.labels[rows], np.zeros(FACES, dtype=bool)
+    issues = two_modes(pred_probs, labels)
+    judgement = Judgement(rows, labels, issues, pred_probs, features, pred_probs[:14], decided)
+    return manifest, rank_labels(manifest, judgement)
 
 
-def _render(run: Run, manifest: Manifest, ranking: LabelRanking) -> _Page:
-    features = np.random.default_rng(0).normal(size=(FACES, 8)).astype(np.float32)
-    return _Page(render_page(run, manifest, ranking, features, "audit"))
+def _render(manifest: Manifest, ranking: LabelRanking) -> _Page:
+    return _Page(render_page(manifest, ranking, "audit"))
 
 
 def _by_label(ranking: LabelRanking, limit: int) -> list[str]:
@@ -104,8 +96,8 @@ def _by_label(ranking: LabelRanking, limit: int) -> list[str]:
     return [image for name in NAMES for image in suspects[suspects["label"] == name]["image"][:limit]]
 
 
-def test_each_suspect_is_beside_three_faces_of_each_label(audited: tuple[Run, Manifest, LabelRanking]) -> None:
-    ranking = audited[2]
+def test_each_suspect_is_beside_three_faces_of_each_label(audited: tuple[Manifest, LabelRanking]) -> None:
+    ranking = audited[1]
     made = _render(*audited)
     assert len(ranking.suspects) > WRONG / 2
     assert made.cards == _by_label(ranking, cards.SHOWN)
@@ -117,19 +109,19 @@ def test_each_suspect_is_beside_three_faces_of_each_label(audited: tuple[Run, Ma
 
 
 def test_the_page_counts_suspects_beyond_the_limit(
-    audited: tuple[Run, Manifest, LabelRanking], monkeypatch: pytest.MonkeyPatch
+    audited: tuple[Manifest, LabelRanking], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cards, "SHOWN", 2)
     made = _render(*audited)
-    assert made.cards == _by_label(audited[2], 2)
-    more = (audited[2].suspects["label"].value_counts() - 2).max()
+    assert made.cards == _by_label(audited[1], 2)
+    more = (audited[1].suspects["label"].value_counts() - 2).max()
     assert f"{more} of them are listed in suspects.csv only" in made.text
 
 
-def test_file_names_are_escaped(audited: tuple[Run, Manifest, LabelRanking]) -> None:
+def test_file_names_are_escaped(audited: tuple[Manifest, LabelRanking]) -> None:
     made = _render(*audited)
-    suspects = set(audited[2].suspects["image"])
-    hostile = {image for image in audited[1].table["image"][: len(HOSTILE)] if image in suspects}
+    suspects = set(audited[1].suspects["image"])
+    hostile = {image for image in audited[0].table["image"][: len(HOSTILE)] if image in suspects}
     assert len(hostile) == len(HOSTILE)
     assert hostile <= set(made.cards)
     assert not [tag for tag, values in made.tags if any(name.startswith("on") for name in values)]
@@ -137,7 +129,7 @@ def test_file_names_are_escaped(audited: tuple[Run, Manifest, LabelRanking]) -> 
     assert "; 49.png" not in made.html
 
 
-def test_it_is_self_contained(audited: tuple[Run, Manifest, LabelRanking]) -> None:
+def test_it_is_self_contained(audited: tuple[Manifest, LabelRanking]) -> None:
     made = _render(*audited)
     policy = next(values["content"] for _, values in made.tags if "http-equiv" in values) or ""
     scripts = re.findall(r"<script>(.*?)</script>", made.html, re.DOTALL)
@@ -153,20 +145,20 @@ def test_it_is_self_contained(audited: tuple[Run, Manifest, LabelRanking]) -> No
     assert len(ids) == len(set(ids))
 
 
-def test_a_full_page_stays_below_eight_megabytes(audited: tuple[Run, Manifest, LabelRanking]) -> None:
+def test_a_full_page_stays_below_eight_megabytes(audited: tuple[Manifest, LabelRanking]) -> None:
     made = _render(*audited)
     assert len(made.html) / len(made.cards) * cards.SHOWN * len(NAMES) < 8e6
 
 
-def test_lost_pictures_leave_a_gap(audited: tuple[Run, Manifest, LabelRanking]) -> None:
-    run, manifest, ranking = audited
+def test_lost_pictures_leave_a_gap(audited: tuple[Manifest, LabelRanking]) -> None:
+    manifest, ranking = audited
     lost = manifest.path(int(ranking.suspects.index[-1]))
     content = lost.read_bytes()
     try:
         lost.write_bytes(b"no picture")
-        unreadable = _render(run, manifest, ranking)
+        unreadable = _render(manifest, ranking)
         lost.unlink()
-        missing = _render(run, replace(manifest), ranking)
+        missing = _render(manifest, ranking)
     finally:
         lost.write_bytes(content)
     for made in (unreadable, missing):
@@ -174,13 +166,13 @@ def test_lost_pictures_leave_a_gap(audited: tuple[Run, Manifest, LabelRanking]) 
         assert made.text.count("no picture") == 1
 
 
-def test_without_label_issues_the_highest_ranks_are_shown(audited: tuple[Run, Manifest, LabelRanking]) -> None:
-    run, manifest, ranking = audited
+def test_without_label_issues_the_highest_ranks_are_shown(audited: tuple[Manifest, LabelRanking]) -> None:
+    manifest, ranking = audited
     nothing = np.zeros(FACES, dtype=bool)
-    modes = replace(ranking.modes, has_label_issues=False, noise_rate=0.0, threshold=np.inf, is_label_issue=nothing)
+    issues = replace(ranking.issues, has_label_issues=False, noise_rate=0.0, threshold=np.inf, is_label_issue=nothing)
     table = ranking.table.assign(flags="")
-    made = _render(run, manifest, LabelRanking(table, modes, ranking.rows))
-    assert "no sign of wrong labels" in made.text
+    made = _render(manifest, LabelRanking(table, replace(ranking.judgement, issues=issues)))
+    assert "no statistical evidence of wrong labels" in made.text
     assert "Highest ranks (no label issues were found)" in made.text
     expected = [
         image for name in NAMES for image in table[table["label"] == name]["image"][: cards.SHOWN_WITHOUT_ISSUES]
@@ -189,16 +181,16 @@ def test_without_label_issues_the_highest_ranks_are_shown(audited: tuple[Run, Ma
 
 
 def test_without_trusted_labels_the_better_half_is_used(
-    audited: tuple[Run, Manifest, LabelRanking],
+    audited: tuple[Manifest, LabelRanking],
 ) -> None:
-    modes = replace(
-        audited[2].modes,
+    issues = replace(
+        audited[1].issues,
         is_label_issue=np.array([True, False, False, False, False]),
         probability=np.array([0.9, 0.5, 0.3, 0.1, 0.1]),
         score=np.array([3.0, 2.0, 1.0, -1.0, -2.0]),
     )
-    assert trusted_labels(modes, np.array([0, 0, 0, 0, 0])).tolist() == [False, False, False, True, True]
-    assert trusted_labels(modes, np.array([0, 0, 0, 1, 1])).tolist() == [False, False, True, True, True]
+    assert trusted_labels(issues, np.array([0, 0, 0, 0, 0])).tolist() == [False, False, False, True, True]
+    assert trusted_labels(issues, np.array([0, 0, 0, 1, 1])).tolist() == [False, False, True, True, True]
 
 
 def test_neighbours_are_those_of_a_literal_search() -> None:
@@ -211,3 +203,35 @@ def test_neighbours_are_those_of_a_literal_search() -> None:
         candidates = [row for row in np.flatnonzero(among) if row != query]
         assert near.tolist() == sorted(candidates, key=lambda row: -float(unit[query] @ unit[row]))[:3]
     assert [near.tolist() for near in nearest(features, queries, np.zeros(60, dtype=bool), 3)] == [[]] * len(queries)
+
+
+def _without_issues(ranking: LabelRanking, found: int, accuracy: float) -> LabelRanking:
+    """Return the ranking of labels without issues, by features, with a check of 20 replaced labels."""
+    judgement, none = ranking.judgement, np.zeros(FACES, dtype=bool)
+    clean = label_noise(judgement.labels, judgement.pred_probs)
+    issues = replace(clean, has_label_issues=False, noise_rate=0.0, threshold=np.inf, is_label_issue=none, p_value=0.5)
+    judgement = replace(judgement, issues=issues, accuracy=accuracy, check=PlantedCheck(20, found))
+    return LabelRanking(ranking.table.assign(flags=""), judgement)
+
+
+def test_uncertain_predictions_clear_no_data(audited: tuple[Manifest, LabelRanking]) -> None:
+    uncertain, certain = _without_issues(audited[1], 5, 0.4), _without_issues(audited[1], 18, 0.9)
+    for ranking in (uncertain, certain):
+        assert verdict_sentence(ranking).startswith("There is no statistical evidence of wrong labels")
+    text = " ".join(evidence_sentences(uncertain))
+    assert "5 of them (25 %)" in text
+    assert "40 %" in text
+    assert "wrong labels may remain" in text
+    assert "wrong labels may remain" not in " ".join(evidence_sentences(certain))
+    assert "wrong labels may remain" in _render(audited[0], uncertain).text
+
+
+def test_decided_faces_have_no_card(audited: tuple[Manifest, LabelRanking]) -> None:
+    manifest, ranking = audited
+    decided = np.isin(ranking.rows, ranking.suspects.index[:5])
+    after = rank_labels(manifest, ranking.judgement.trusting(decided, "second round"))
+    assert len(after.suspects) == len(ranking.suspects) - 5
+    made = _render(manifest, after)
+    assert not set(made.cards) & set(ranking.suspects["image"][:5])
+    assert f"{len(after.suspects)} of {FACES} training labels are probably wrong" in made.text
+    assert after.table["flags"].str.contains("decided").sum() == 5
