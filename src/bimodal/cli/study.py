@@ -69,10 +69,10 @@ def label_noise(
 
     options = NoiseOptions(fer, photographs, annotations, seeds, only, address, cast("Methods", methods))
     try:
-        done = study_label_noise(out, options, command=shlex.join(["bimodal", *sys.argv[1:]]))
+        failures = study_label_noise(out, options, command=shlex.join(["bimodal", *sys.argv[1:]]))
     except KeyboardInterrupt:
         print("\ninterrupted; the same command resumes the study")
         raise
-    if done.failures:
-        print(f"{len(done.failures)} trainings failed; the same command repeats them")
+    if failures:
+        print(f"{len(failures)} trainings failed; the same command repeats them")
     print(f"\nTables: {out / 'tables.md'}, {out / 'measures.csv'}\nFigures: {out / 'figures'}")
