@@ -97,7 +97,7 @@ def reproduce(
     if list_methods:
         width = max(map(len, METHODS))
         for method in METHODS.values():
-            needs = f" (needs --{method.needs})" if method.needs else ""
+            needs = f" (needs --{method.runner.needs})" if method.runner.needs else ""
             print(f"{method.name:<{width}}  {method.summary}{needs}")
         return
     if data is None or out is None:
@@ -124,14 +124,13 @@ def reproduce(
     from bimodal.experiments.paper_table.reproduction import reproduce as run
     from bimodal.experiments.paper_table.tables import to_terminal
 
-    console = Console(highlight=False)
     try:
         done = run(data, out, options, command=shlex.join(["bimodal", *sys.argv[1:]]))
     except KeyboardInterrupt:
-        console.print("\ninterrupted; the same command resumes the study", soft_wrap=True)
+        print("\ninterrupted; the same command resumes the study")
         raise
-    console.print(to_terminal(tabulate(done.study, done.comparisons)))
-    console.print(f"\nReport: {done.page}", markup=False, soft_wrap=True, style="bold")
+    Console(highlight=False).print(to_terminal(tabulate(done.study, done.comparisons)))
+    print(f"\nReport: {done.page}")
 
 
 def _shares(text: str) -> tuple[float, ...]:

@@ -5,11 +5,12 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import yaml
 
 from bimodal.experiments.paper_table.comparisons import Comparisons, compare_rows
 from bimodal.experiments.paper_table.methods import METHODS
-from bimodal.experiments.paper_table.results import Row, Study
+from bimodal.experiments.paper_table.results import NUMBERS, Row, Study
 
 FACES = 112
 LABELS = np.sort(np.arange(FACES) % 7).astype(np.int64)
@@ -79,21 +80,19 @@ def row(
     own = start if start is not None else 100 * list(METHODS).index(name) + round(100 * noise)
     codes = predictions(accuracy, seeds, own) if predicted is None else predicted
     right = codes == LABELS
-    balanced = [float(np.mean([one[code == LABELS].mean() for code in range(7)])) for one in right]
-    removes = method.without is not None
+    numbers = []
+    for seed, one in enumerate(right):
+        balanced = float(np.mean([one[code == LABELS].mean() for code in range(7)]))
+        removed = (24 + seed, 11 if noise else np.nan) if method.without else (0, 0 if noise else np.nan)
+        seconds = 1234.5 if method.runner.expensive else 3.2
+        numbers.append((balanced, balanced - 0.02, float(one.mean()) - 0.01, *removed, seconds))
     return Row(
         method=method,
         noise=noise,
         network=network or f"{name}, 224 px, pretrained",
-        seeds=tuple(range(seeds)),
         labels=LABELS if seeds else np.empty(0, np.int64),
         predicted=codes if seeds else np.empty((0, 0), np.int64),
-        validation=tuple(float(one.mean()) - 0.01 for one in right),
-        balanced=tuple(balanced),
-        macro_f1=tuple(value - 0.02 for value in balanced),
-        removed=tuple(24 + seed if removes else 0 for seed in range(seeds)),
-        removed_wrong=tuple(11 if removes else 0 for _ in range(seeds)) if noise else None,
-        seconds=tuple(1234.5 if method.expensive else 3.2 for _ in range(seeds)),
+        numbers=pd.DataFrame(numbers, columns=NUMBERS, dtype=np.float64),
         runs=tuple(tuple(folds) for folds in runs) or tuple((Path("none"),) for _ in range(seeds)),
         failures=tuple(failures),
     )
@@ -134,7 +133,7 @@ def whole_study(folder: Path = Path("study"), noise: Sequence[float] = (0.0,), q
                 rows.append(row(name, seeds=0, noise=share, failures=["vgg16, own, seed 0: CUDA out of memory"]))
             else:
                 lower = accuracy if accuracy is None else max(accuracy * (1 - share), 0.14)
-                rows.append(row(name, lower, 3 if METHODS[name].expensive else 5, share))
+                rows.append(row(name, lower, 3 if METHODS[name].runner.expensive else 5, share))
     return study(rows, folder, quick)
 
 

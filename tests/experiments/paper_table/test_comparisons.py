@@ -21,6 +21,8 @@ from bimodal.experiments.paper_table.methods import METHODS
 from bimodal.experiments.paper_table.results import Row
 from tests.experiments.paper_table.fakes import FACES, LABELS, predictions, row, study, whole_compared
 
+BDR = row("resnet50-bdr", 0.5)
+
 
 @pytest.fixture(scope="module")
 def whole() -> Comparisons:
@@ -111,7 +113,7 @@ def test_seeds_are_paired_by_their_number() -> None:
     codes = predictions(0.4, 5)
     first = row("resnet50", predicted=codes)
     second = row("resnet50-bdr", predicted=codes[[4, 2]])
-    shuffled = replace(second, seeds=(4, 2))
+    shuffled = replace(second, numbers=second.numbers.set_axis([4, 2]))
     (pair,) = compare_rows(study([first, shuffled])).claims
     assert pair.comparison.seeds == ((2, 2), (4, 4))
     assert all(test.only_a == test.only_b == 0 for test in pair.comparison.by_seed)
@@ -173,8 +175,8 @@ def test_rows_that_do_not_depend_on_the_seed_are_one_observation() -> None:
 @pytest.mark.parametrize(
     ("second", "note"),
     [
-        (replace(row("resnet50-bdr", 0.5), seeds=(7, 8, 9, 10, 11)), "have no seed in common"),
-        (replace(row("resnet50-bdr", 0.5), labels=(LABELS + 1) % 7), "were not tested on the same faces"),
+        (replace(BDR, numbers=BDR.numbers.set_axis([7, 8, 9, 10, 11])), "have no seed in common"),
+        (replace(BDR, labels=(LABELS + 1) % 7), "were not tested on the same faces"),
         (row("resnet50-bdr", seeds=0, failures=["out of memory"]), "no run of resnet50-bdr succeeded"),
     ],
 )
@@ -201,11 +203,12 @@ def test_the_same_network_does_not_test_pretraining() -> None:
 
 
 def test_an_ensemble_is_compared_with_its_best_member_on_validation() -> None:
-    chosen = replace(row("vgg16", 0.3, 3), validation=(0.9, 0.9, 0.9))
+    chosen = row("vgg16", 0.3, 3)
+    chosen = replace(chosen, numbers=chosen.numbers.assign(validation_accuracy=0.9))
     rows = [row("resnet50-bdr", 0.5, 3), chosen, row("inception-v3", 0.5, 3), row("ensemble", 0.52, 3)]
     (pair,) = compare_rows(study(rows)).claims
     assert (pair.a.method.name, pair.b.method.name) == ("vgg16", "ensemble")
-    assert METHODS["ensemble"].members == ("resnet50-bdr", "vgg16", "inception-v3")
+    assert METHODS["ensemble"].runner.members == ("resnet50-bdr", "vgg16", "inception-v3")
 
 
 def test_an_empty_study() -> None:

@@ -34,7 +34,7 @@ def test_the_methods_of_the_paper_have_its_accuracies() -> None:
     }
     for method in METHODS.values():
         assert method.without is None or METHODS[method.without].without is None
-        assert all(member in METHODS for member in method.members)
+        assert all(member in METHODS for member in method.runner.members)
 
 
 def test_quick_trains_no_network_twice() -> None:

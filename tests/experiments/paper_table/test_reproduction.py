@@ -70,11 +70,12 @@ def test_every_cheap_method_has_its_row(cheap: Reproduced) -> None:
     rows = {(row.method.name, row.noise): row for row in cheap.study.rows}
     assert rows["majority", 0.0].accuracy.value == pytest.approx(1 / 7)
     assert rows["svm-lpq", 0.0].accuracy.value > 0.5
-    assert max(rows["simple-nn-bdr", 0.2].removed) > 0
-    assert rows["simple-nn", 0.2].removed == (0, 0)
-    wrong, removed = rows["simple-nn-bdr", 0.2].removed_wrong, rows["simple-nn-bdr", 0.2].removed
-    assert all(0 <= one <= other for one, other in zip(wrong or (), removed, strict=True))
-    assert rows["simple-nn-bdr", 0.0].removed_wrong is None  # no true labels are known
+    removing = rows["simple-nn-bdr", 0.2].numbers
+    assert removing["removed"].max() > 0
+    assert rows["simple-nn", 0.2].numbers["removed"].tolist() == [0, 0]
+    assert (removing["removed_known_wrong"] >= 0).all()
+    assert (removing["removed_known_wrong"] <= removing["removed"]).all()
+    assert rows["simple-nn-bdr", 0.0].numbers["removed_known_wrong"].isna().all()  # no true labels are known
 
 
 def test_a_row_holds_the_predictions_of_its_runs(cheap: Reproduced) -> None:
@@ -84,7 +85,7 @@ def test_a_row_holds_the_predictions_of_its_runs(cheap: Reproduced) -> None:
         assert row.accuracies[seed] == pytest.approx((table["label"] == table["predicted"]).mean())
         labels = np.array([NAMES.index(label) for label in table["label"]])
         measures = measure(labels, table[PROBABILITIES].to_numpy())
-        assert row.macro_f1[seed] == pytest.approx(measures.macro_f1.value)
+        assert row.numbers["macro_f1"][seed] == pytest.approx(measures.macro_f1.value)
         assert (table["label"].to_numpy() == np.array(NAMES)[row.labels]).all()
 
 
@@ -181,7 +182,7 @@ def test_deep_methods_their_ensembles_and_two_stages(data: Path, tmp_path: Path)
     assert rows["resnet50"].network == "test_resnet, 64 px, from random weights"
     assert rows["two-stage"].network == "test_resnet, 64 px, from the larger set"
     assert rows["two-stage-face-s-bdr"].network == f"{FACE}, 48 px, pretrained"
-    assert rows["resnet50"].removed == (0,)
+    assert rows["resnet50"].numbers["removed"].tolist() == [0]
     assert "trains on 210 faces of larger" in " ".join(done.study.notes)
     courses = [pd.read_csv(rows[name].runs[0][0] / "metrics.csv") for name in ("resnet50", "two-stage")]
     assert courses[0]["train_loss"].iloc[0] > courses[1]["train_loss"].iloc[0]  # it has trained on such faces

@@ -151,9 +151,9 @@ def _with_and_without(rows: Sequence[Row]) -> Iterator[tuple[str, str, str]]:
 def _best_members(rows: Sequence[Row]) -> Iterator[tuple[str, str, str]]:
     """Pair each ensemble with its member that has the highest validation accuracy."""
     for row in rows:
-        members = [other for other in rows if other.method.name in row.method.members and other.seeds]
+        members = [other for other in rows if other.method.name in row.method.runner.members and other.seeds]
         if members:
-            best = max(members, key=lambda member: float(np.mean(member.validation)))
+            best = max(members, key=lambda member: float(member.numbers["validation_accuracy"].mean()))
             yield ENSEMBLE, best.method.name, row.method.name
 
 

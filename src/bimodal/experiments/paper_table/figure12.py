@@ -81,7 +81,7 @@ def _row(axes: Axes, y: float, row: Row, comparisons: Comparisons) -> None:
 def _colour(row: Row) -> str:
     if row.method.name in (BASELINE, RANDOM):
         return SOFT
-    if row.method.members:
+    if row.method.runner.members:
         return TOGETHER
     return WITH if row.method.without else WITHOUT
 
@@ -114,7 +114,7 @@ def _keys(study: Study, comparisons: Comparisons) -> list[Patch | Line2D]:
     keys: list[Patch | Line2D] = [Patch(color=WITHOUT, label="without removal")]
     if any(row.method.without for row in study.rows):
         keys.append(Patch(color=WITH, label="with removal"))
-    if any(row.method.members for row in study.rows):
+    if any(row.method.runner.members for row in study.rows):
         keys.append(Patch(color=TOGETHER, label="ensemble"))
     if any(comparisons.unconverged(row) for row in study.rows):
         keys.append(Patch(color=WITHOUT, alpha=PALE, label="not shown to beat majority"))

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bimodal.evaluation.statistics import Estimate
@@ -120,6 +119,9 @@ def _notes(study: Study, comparisons: Comparisons) -> tuple[str, ...]:
 
 def _method_line(study: Study, comparisons: Comparisons, row: Row) -> _Line:
     pair = comparisons.without_removal(row)
+    means = {str(name): value for name, value in row.numbers.mean(skipna=False).items()}
+    if not row.method.without:
+        means |= {"removed": None, "removed_known_wrong": None}
     return {
         "data": study.data,
         "protocol": study.protocol,
@@ -132,12 +134,7 @@ def _method_line(study: Study, comparisons: Comparisons, row: Row) -> _Line:
         "test_faces": len(row.labels) if row.seeds else None,
         **_estimate("accuracy", row.accuracy),
         "accuracy_without_blank": None if study.blank is None else row.accuracy_without(study.blank),
-        "balanced_accuracy": _mean(row.balanced),
-        "macro_f1": _mean(row.macro_f1),
-        "validation_accuracy": _mean(row.validation),
-        "removed": _mean(row.removed) if row.method.without else None,
-        "removed_known_wrong": _mean(row.removed_wrong or ()) if row.method.without else None,
-        "seconds_a_run": _mean(row.seconds),
+        **means,
         "paper_accuracy": row.method.paper,
         **_estimate("gain", pair.comparison.difference if pair else None),
         "gain_p_holm": pair.comparison.p_holm if pair else None,
@@ -165,7 +162,3 @@ def _estimate(name: str, estimate: Estimate | None) -> _Line:
     bounds = (estimate.low, estimate.high) if estimate and estimate.bounded else (None, None)
     values = (estimate.value if estimate else None, *bounds)
     return dict(zip(ends(name), values, strict=True))
-
-
-def _mean(values: tuple[float, ...]) -> float | None:
-    return float(np.mean(values)) if values else None

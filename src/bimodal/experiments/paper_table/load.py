@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -11,39 +12,23 @@ from numpy.typing import NDArray
 
 from bimodal.emotions import CODES
 from bimodal.errors import InputError
-from bimodal.evaluation.metrics import Measures, measure
+from bimodal.evaluation.metrics import measure
 from bimodal.experiments.paper_table.methods import METHODS
 from bimodal.experiments.paper_table.plan import Cell
-from bimodal.experiments.paper_table.results import Row
+from bimodal.experiments.paper_table.results import NUMBERS, Row
 from bimodal.experiments.paper_table.runner import RESULT
 from bimodal.runs.tables import PROBABILITIES, read_predictions
 
 
-@dataclass(frozen=True)
-class _Result:
-    """The content of a run's `result.json`."""
-
-    network: str
-    seconds: float
-    removed: int
-    removed_wrong: int | None
-
-
 @dataclass(frozen=True, eq=False)
 class _Seed:
-    """The results of one seed, over the runs of all folds."""
+    """The results of one seed, over the runs of all folds; `faces` are rows and labels of the test faces, (2,N)."""
 
-    rows: NDArray[np.int64]
-    labels: NDArray[np.int64]
+    faces: NDArray[np.int64]
     predicted: NDArray[np.int64]
-    measures: Measures
-    validation: float
-    results: list[_Result]
-
-    @property
-    def removed_wrong(self) -> int | None:
-        wrong = [result.removed_wrong for result in self.results]
-        return None if None in wrong else sum(count for count in wrong if count is not None)
+    network: str
+    numbers: tuple[float, ...]
+    runs: tuple[Path, ...]
 
 
 def load_rows(study: Path, cells: Sequence[Cell], failures: Mapping[str, str]) -> tuple[Row, ...]:
@@ -57,91 +42,72 @@ def load_rows(study: Path, cells: Sequence[Cell], failures: Mapping[str, str]) -
         cells: the runs, including failed ones.
         failures: the error of each failed run, by its name.
     """
-    order = {name: number for number, name in enumerate(METHODS)}
-    grouped: dict[tuple[float, int], list[Cell]] = {}
-    for cell in sorted(cells, key=lambda cell: (cell.seed, cell.fold)):
-        grouped.setdefault((cell.noise, order[cell.method.name]), []).append(cell)
+    order = list(METHODS)
+    cells = sorted(cells, key=lambda cell: (cell.noise, order.index(cell.method.name), cell.seed, cell.fold))
     tested: list[NDArray[np.int64]] = []
-    return tuple(_load_row(study, grouped[key], failures, tested) for key in sorted(grouped))
+    groups = groupby(cells, key=lambda cell: (cell.noise, cell.method.name))
+    return tuple(_load_row(study, list(group), failures, tested) for _, group in groups)
 
 
 def _load_row(study: Path, cells: Sequence[Cell], failures: Mapping[str, str], tested: list[NDArray[np.int64]]) -> Row:
-    """Load one row; `tested` holds rows and labels of the test faces, once any run was loaded."""
-    by_seed: dict[int, list[Cell]] = {}
-    for cell in cells:
-        by_seed.setdefault(cell.seed, []).append(cell)
+    """Load one row; `tested` gets the test faces of the first run."""
     errors = [f"{cell.name}: {failures[cell.name]}" for cell in cells if cell.name in failures]
     seeds: dict[int, _Seed] = {}
-    for number, runs in by_seed.items():
+    for number, group in groupby(cells, key=lambda cell: cell.seed):
+        runs = list(group)
         if not all(cell.is_finished(study) for cell in runs):
             continue
         try:
-            seed = _load_seed([cell.folder(study) for cell in runs])
+            seed = _load_seed(tuple(cell.folder(study) for cell in runs))
         except InputError as error:
             errors.append(f"{runs[0].name}: {error}")
             continue
-        tested[:] = tested or [seed.rows, seed.labels]
-        if np.array_equal(tested, [seed.rows, seed.labels]):
+        if not tested:
+            tested.append(seed.faces)
+        if np.array_equal(tested[0], seed.faces):
             seeds[number] = seed
         else:
-            errors.append(
-                f"{runs[0].name}: was not tested on the same faces as the others; delete its folder to repeat it"
-            )
+            why = "was not tested on the same faces as the others; delete its folder to repeat it"
+            errors.append(f"{runs[0].name}: {why}")
     loaded = list(seeds.values())
-    wrong = [seed.removed_wrong for seed in loaded if seed.removed_wrong is not None]
     return Row(
         method=cells[0].method,
         noise=cells[0].noise,
-        network=loaded[0].results[0].network if loaded else "",
-        seeds=tuple(seeds),
-        labels=loaded[0].labels if loaded else np.empty(0, np.int64),
+        network=loaded[0].network if loaded else "",
+        labels=loaded[0].faces[1] if loaded else np.empty(0, np.int64),
         predicted=np.array([seed.predicted for seed in loaded], np.int64),
-        validation=tuple(seed.validation for seed in loaded),
-        balanced=tuple(seed.measures.balanced_accuracy.value for seed in loaded),
-        macro_f1=tuple(seed.measures.macro_f1.value for seed in loaded),
-        removed=tuple(sum(result.removed for result in seed.results) for seed in loaded),
-        removed_wrong=tuple(wrong) if loaded and len(wrong) == len(loaded) else None,
-        seconds=tuple(sum(result.seconds for result in seed.results) for seed in loaded),
-        runs=tuple(tuple(cell.folder(study) for cell in by_seed[number]) for number in seeds),
+        numbers=pd.DataFrame([seed.numbers for seed in loaded], list(seeds), NUMBERS, dtype=np.float64),
+        runs=tuple(seed.runs for seed in loaded),
         failures=tuple(errors),
     )
 
 
-def _load_seed(runs: Sequence[Path]) -> _Seed:
-    results = [_read_result(run) for run in runs]
-    rows, labels, probabilities = _read_all_folds(runs, "test")
-    _, val_labels, val_probabilities = _read_all_folds(runs, "val")
-    return _Seed(
-        rows=rows,
-        labels=labels,
-        predicted=probabilities.argmax(axis=1),
-        measures=measure(labels, probabilities),
-        validation=float((val_probabilities.argmax(axis=1) == val_labels).mean()),
-        results=results,
-    )
+def _load_seed(runs: tuple[Path, ...]) -> _Seed:
+    networks, sums = zip(*map(_read_result, runs), strict=True)
+    faces, probabilities = _read_all_folds(runs, "test")
+    (_, val_labels), val_probabilities = _read_all_folds(runs, "val")
+    measures = measure(faces[1], probabilities)
+    validation = float((val_probabilities.argmax(axis=1) == val_labels).mean())
+    numbers = (measures.balanced_accuracy.value, measures.macro_f1.value, validation, *np.sum(sums, axis=0).tolist())
+    return _Seed(faces, probabilities.argmax(axis=1), networks[0], numbers, runs)
 
 
-def _read_result(run: Path) -> _Result:
+def _read_result(run: Path) -> tuple[str, tuple[float, float, float]]:
+    """Return the network of a run, and the last three of `NUMBERS`."""
     try:
         content = json.loads((run / RESULT).read_text(encoding="utf-8"))
         wrong = content["removed_wrong"]
-        return _Result(
-            str(content["network"]),
-            float(content["seconds"]),
-            int(content["removed"]),
-            None if wrong is None else int(wrong),
-        )
+        numbers = int(content["removed"]), np.nan if wrong is None else int(wrong), float(content["seconds"])
+        return str(content["network"]), numbers
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{run / RESULT} is damaged ({error}); delete {run} to repeat the run") from error
 
 
-def _read_all_folds(
-    runs: Sequence[Path], split: str
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return rows, labels and predicted probabilities (n,7) of a split, over all folds."""
+def _read_all_folds(runs: Sequence[Path], split: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return rows and labels (2,n) and predicted probabilities (n,7) of a split, over all folds."""
     try:
         table = pd.concat([read_predictions(run / f"predictions_{split}.csv") for run in runs], ignore_index=True)
     except InputError as error:
         raise InputError(f"{error}; delete {runs[0]} to repeat the run") from error
-    rows, labels = (np.asarray(column, dtype=np.int64) for column in (table["row"], table["label"].map(CODES)))
-    return rows, labels, np.asarray(table[PROBABILITIES], dtype=np.float64)
+    faces = np.array([table["row"], table["label"].map(CODES)], dtype=np.int64)
+    return faces, table[PROBABILITIES].to_numpy(np.float64)

@@ -31,21 +31,6 @@ class Method:
     without: str | None = None
     quick_twin: str | None = None
 
-    @property
-    def needs(self) -> str | None:
-        """The further data folder that it needs: `larger`, `unaligned` or None."""
-        return self.runner.needs
-
-    @property
-    def expensive(self) -> bool:
-        """Whether it trains deep networks: by default it then gets fewer seeds."""
-        return self.runner.expensive
-
-    @property
-    def members(self) -> tuple[str, ...]:
-        """The methods whose predictions it averages, for an ensemble."""
-        return self.runner.members
-
 
 _PCA = "5 principal components each of LPQ and PHOG"
 _PACKAGED = "the packaged network, pretrained on FER2013"
@@ -110,5 +95,5 @@ def choose(names: Sequence[str]) -> list[Method]:
             similar = get_close_matches(name, METHODS, n=3, cutoff=0.4)
             hint = f"similar names: {', '.join(similar)}" if similar else f"known names: {', '.join(METHODS)}"
             raise InputError(f"--methods: unknown method {name!r}; {hint}")
-        wanted.update(METHODS[name].members)
+        wanted.update(METHODS[name].runner.members)
     return [method for method in METHODS.values() if method.name in wanted]

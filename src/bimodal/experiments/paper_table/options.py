@@ -59,9 +59,9 @@ class StudyOptions:
         if not self.chosen:
             raise InputError(f"--methods expects names, separated by commas; known names: {', '.join(METHODS)}")
         for method in self.chosen:
-            if method.needs and getattr(self, method.needs) is None:
+            if method.runner.needs and getattr(self, method.runner.needs) is None:
                 raise InputError(
-                    f"{method.name} needs --{method.needs} DATA: {_NEEDED[method.needs]}, made by bimodal prepare"
+                    f"{method.name} needs --{method.runner.needs} DATA: {_NEEDED[method.runner.needs]}, made by bimodal prepare"
                 )
 
     @property
@@ -81,11 +81,11 @@ class StudyOptions:
 
     def seeds_of(self, method: Method) -> range:
         """Return the seeds of a method."""
-        return range(self.seeds or (EXPENSIVE_SEEDS if method.expensive else SEEDS))
+        return range(self.seeds or (EXPENSIVE_SEEDS if method.runner.expensive else SEEDS))
 
     def _why_not(self, method: Method) -> str | None:
-        if method.needs and getattr(self, method.needs) is None:
-            return f"it needs --{method.needs}"
+        if method.runner.needs and getattr(self, method.runner.needs) is None:
+            return f"it needs --{method.runner.needs}"
         if self.quick and method.quick_twin:
             return f"at the quick sizes it is the same as {method.quick_twin}"
         return None

@@ -36,7 +36,7 @@ class Cell:
     def view(self) -> str:
         """Name of the data folder that it trains on."""
         name = view_name(self.fold, self.noise, self.seed)
-        return f"unaligned-{name}" if self.method.needs == "unaligned" else name
+        return f"unaligned-{name}" if self.method.runner.needs == "unaligned" else name
 
     @property
     def name(self) -> str:
@@ -60,14 +60,14 @@ class Cell:
     @property
     def members(self) -> list["Cell"]:
         """The runs that an ensemble averages."""
-        return [replace(self, method=METHODS[name]) for name in self.method.members]
+        return [replace(self, method=METHODS[name]) for name in self.method.runner.members]
 
 
 def cells(options: StudyOptions, division: Division) -> list[Cell]:
     """Return all runs of a study: cheap methods first, ensembles after their members."""
     return [
         Cell(method, float(percent_of(noise)) / 100, fold.name, seed)  # rounded as in the folder's name
-        for method in sorted(options.chosen, key=lambda method: (bool(method.members), method.expensive))
+        for method in sorted(options.chosen, key=lambda method: (bool(method.runner.members), method.runner.expensive))
         for noise in options.noise
         for seed in options.seeds_of(method)
         for fold in division.folds
@@ -134,7 +134,7 @@ def jobs(study: Path, plan: Sequence[Cell], options: StudyOptions) -> list[Job]:
             }
             result.append(Job(kind, extract_features, arguments, study / "logs" / f"{kind}.log", is_run=False))
     stage_one = study / _STAGE_ONE / "model.safetensors"
-    if not stage_one.is_file() and any(cell.method.needs == "larger" for cell in todo):
+    if not stage_one.is_file() and any(cell.method.runner.needs == "larger" for cell in todo):
         inputs = RunInputs(study / "data/larger", study / _STAGE_ONE, 0, quick=options.quick, weights=options.weights)
         log = study / "logs" / f"{_STAGE_ONE}.log"
         result.append(Job(_STAGE_ONE, STAGE_ONE.train, {"given": inputs}, log, deep=True, cores=cores, is_run=False))

@@ -129,7 +129,7 @@ def _run(out: Path, plan: Sequence[Cell], options: StudyOptions) -> dict[str, st
     """Run the unfinished jobs; return the error of each failed job by its name."""
     todo = [cell for cell in plan if not cell.is_finished(out)]
     deep = [(cell.method.runner, out / "data" / cell.view) for cell in todo]
-    if any(cell.method.needs == "larger" for cell in todo):
+    if any(cell.method.runner.needs == "larger" for cell in todo):
         deep.append((STAGE_ONE, out / "data" / "larger"))
     views = {
         (runner.settings(0, options.quick).image_size, (view / ".cache").resolve()): view

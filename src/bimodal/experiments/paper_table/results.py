@@ -4,10 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from bimodal.evaluation.statistics import Estimate, mean_accuracy
 from bimodal.experiments.paper_table.methods import Method
+
+NUMBERS = ("balanced_accuracy", "macro_f1", "validation_accuracy", "removed", "removed_known_wrong", "seconds_a_run")
+"""Mean recall and mean F1 over the emotions on test, accuracy on validation, number of removed training faces, how many of
+these have a label known to be wrong (NaN if that is unknown), and training time without descriptors and first stages. The
+last three are sums over the folds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,15 +26,9 @@ class Row:
         method: the method.
         noise: share of the training labels that were made wrong for the study, 0 to 1.
         network: description of the network: `test_resnet, 64 px, from random weights`.
-        seeds: in ascending order; empty if every run failed.
         labels: (N,), codes of the labels of the test faces.
         predicted: (S,N), codes of the predictions.
-        validation: (S,), accuracy on validation.
-        balanced: (S,), mean recall over the emotions on test.
-        macro_f1: (S,), mean F1 over the emotions on test.
-        removed: (S,), number of removed training faces, over all folds.
-        removed_wrong: (S,), how many of these have a label known to be wrong; None if that is unknown.
-        seconds: (S,), training time over all folds, without descriptors and first stages.
+        numbers: a line for each seed, in ascending order, with the columns `NUMBERS`; none if every run failed.
         runs: (S, folds), run folders, for their learning curves.
         failures: one line for each failed run: its name and the reason.
     """
@@ -36,17 +36,16 @@ class Row:
     method: Method
     noise: float
     network: str
-    seeds: tuple[int, ...]
     labels: NDArray[np.int64]
     predicted: NDArray[np.int64]
-    validation: tuple[float, ...]
-    balanced: tuple[float, ...]
-    macro_f1: tuple[float, ...]
-    removed: tuple[int, ...]
-    removed_wrong: tuple[int, ...] | None
-    seconds: tuple[float, ...]
+    numbers: pd.DataFrame
     runs: tuple[tuple[Path, ...], ...]
     failures: tuple[str, ...] = ()
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds whose runs all succeeded, (S,)."""
+        return tuple(self.numbers.index)
 
     @property
     def name(self) -> str:
