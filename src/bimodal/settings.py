@@ -19,11 +19,8 @@ def option(
 ) -> Any:
     """Return a dataclass field with a default, a help text for the command line, and a range or choices.
 
-    Args:
-        default: the default value.
-        text: the help text; a function if it may change, like `choices`, after the class is defined.
-        low, high: the range of a number, both ends included; `check_fields` checks it.
-        choices: the values of a `str` field; `check_fields` checks them.
+    `check_fields` checks the range of a number, both ends included, and the choices of a text. The help text is a function if it
+    may change, like `choices`, after the class is defined.
     """
     return field(default=default, metadata={"help": text, "low": low, "high": high, "choices": choices})
 
@@ -31,11 +28,8 @@ def option(
 def check_fields(settings: Any, prefix: str = "") -> None:
     """Check each field of a settings object against its type, range and choices; call it in `__post_init__`.
 
-    Fields of other types (mappings, nested settings) are not checked.
-
-    Args:
-        settings: a dataclass instance whose fields are annotated with types, not with strings.
-        prefix: what stands before the field's name in its command-line option, such as `removal_`.
+    The fields are annotated with types, not with strings; mappings and nested settings are not checked. `prefix` comes before
+    the field's name in its command-line option, such as `removal_`.
 
     Raises:
         InputError: the message names the option, the expected values and the value given.
@@ -94,22 +88,14 @@ def check_range(name: str, value: object, low: float, high: float, whole: bool =
 
 
 def plain_yaml(text: str) -> Any:
-    """Read plain values from YAML; references are an error, since a few lines of them can expand to gigabytes.
-
-    Raises:
-        yaml.YAMLError: if the text is not valid YAML, or has references.
+    """Read plain values from YAML; references are a `yaml.YAMLError`, since a few lines of them can expand to gigabytes.
 
     >>> plain_yaml("{epochs: 3}")
     {'epochs': 3}
     """
     try:
         return yaml.load(text, _PlainLoader)
-    except (
-        ValueError,
-        LookupError,
-        AttributeError,
-        RecursionError,
-    ) as error:  # such as a date of month 13, or very deep nesting
+    except (ValueError, LookupError, AttributeError, RecursionError) as error:  # such as a date of month 13
         raise yaml.YAMLError(f"{error}") from error
 
 

@@ -176,10 +176,9 @@ def _quiet_http() -> Iterator[None]:
 def _verify(file: _HubFile, path: Path, stated: str | None) -> None:
     """Compare a cached file with the SHA-256 of the hub, or if that is unknown, with the one under which it is cached."""
     blob = path.parent / path.readlink() if path.is_symlink() else path
-    expected = stated or blob.name
+    expected, actual = stated or blob.name, sha256_of(path)
     if not _SHA256.fullmatch(expected):
         raise InputError(f"the cache has no SHA-256 for {path}: if you trust that file, give it with --weights")
-    actual = sha256_of(path)
     if actual == expected:
         return
     try:
@@ -188,9 +187,8 @@ def _verify(file: _HubFile, path: Path, stated: str | None) -> None:
         cure = "the file was removed from the cache: run again"
     except OSError:  # a shared cache without write permission
         cure = f"delete {blob}"
-    raise InputError(
-        f"{file} are damaged: the hub states SHA-256 {expected[:12]}..., the file has {actual[:12]}...; {cure}, or {_CURE}"
-    )
+    sums = f"the hub states SHA-256 {expected[:12]}..., the file has {actual[:12]}..."
+    raise InputError(f"{file} are damaged: {sums}; {cure}, or {_CURE}")
 
 
 def _reason(error: Exception) -> str:

@@ -7,8 +7,6 @@ from bimodal.errors import InputError
 from bimodal.removal.rule import RULES, describe_rules
 from bimodal.settings import check_choice, check_fields, check_range, option
 
-Start = Literal["epoch", "settled", "variance"]
-
 
 @dataclass(frozen=True)
 class RemovalSettings:
@@ -34,19 +32,12 @@ class RemovalSettings:
         100,
     )
     alpha: float = option(
-        0.05,
-        "rule two-modes: significance level, the probability to find wrong labels where there are none, 1e-6 to 0.5",
-        1e-6,
-        0.5,
+        0.05, "rule two-modes: significance level (probability of a false alarm), 1e-6 to 0.5", 1e-6, 0.5
     )
     rare_share: float = option(
-        0.0,
-        "rule two-modes: largest share of a rare class to remove, 0 to 1; a class is rare if it has less than half as many "
-        "examples as the mean class",
-        0,
-        1,
+        0.0, "rule two-modes: largest share to remove of a class less than half as large as the mean, 0 to 1", 0, 1
     )
-    start: Start = option(
+    start: Literal["epoch", "settled", "variance"] = option(
         "epoch",
         "when the first removal is due: epoch (after --removal-epoch), settled (once the variance of the losses has settled) "
         "or variance (once their normalised variance is below --removal-start-variance)",
@@ -58,20 +49,13 @@ class RemovalSettings:
         1,
     )
     settle_change: float = option(
-        0.05,
-        "with --removal-start settled: the variance of the losses has settled if it changes by less than this share from one "
-        "epoch to the next, 0 to 1",
-        0,
-        1,
+        0.05, "with --removal-start settled: the variance of the losses changes by less than this share, 0 to 1", 0, 1
     )
     settle_epochs: int = option(
         2, "with --removal-start settled: number of successive epochs with a change below --removal-settle-change", 1
     )
     start_variance: float = option(
-        0.1,
-        "with --removal-start variance: normalised variance of the losses below which removal starts, 0 to 0.25",
-        0,
-        0.25,
+        0.1, "with --removal-start variance: normalised variance of the losses to start below, 0 to 0.25", 0, 0.25
     )
     every: int = option(0, "number of epochs after which the removal is repeated; 0: remove once", 0)
     stop_std2: float = option(
@@ -81,16 +65,10 @@ class RemovalSettings:
         1000,
     )
     stop_variance: float = option(
-        0.0,
-        "stop training after a removal once the normalised variance of the losses is at most this, 0 to 0.25; 0: never",
-        0,
-        0.25,
+        0.0, "stop training after a removal at this normalised variance of the losses, 0 to 0.25; 0: never", 0, 0.25
     )
     max_share: float = option(
-        0.3,
-        "largest share of the training faces that all removals together may remove, 0 to 0.9; two-modes: by default 0.6",
-        0,
-        0.9,
+        0.3, "largest share of the training faces that is removed in all, 0 to 0.9; two-modes: default 0.6", 0, 0.9
     )
     min_per_class: int = option(5, "smallest number of training faces that stay in each class, at least 1", 1)
 

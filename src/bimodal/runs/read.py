@@ -129,8 +129,6 @@ def read_arrays(file: Path, arrays: Mapping[str, tuple[str, int]], optional: str
     for name, array in found.items():
         kinds, dimensions = arrays[name]
         if array.dtype.kind not in kinds or array.ndim != dimensions or array.shape[0] != found["rows"].size:
-            raise InputError(
-                f"{file}: {name} must have {dimensions} dimension(s), a length of {found['rows'].size} and a type of kind "
-                f"{kinds}, got {array.dtype} {array.shape}"
-            )
+            expected = f"{dimensions} dimension(s), a length of {found['rows'].size} and a type of kind {kinds}"
+            raise InputError(f"{file}: {name} must have {expected}, got {array.dtype} {array.shape}")
     return found

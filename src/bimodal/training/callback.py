@@ -33,9 +33,8 @@ class BimodalDistributionRemoval(pl.Callback):
     recorded; the rule `two-modes` needs them.
 
     After each epoch the rule decides; from the next epoch on, the training DataLoader is rebuilt without the removed
-    examples. Validation and test sets never change. All processes see all losses, so several processes remove the same
-    examples as one. The state is part of the checkpoint. For a `torch.utils.data.Subset`, `index` is the position in the
-    underlying dataset.
+    examples. Validation and test sets never change. Several processes remove the same examples as one. The state is part of
+    the checkpoint. For a `torch.utils.data.Subset`, `index` is the position in the underlying dataset.
 
     Args:
         rule: name of a registered rule: `wang` (the paper's), `slade-gedeon`, `two-modes` or `none`.
@@ -142,10 +141,10 @@ class BimodalDistributionRemoval(pl.Callback):
     def without_removed(self, loader: Any) -> Any:
         """Return the training DataLoader without the removed examples; the same DataLoader if none has been removed."""
         if not isinstance(loader, DataLoader) or loader.batch_size is None or not _is_supported(loader.sampler):
+            sampler = f" with {type(loader.sampler).__name__}" if isinstance(loader, DataLoader) else ""
             raise InputError(
                 "BimodalDistributionRemoval needs one DataLoader with a batch_size, and with shuffle or a "
-                f"DistributedSampler instead of another sampler; got {type(loader).__name__}"
-                + (f" with {type(loader.sampler).__name__}" if isinstance(loader, DataLoader) else "")
+                f"DistributedSampler instead of another sampler; got {type(loader).__name__}{sampler}"
             )
         dataset, positions = _unwrap(loader.dataset)
         if self._remover is None:

@@ -34,17 +34,11 @@ def environment_of(manifest: Manifest, seed: int) -> dict[str, Any]:
 
 def _commit() -> str | None:
     """Return the git commit of the running source; None if it is not a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
-        result = subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
         return None
-    return result.stdout.strip() or None
 
 
 def _processor() -> str:

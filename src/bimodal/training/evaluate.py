@@ -70,10 +70,8 @@ def evaluate(
     manifest = Manifest.read(folder)
     is_own_data = run.was_trained_on(manifest.fingerprint)
     if not is_own_data and data is None:
-        raise InputError(
-            f"the faces in {folder} have changed since {run.path} was trained, so its splits may overlap with its training "
-            "faces; restore them, or evaluate on them as other data with --data"
-        )
+        change = f"the faces in {folder} have changed since {run.path} was trained"
+        raise InputError(f"{change}; restore them, or evaluate on them as other data with --data")
     rows = manifest.rows(split)
     if len(rows) == 0:
         raise InputError(f"{folder} has no faces in split {split}; prepare with --{split}-share")
@@ -87,7 +85,7 @@ def evaluate(
     count = 0 if is_own_data else training_overlap(manifest, rows.tolist(), run.manifest)
     if count:
         remarks.append(
-            f"The run was trained on {count} of these {len(rows)} pictures, so the measures are too optimistic."
+            f"The run was trained on {count} of these {len(rows)} pictures; the measures are too optimistic."
         )
     if settings.starts_from_face and (overlap := pretraining_overlap(manifest, rows.tolist())):
         remarks.append(f"{overlap}, and the run started from its weights, so the measures are too optimistic.")
@@ -120,9 +118,9 @@ def _remarks(measures: Measures, both_ways: BothWays) -> list[str]:
         accuracy = "not defined" if without is None else f"{without.value:.1%}"
         remarks.append(f"Pictures of a single colour: {both_ways.n_blank}; accuracy without them: {accuracy}.")
     if both_ways.n_unreadable:
+        accuracy = f"{both_ways.unreadable_wrong.value:.1%}"
         remarks.append(
-            f"Pictures that could not be read: {both_ways.n_unreadable}; accuracy with them counted as wrong: "
-            f"{both_ways.unreadable_wrong.value:.1%}."
+            f"Unreadable pictures: {both_ways.n_unreadable}; accuracy with them counted as wrong: {accuracy}."
         )
     if measures.absent:
         names = ", ".join(NAMES[code] for code in measures.absent)

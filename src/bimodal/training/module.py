@@ -24,12 +24,8 @@ class EmotionModule(pl.LightningModule):
     `training_step` returns `loss`, `sample_loss` (B,) and `logits` (B,7). The last two are computed without dropout: the
     head alone runs a second time on the pooled features, so no second pass over the backbone is needed.
 
-    Args:
-        model: the classifier.
-        lr: highest learning rate of Adam; 1e-4 in the paper.
-        schedule: `constant` (as in the paper) or `cycle`, see `learning_rate_factor`.
-        seed: random seed; dropout and batch augmentation of a step depend on (seed, step, process) only.
-        augment: whether `augment_batch` is applied to each training batch.
+    The optimiser is Adam; `schedule` is `constant` (as in the paper) or `cycle`, see `learning_rate_factor`. Dropout and batch
+    augmentation of a step depend on (seed, step, process) only. With `augment`, `augment_batch` changes each training batch.
 
     Raises:
         InputError: in a training step whose loss is not finite.

@@ -32,8 +32,7 @@ class TrainSettings:
     backbone_options: Mapping[str, Any] = field(default_factory=dict)
     """Further arguments of timm for the backbone, such as `{"drop_path_rate": 0.1}`; can be set in a settings file only."""
     pretrained: bool = option(
-        True,
-        f"start from pretrained weights (downloaded once; those of {FACE} come with bimodal) or from random weights",
+        True, f"start from pretrained weights (downloaded once; those of {FACE} are included) or from random weights"
     )
     weights: str | None = option(
         None, "start the backbone from this file of weights: .safetensors, or .pth that loads without running code"
@@ -56,8 +55,7 @@ class TrainSettings:
     batch_size: int = option(64, "faces in a batch, over all devices together, 2 to 65536", 2, 65536)
     lr: float = option(1e-4, "highest learning rate of Adam, 1e-9 to 10", 1e-9, 10)
     schedule: Literal["constant", "cycle"] = option(
-        "constant",
-        "learning rate over the epochs: constant, or cycle (rises for a fifth of the epochs, then falls to 0)",
+        "constant", "learning rate by epoch: constant, or cycle (rises for a fifth of the epochs, then falls to 0)"
     )
     keep: Literal["best", "last"] = option(
         "best", "weights to keep: best (of the epoch with the highest validation accuracy) or last (of the last epoch)"
@@ -69,8 +67,7 @@ class TrainSettings:
     )
     seed: int = option(0, "random seed for weights, data order, augmentation and dropout, from 0", 0, 2**31 - 1)
     precision: Literal["auto", "32", "bf16"] = option(
-        "auto",
-        "floating-point precision: 32, bf16 (mixed with 32), or auto (bf16 where the device computes it natively)",
+        "auto", "precision: 32, bf16 (mixed with 32), or auto (bf16 where the device computes it natively)"
     )
     removal: RemovalSettings = field(default_factory=RemovalSettings)
 
@@ -85,11 +82,9 @@ class TrainSettings:
 
     @classmethod
     def preset(cls, name: str, changes: Mapping[str, Any] | None = None) -> Self:
-        """Return a preset with some values changed.
+        """Return a preset (`paper`, `small`, `face` or `probe`) with some values changed.
 
-        Args:
-            name: `paper`, `small`, `face` or `probe`.
-            changes: settings by name; `removal` is a rule's name or a mapping of removal settings.
+        `changes` are settings by name; `removal` is a rule's name or a mapping of removal settings.
 
         Raises:
             InputError: the preset or a setting is unknown (similar names are listed), or a value is bad.
@@ -122,7 +117,7 @@ class TrainSettings:
         Args:
             preset: name of the preset; by default the one that `changes` or the file names, or else `paper`.
             file: a YAML file of settings; `config.yaml` of a run can be given, too.
-            changes: settings by name; `removal` is a rule's name or a mapping of removal settings.
+            changes: settings by name, as in `preset`. Another removal rule starts from its own defaults.
             start: the settings to change where no preset is named, in place of the preset `paper`.
 
         Raises:

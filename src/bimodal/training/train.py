@@ -191,10 +191,8 @@ def _begin(out: Path, training: _Training, run: Run | None, overwrite: bool) -> 
     """Make the run folder, or warn if a resumed run continues in another precision."""
     manifest, settings = training.faces.manifest, training.faces.settings
     training.faces.prepare_data()  # before the run folder is made: a damaged image leaves no folder behind
-    if settings.starts_from_face:
-        overlap = pretraining_overlap(manifest, manifest.rows("val").tolist())
-        if overlap:
-            warn(f"{overlap} for validation: the validation accuracy is too optimistic")
+    if settings.starts_from_face and (overlap := pretraining_overlap(manifest, manifest.rows("val").tolist())):
+        warn(f"{overlap} for validation: the validation accuracy is too optimistic")
     if run is None:
         environment = environment_of(manifest, settings.seed) | {"precision": training.precision}
         network = describe(training.module.model, settings.image_size)
