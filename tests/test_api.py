@@ -16,6 +16,7 @@ NAMES = {
     "Run",
     "TrainSettings",
     "audit",
+    "embed",
     "evaluate",
     "find_label_issues",
     "get_label_quality_scores",
@@ -61,10 +62,20 @@ def test_the_pure_functions_load_no_training_engine() -> None:
     assert not loaded_after(code) & {"torch", "lightning", "timm", "cv2", "matplotlib", "albumentations"}
 
 
+def test_features_and_an_audit_are_imported_without_a_training_engine() -> None:
+    assert not loaded_after("import bimodal; bimodal.embed; bimodal.audit") & {
+        "torch",
+        "lightning",
+        "timm",
+        "matplotlib",
+    }
+
+
 def test_functions_take_paths_as_text(tmp_path: Path) -> None:
     for call in (
         lambda: bimodal.prepare(str(tmp_path / "nothing"), str(tmp_path / "DATA")),
         lambda: bimodal.train(str(tmp_path / "nothing"), str(tmp_path / "RUN")),
+        lambda: bimodal.embed(str(tmp_path / "nothing")),
         lambda: bimodal.audit(str(tmp_path / "nothing"), str(tmp_path / "AUDIT")),
         lambda: bimodal.Run.open(str(tmp_path / "nothing")),
     ):
