@@ -1,14 +1,9 @@
 """`bimodal compare`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from bimodal.report.comparison import Evaluation
 
 
 def compare(
@@ -17,7 +12,7 @@ def compare(
     by: Annotated[
         str | None,
         typer.Option(
-            help="Setting by which runs are grouped into conditions, such as removal. Default: all settings but the seed."
+            help="Setting by which runs are grouped into conditions, such as removal. (default: all settings but the seed)"
         ),
     ] = None,
     out: Annotated[
@@ -35,9 +30,11 @@ def compare(
 
     from bimodal.errors import InputError
     from bimodal.files import write_text
+    from bimodal.rendering.table import to_terminal
     from bimodal.report.comparison import evaluate
     from bimodal.report.comparison_file import render
     from bimodal.report.conditions import group, open_runs
+    from bimodal.report.tables import comparison_table
 
     if len(runs) < 2:
         raise InputError(f"expected at least two runs to compare, got {len(runs)}; for one: bimodal evaluate RUN")
@@ -46,28 +43,16 @@ def compare(
     evaluation = evaluate(group(open_runs(runs), by), split)
     if out is not None:
         write_text(out, render(evaluation, out.suffix))
-    _show(evaluation, Console(highlight=False))
-
-
-def _show(evaluation: "Evaluation", console: "Console") -> None:
-    from bimodal.rendering.table import to_terminal
-    from bimodal.report.tables import comparison_table
-
+    console = Console(highlight=False, markup=False)
     console.print(to_terminal(comparison_table(evaluation)))
     for own in evaluation.comparisons:
         for (seed, _), test in zip(own.seeds, own.by_seed, strict=True):
-            console.print(
-                f"seed {seed}: only {own.a} is right {test.only_a}, only {own.b} is right {test.only_b},"
-                f" exact McNemar p = {test.p:.3f}",
-                markup=False,
-            )
+            counts = f"only {own.a} is right {test.only_a}, only {own.b} is right {test.only_b}"
+            console.print(f"seed {seed}: {counts}, exact McNemar p = {test.p:.3f}")
         over = own.over_seeds
         if over.n > 1:
-            console.print(
-                f"over {over.n} seeds: t test p = {over.p_t:.3f}, sign-flip test p = {over.p_permutation:.3f}"
-                f" (at least {over.p_smallest:.3f})",
-                markup=False,
-            )
-        console.print(own.conclusion, markup=False, style="bold")
+            flips = f"sign-flip test p = {over.p_permutation:.3f} (at least {over.p_smallest:.3f})"
+            console.print(f"over {over.n} seeds: t test p = {over.p_t:.3f}, {flips}")
+        console.print(own.conclusion, style="bold")
     for note in evaluation.notes:
-        console.print(f"Note: {note}", markup=False)
+        console.print(f"Note: {note}")

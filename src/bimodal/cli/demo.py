@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from bimodal.demo import Demo
 
 
@@ -30,20 +28,19 @@ def demo(
 
     for name, value, low, high in (("seeds", seeds, 2, 20), ("faces", faces, 100, 20000), ("epochs", epochs, 2, 200)):
         check_range(name, value, low, high, whole=True)
-    from rich.console import Console
-
     from bimodal.demo import run_demo
 
-    console = Console(highlight=False)
     try:
         result = run_demo(out, seeds, faces, epochs)
     except KeyboardInterrupt:
-        console.print("\ninterrupted; the same command continues the demo")
+        print("\ninterrupted; the same command continues the demo")
         raise
-    _show(result, console)
+    _show(result)
 
 
-def _show(demo: "Demo", console: "Console") -> None:
+def _show(demo: "Demo") -> None:
+    from rich.console import Console
+
     from bimodal.rendering.numbers import percent
     from bimodal.rendering.table import Table, to_terminal
     from bimodal.report.tables import interval_notes
@@ -57,11 +54,10 @@ def _show(demo: "Demo", console: "Console") -> None:
         rows.append((result.condition.name, percent(result.accuracy), removed, wrong))
     title = f"Accuracy on {evaluation.n} test faces over {len(truth.removed)} seeds, with 95 % intervals"
     note = f"{truth.wrong} training labels are wrong or belong to a picture without a face. Numbers between slashes are of single seeds."
-    table = Table.of(
-        ("condition", "accuracy", "removed", "removed, wrong label"), rows, title, (note, *interval_notes(evaluation))
-    )
+    head = ("condition", "accuracy", "removed", "removed, wrong label")
+    console = Console(highlight=False, markup=False)
     console.print()
-    console.print(to_terminal(table))
+    console.print(to_terminal(Table.of(head, rows, title, (note, *interval_notes(evaluation)))))
     for comparison in evaluation.comparisons:
-        console.print(f"\n{comparison.conclusion}", markup=False)
-    console.print(f"\nReport: {demo.report}", markup=False, soft_wrap=True)
+        console.print(f"\n{comparison.conclusion}")
+    print(f"\nReport: {demo.report}")

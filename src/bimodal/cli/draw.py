@@ -26,13 +26,8 @@ def draw(
     Writes OUT/<emotion>/*.png (with --val or --test: OUT/train, OUT/val and OUT/test) and OUT/truth.csv with the true label
     of each picture. The proportions of the emotions are those of SFEW.
     """
-    from rich.console import Console
-
     from bimodal.synthetic.dataset import write_set
 
     write_set(out, count, wrong, no_face, seed, size, val, test, overwrite)
-    Console(soft_wrap=True).print(
-        f"{plural(count + val + test, 'picture')} in {out}, their true labels in {out / 'truth.csv'}",
-        highlight=False,
-        markup=False,
-    )
+    pictures = plural(count + val + test, "picture")
+    print(f"{pictures} in {out}, their true labels in {out / 'truth.csv'}")

@@ -10,6 +10,7 @@ from bimodal.settings import check_choice
 
 if TYPE_CHECKING:
     from bimodal.evaluation.metrics import Measures
+    from bimodal.evaluation.statistics import Estimate
     from bimodal.rendering.table import Table
 
 
@@ -36,48 +37,39 @@ def evaluate(
     bimodal evaluate RUN --data OTHER       on the test faces of another data folder
     """
     check_choice("split", split, ("val", "test"))
-    from rich.console import Console
-    from rich.markup import escape
-
-    from bimodal.rendering.table import to_terminal
+    from bimodal.rendering.table import print_table
     from bimodal.training.evaluate import evaluate as evaluate_run
 
     result = evaluate_run(run, split, data=data, out=out, overwrite=overwrite)
-    console = Console(highlight=False)
-    for table in (_measures(result.measures), _classes(result.measures), _confusion(result.measures)):
-        console.print(to_terminal(table))
-    for line in (*result.remarks, f"predictions: {result.predictions}"):
-        console.print(escape(line), soft_wrap=True)
+    for table in _tables(result.measures):
+        print_table(table)
+    print(*result.remarks, f"predictions: {result.predictions}", sep="\n")
 
 
-def _measures(measures: "Measures") -> "Table":
+def _tables(measures: "Measures") -> "tuple[Table, Table, Table]":
+    """Return the measures, the measures by emotion, and the confusion matrix."""
     from bimodal.rendering.table import Table
 
-    shares = {
-        "accuracy": measures.accuracy,
-        "balanced accuracy": measures.balanced_accuracy,
-        "macro F1": measures.macro_f1,
-    }
+    names = ("accuracy", "balanced accuracy", "macro F1")
+    shares = dict(zip(names, (measures.accuracy, measures.balanced_accuracy, measures.macro_f1), strict=True))
     rows = [[name, f"{e.value:.1%}", f"{e.low:.1%} to {e.high:.1%}"] for name, e in shares.items()]
     error = measures.calibration_error
     rows.append(["calibration error", f"{error.value:.3f}", f"{error.low:.3f} to {error.high:.3f}"])
-    return Table.of(["measure", "value", "95 % interval"], rows, f"{measures.n:,} faces")
+    by_emotion = [
+        [NAMES[one.code], str(one.support), _share(one.precision), _share(one.recall), _decimals(one.f1)]
+        for one in measures.classes
+    ]
+    confusion = [[NAMES[code], *map(str, counts)] for code, counts in enumerate(measures.confusion.tolist())]
+    return (
+        Table.of(["measure", "value", "95 % interval"], rows, f"{measures.n:,} faces"),
+        Table.of(["emotion", "faces", "precision", "recall", "F1"], by_emotion, "by emotion"),
+        Table.of(["label", *NAMES], confusion, "confusion matrix: labels in rows, predictions in columns"),
+    )
 
 
-def _classes(measures: "Measures") -> "Table":
-    from bimodal.rendering.table import Table
-
-    rows = []
-    for one in measures.classes:
-        estimates = [
-            "none" if e is None else f"{e.value:.0%} ({e.low:.0%} to {e.high:.0%})" for e in (one.precision, one.recall)
-        ]
-        rows.append([NAMES[one.code], str(one.support), *estimates, "none" if one.f1 is None else f"{one.f1:.2f}"])
-    return Table.of(["emotion", "faces", "precision", "recall", "F1"], rows, "by emotion")
+def _share(estimate: "Estimate | None") -> str:
+    return "none" if estimate is None else f"{estimate.value:.0%} ({estimate.low:.0%} to {estimate.high:.0%})"
 
 
-def _confusion(measures: "Measures") -> "Table":
-    from bimodal.rendering.table import Table
-
-    rows = [[NAMES[code], *map(str, counts)] for code, counts in enumerate(measures.confusion.tolist())]
-    return Table.of(["label", *NAMES], rows, "confusion matrix: labels in rows, predictions in columns")
+def _decimals(value: float | None) -> str:
+    return "none" if value is None else f"{value:.2f}"

@@ -107,11 +107,9 @@ def predict(
             print(f"\ninterrupted; continue with: bimodal {shlex.join([*words, '--resume'])}", file=sys.stderr)
         raise
     if rows:
-        from rich.console import Console
+        from bimodal.rendering.table import print_table
 
-        from bimodal.rendering.table import to_terminal
-
-        Console(highlight=False).print(to_terminal(_table(rows)))
+        print_table(_table(rows))
     if count > len(rows):
         print(f"... and {count - len(rows):,} more rows; write all of them with --out FILE.csv")
     for line in [*_summary_lines(summary), *([f"annotated copies: {draw}"] if draw else [])]:

@@ -29,9 +29,6 @@ def pretrain(
 
     It takes hours on a CPU. The network comes trained: bimodal train --preset face starts from the packaged weights.
     """
-    from rich.console import Console
-    from rich.markup import escape
-
     given = {key: value for key, value in values.items() if value is not None}
     recipe = Recipe(**given)
 
@@ -41,14 +38,12 @@ def pretrain(
     if resume:  # options that are not given keep their values
         recipe = replace(read_recipe(out)[0], **given)
 
-    console = Console(highlight=False, soft_wrap=True)
-    quoted = f"{shlex.quote(str(data))} --out {shlex.quote(str(out))}"
     try:
         run(data, out, recipe, accelerator=accelerator, resume=resume)
     except KeyboardInterrupt:
-        console.print(f"\ninterrupted; resume with: bimodal pretrain {escape(quoted)} --resume")
+        print(f"\ninterrupted; resume with: bimodal pretrain {shlex.join([str(data), '--out', str(out)])} --resume")
         raise
-    console.print(f"\n[bold]{escape(str(out))}[/bold]  Model card: README.md; results: measures.json")
+    print(f"\n{out}  Model card: README.md; results: measures.json")
 
 
 with_options(pretrain, options_of(Recipe, panel="Recipe"))

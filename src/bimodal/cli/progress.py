@@ -1,4 +1,4 @@
-"""Shows the records of the logger `bimodal`: messages on standard output, progress bars on standard error."""
+"""Shows the records of the logger `bimodal`: messages on standard output, warnings and bars on standard error."""
 
 import logging
 import sys
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def shown_progress() -> Iterator[None]:
-    """Show messages until the block ends, and progress bars if standard error is a terminal."""
+    """Show messages and warnings until the block ends, and progress bars if standard error is a terminal."""
     handler = _Handler()
     before = LOGGER.level, LOGGER.propagate
     LOGGER.addHandler(handler)
@@ -57,7 +57,7 @@ class _Handler(logging.Handler):
         if self._bars is not None:
             self._bars.stop()  # a message printed while a bar is live would break the bar
         style = {logging.WARNING: "yellow", logging.ERROR: "red"}.get(record.levelno, "")
-        console = Console(highlight=False, soft_wrap=True)
+        console = Console(highlight=False, soft_wrap=True, stderr=record.levelno >= logging.WARNING)
         console.print(record.getMessage(), style=style, markup=False)
         if self._bars is not None:
             self._bars.start()
@@ -80,23 +80,16 @@ class _Handler(logging.Handler):
 
 
 def _new_bars() -> "Bars":
+    from rich import progress
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
     columns: list[Any] = [
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("elapsed"),
-        TimeElapsedColumn(),
-        TextColumn("remaining"),
-        TimeRemainingColumn(),
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("elapsed"),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("remaining"),
+        progress.TimeRemainingColumn(),
     ]
-    return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
+    return progress.Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)

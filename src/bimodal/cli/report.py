@@ -13,7 +13,7 @@ def report(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the report. Default: the run folder of a single run; bimodal-report for several runs."
+            help="Folder for the report. (default: the run folder of a single run; bimodal-report for several runs)"
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier report.")] = False,
@@ -26,7 +26,6 @@ def report(
 
     from bimodal.report.report_page import write_report
 
-    console = Console()
-    with console.status("drawing the figures"):
+    with Console().status("drawing the figures"):
         page = write_report(runs, out, overwrite)
-    console.print(f"Report: {page}", markup=False, highlight=False, soft_wrap=True)
+    print(f"Report: {page}")

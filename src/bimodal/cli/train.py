@@ -9,6 +9,7 @@ import typer
 from bimodal.cli.options import options_of, with_options
 from bimodal.errors import InputError
 from bimodal.removal.settings import RemovalSettings
+from bimodal.text import plural
 from bimodal.training.settings import TrainSettings
 
 _PREFIX = "removal_"
@@ -82,29 +83,24 @@ def train(
     settings = TrainSettings.load(preset, config, changes, start)
 
     from lightning.fabric.utilities.rank_zero import rank_zero_only
-    from rich.console import Console
-    from rich.markup import escape
 
     from bimodal.training import train as training
     from bimodal.training.hardware import Hardware
 
-    console = Console(highlight=False, soft_wrap=True)
-    folder = escape(shlex.quote(str(out)))
+    folder = shlex.quote(str(out))
     hardware = Hardware(accelerator, devices, num_nodes, workers)
     started = _start_time(out)
     try:
         run = training.train(data, out, settings, hardware=hardware, overwrite=overwrite, resume=resume)
     except KeyboardInterrupt:
         if resume or _start_time(out) not in (None, started):  # otherwise this call has started no run yet
-            console.print(f"\ninterrupted; resume with: bimodal train --out {folder} --resume")
+            print(f"\ninterrupted; resume with: bimodal train --out {folder} --resume")
         raise
     if rank_zero_only.rank:  # type: ignore[attr-defined]  # only one of several processes prints
         return
     best = run.metrics["val_accuracy"].max()
-    console.print(
-        f"\n[bold]{escape(str(out))}[/bold]  best validation accuracy {best:.3f}, {len(run.removed)} faces removed\n"
-        f"next: bimodal evaluate {folder} --split test; bimodal report {folder}"
-    )
+    print(f"\n{out}  best validation accuracy {best:.3f}, {plural(len(run.removed), 'face')} removed")
+    print(f"next: bimodal evaluate {folder} --split test; bimodal report {folder}")
 
 
 def _start_time(out: Path) -> int | None:

@@ -51,7 +51,9 @@ def load_onnx(file: Path, threads: int | None = None) -> Network:
         raise InputError(f"{file}: expected an input (N, 3, {info.image_size}, {info.image_size}), got {shape}")
     names = [output.name for output in outputs]
     if names not in ([LOGITS], [LOGITS, FEATURES]):
-        raise InputError(f"{file}: expected the outputs {LOGITS} and, optionally, {FEATURES}; got {', '.join(names)}")
+        raise InputError(
+            f"{file}: expected the outputs {LOGITS} and, optionally, {FEATURES}; got {', '.join(names) or '0 outputs'}"
+        )
     input_name = inputs[0].name
 
     def forward(faces: NDArray[np.float32]) -> NDArray[np.float32]:
