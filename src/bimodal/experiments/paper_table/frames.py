@@ -18,8 +18,7 @@ QUICK = "Quick sizes: small networks on small pictures, not those of the paper."
 _PAPER = (
     "Column paper: the accuracy that the paper prints, for one run on its own data and protocol, not on these faces."
 )
-_Line = dict[str, Any]
-_NAMES = ("question", "b", "a", "wrong_labels", "seeds")
+_PAIR = ("question", "b", "a", "wrong_labels", "seeds")
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,9 @@ def pair_frame(pairs: Sequence[Pair]) -> pd.DataFrame:
     lines = []
     for pair in pairs:
         own = pair.comparison
-        line = _names(pair, pair.question, len(own.seeds)) | {"faces": own.n} | _estimate("difference", own.difference)
-        line |= {"p": own.p, "p_holm": own.p_holm, "detectable": own.detectable, "conclusion": pair.conclusion}
-        lines.append(line)
-    columns = [*_NAMES, "faces", *ends("difference"), "p", "p_holm", "detectable", "conclusion"]
+        numbers = own.n, *_cells(own.difference), own.p, own.p_holm, own.detectable
+        lines.append((*_names(pair, pair.question, own.seeds), *numbers, pair.conclusion))
+    columns = [*_PAIR, "faces", *ends("difference"), "p", "p_holm", "detectable", "conclusion"]
     return pd.DataFrame(lines, columns=columns)
 
 
@@ -66,12 +64,11 @@ def ends(name: str) -> tuple[str, str, str]:
 
 
 def _speed_frame(faster: Sequence[Speed]) -> pd.DataFrame:
-    lines = []
-    for own in faster:
-        line = _names(own.pair, own.question, len(own.seeds))
-        line |= _estimate("steps", own.steps) | _estimate("seconds", own.seconds) | {"conclusion": own.conclusion}
-        lines.append(line)
-    return pd.DataFrame(lines, columns=[*_NAMES, *ends("steps"), *ends("seconds"), "conclusion"])
+    lines = [
+        (*_names(own.pair, own.question, own.seeds), *_cells(own.steps), *_cells(own.seconds), own.conclusion)
+        for own in faster
+    ]
+    return pd.DataFrame(lines, columns=[*_PAIR, *ends("steps"), *ends("seconds"), "conclusion"])
 
 
 def _title(study: Study) -> str:
@@ -84,40 +81,31 @@ def _title(study: Study) -> str:
 
 
 def _notes(study: Study, comparisons: Comparisons) -> tuple[str, ...]:
-    notes = [
-        "In brackets: 95 % intervals. That of an accuracy is over the seeds, or over the faces if there is one seed; that of"
-        " a difference is a bootstrap over faces and seeds."
-    ]
-    if any(row.accuracy is not None and not row.accuracy.bounded for row in study.rows):
-        notes.append(NO_INTERVAL)
-    if comparisons.claims:
-        notes.append(
-            "p-values are adjusted (Holm) over the comparisons that answer a question, separately for each share of wrong"
-            " labels."
-        )
     pairs = comparisons.claims or comparisons.others
-    sizes = [pair.comparison.detectable for pair in pairs if pair.comparison.detectable is not None]
-    if sizes:
-        low, high = f"{100 * min(sizes):.1f}", f"{100 * max(sizes):.1f}"
-        span = low if low == high else f"{low} to {high}, depending on the pair"
-        notes.append(
-            f"The smallest true difference that one pair of runs on {pairs[0].comparison.n:,} faces finds in 80 of 100 cases,"
-            f" in points: {span}; without adjustment."
-        )
-    if any(comparisons.unconverged(row) for row in study.rows):
-        notes.append(
-            f"{UNCONVERGED} ({MARK}): not shown to beat {BASELINE}: the 95 % interval of the difference is not above 0, so the"
-            " row does not show what the method can do."
-        )
-    if None in comparisons.beats_baseline.values():
-        notes.append(f"There are no runs of {BASELINE} to compare with, so it is unknown which rows have converged.")
-    notes += [text for _, text in comparisons.notes]
-    notes += study.notes
-    notes += [f"Failed: {why}" for row in study.rows for why in row.failures]
-    return tuple(map(one_line, notes))
+    sizes = [100 * pair.comparison.detectable for pair in pairs if pair.comparison.detectable is not None]
+    low, high = (f"{end(sizes, default=0):.1f}" for end in (min, max))
+    span = low if low == high else f"{low} to {high}, depending on the pair"
+    faces = pairs[0].comparison.n if pairs else 0
+    notes = {
+        "In brackets: 95 % intervals. That of an accuracy is over the seeds, or over the faces if there is one seed; that of"
+        " a difference is a bootstrap over faces and seeds.": True,
+        NO_INTERVAL: any(row.accuracy is not None and not row.accuracy.bounded for row in study.rows),
+        "p-values are adjusted (Holm) over the comparisons that answer a question, separately for each share of wrong"
+        " labels.": bool(comparisons.claims),
+        f"The smallest true difference that one pair of runs on {faces:,} faces finds in 80 of 100 cases, in points: {span};"
+        " without adjustment.": bool(sizes),
+        f"{UNCONVERGED} ({MARK}): not shown to beat {BASELINE}: the 95 % interval of the difference is not above 0, so the"
+        " row does not show what the method can do.": any(map(comparisons.unconverged, study.rows)),
+        f"There are no runs of {BASELINE} to compare with, so it is unknown which rows have converged.": (
+            None in comparisons.beats_baseline.values()
+        ),
+    }
+    impossible = [text for _, text in comparisons.notes]
+    failed = [f"Failed: {why}" for row in study.rows for why in row.failures]
+    return tuple(map(one_line, [*(text for text, holds in notes.items() if holds), *impossible, *study.notes, *failed]))
 
 
-def _method_line(study: Study, comparisons: Comparisons, row: Row) -> _Line:
+def _method_line(study: Study, comparisons: Comparisons, row: Row) -> dict[str, Any]:
     pair = comparisons.without_removal(row)
     means = {str(name): value for name, value in row.numbers.mean(skipna=False).items()}
     if not row.method.without:
@@ -132,11 +120,11 @@ def _method_line(study: Study, comparisons: Comparisons, row: Row) -> _Line:
         "seeds": len(row.seeds),
         "failed_runs": len(row.failures),
         "test_faces": len(row.labels) if row.seeds else None,
-        **_estimate("accuracy", row.accuracy),
+        **dict(zip(ends("accuracy"), _cells(row.accuracy), strict=True)),
         "accuracy_without_blank": None if study.blank is None else row.accuracy_without(study.blank),
         **means,
         "paper_accuracy": row.method.paper,
-        **_estimate("gain", pair.comparison.difference if pair else None),
+        **dict(zip(ends("gain"), _cells(pair.comparison.difference if pair else None), strict=True)),
         "gain_p_holm": pair.comparison.p_holm if pair else None,
         "remark": "; ".join(_remarks(comparisons, row)),
     }
@@ -152,13 +140,12 @@ def _remarks(comparisons: Comparisons, row: Row) -> list[str]:
     return remarks
 
 
-def _names(pair: Pair, question: str, seeds: int) -> _Line:
-    values = (question, pair.b.method.name, pair.a.method.name, pair.a.noise, seeds)
-    return dict(zip(_NAMES, values, strict=True))
+def _names(pair: Pair, question: str, seeds: Sequence[Any]) -> tuple[Any, ...]:
+    return question, pair.b.method.name, pair.a.method.name, pair.a.noise, len(seeds)
 
 
-def _estimate(name: str, estimate: Estimate | None) -> _Line:
+def _cells(estimate: Estimate | None) -> tuple[float | None, float | None, float | None]:
     """Return the three cells of an estimate; None for what is unknown."""
-    bounds = (estimate.low, estimate.high) if estimate and estimate.bounded else (None, None)
-    values = (estimate.value if estimate else None, *bounds)
-    return dict(zip(ends(name), values, strict=True))
+    if estimate is None:
+        return None, None, None
+    return (estimate.value, estimate.low, estimate.high) if estimate.bounded else (estimate.value, None, None)

@@ -1,12 +1,12 @@
 """Training speed: how many steps and seconds two rows take to reach the same validation loss."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bimodal.errors import InputError
 from bimodal.evaluation.statistics import Estimate, over_seeds
@@ -67,8 +67,7 @@ class Speed:
 
 def speeds(comparisons: Comparisons) -> tuple[Speed, ...]:
     """Compare the learning curves of every pair that answers a question and has them."""
-    found = (speed(pair) for pair in comparisons.claims if pair.question in SPEED_QUESTIONS)
-    return tuple(own for own in found if own is not None)
+    return tuple(filter(None, (speed(pair) for pair in comparisons.claims if pair.question in SPEED_QUESTIONS)))
 
 
 def speed(pair: Pair) -> Speed | None:
@@ -77,18 +76,17 @@ def speed(pair: Pair) -> Speed | None:
     For each seed and fold, the level to reach is the larger of the two runs' lowest validation losses, which both reach.
     The folds of a seed are averaged first, because they are not independent.
     """
-    seeds, steps, seconds = [], [], []
+    seeds, logarithms = [], []
     for seed, _ in pair.comparison.seeds:
         folders = zip(pair.a.runs[pair.a.seeds.index(seed)], pair.b.runs[pair.b.seeds.index(seed)], strict=True)
         ratios = [_ratios(*both) for both in folders]
-        known = [own for own in ratios if own is not None]
-        if known and len(known) == len(ratios):
+        if None not in ratios:
             seeds.append(seed)
-            steps.append(float(np.mean([math.log(own[0]) for own in known])))
-            seconds.append(float(np.mean([math.log(own[1]) for own in known])))
+            logarithms.append(np.mean(np.log(np.array(ratios, dtype=np.float64)), axis=0))
     if not seeds:
         return None
-    return Speed(pair, tuple(seeds), _geometric(steps), _geometric(seconds))
+    steps, seconds = (_geometric(values) for values in np.transpose(logarithms))
+    return Speed(pair, tuple(seeds), steps, seconds)
 
 
 def effort(metrics: pd.DataFrame, seconds: pd.DataFrame, level: float) -> tuple[float, float] | None:
@@ -111,27 +109,19 @@ def effort(metrics: pd.DataFrame, seconds: pd.DataFrame, level: float) -> tuple[
 
 
 def _ratios(a: Path, b: Path) -> tuple[float, float] | None:
-    curves = [_learning_curve(folder) for folder in (a, b)]
-    known = [curve for curve in curves if curve is not None]
-    if len(known) < 2:
-        return None
-    level = max(float(metrics["val_loss"].min()) for metrics, _ in known)
-    efforts = [effort(metrics, seconds, level) for metrics, seconds in known]
-    both = [own for own in efforts if own is not None and min(own) > 0]
-    return (both[0][0] / both[1][0], both[0][1] / both[1][1]) if len(both) == 2 else None
-
-
-def _learning_curve(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """Read the learning curve of a run of `bimodal train`; other methods have none."""
+    """Return the steps and seconds of A divided by those of B; None if one of them has no learning curve."""
     try:
-        run = Run.open(folder)
-        return run.metrics, run.seconds
+        curves = [(run.metrics, run.seconds) for run in map(Run.open, (a, b))]
     except (InputError, OSError):
         return None
+    level = max(float(metrics["val_loss"].min()) for metrics, _ in curves)
+    efforts = [effort(metrics, seconds, level) for metrics, seconds in curves]
+    known = [own for own in efforts if own is not None and min(own) > 0]
+    return (known[0][0] / known[1][0], known[0][1] / known[1][1]) if len(known) == 2 else None
 
 
-def _geometric(logarithms: Sequence[float]) -> Estimate:
+def _geometric(logarithms: NDArray[np.float64]) -> Estimate:
     estimate = over_seeds(logarithms)
     if not estimate.bounded:
         return Estimate(math.exp(estimate.value), 0.0, math.inf)
-    return Estimate(*(math.exp(min(value, 700.0)) for value in (estimate.value, estimate.low, estimate.high)))
+    return Estimate(*(math.exp(min(value, 700.0)) for value in astuple(estimate)))

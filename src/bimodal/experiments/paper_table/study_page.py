@@ -1,26 +1,18 @@
 """The report of a study: one self-contained page, its figure, and its tables as files."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bimodal.experiments.paper_table import tables
 from bimodal.experiments.paper_table.comparisons import QUESTIONS, REMOVAL, Comparisons, Pair
 from bimodal.experiments.paper_table.figure12 import figure12
 from bimodal.experiments.paper_table.frames import UNCONVERGED, Results, pair_frame, tabulate
 from bimodal.experiments.paper_table.results import Study
 from bimodal.experiments.paper_table.speed import SPEED_QUESTIONS
-from bimodal.experiments.paper_table.tables import (
-    MEASURES,
-    RUNS,
-    claim_tables,
-    method_table,
-    to_latex_page,
-    to_markdown_page,
-)
 from bimodal.files import write_csv, write_text
-from bimodal.rendering.html import environment, inline_figure
+from bimodal.rendering import html
 from bimodal.rendering.table import Group, Table
-from bimodal.report.figures import ReportFigure
 from bimodal.report.report_page import FIGURES, PAGE, write_figure
 
 GENERATOR = "bimodal reproduce"
@@ -28,19 +20,12 @@ GENERATOR = "bimodal reproduce"
 
 @dataclass(frozen=True)
 class Finding:
-    """The answer to a question.
-
-    Attributes:
-        question: the question.
-        paragraphs: how many comparisons support which answer, and which are not possible.
-        table: the numbers; None if nothing was compared.
-        conclusions: a sentence for each pair of rows.
-    """
+    """The answer to a question: counts of the answers, the table of numbers, and a sentence for each pair of rows."""
 
     question: str
     paragraphs: tuple[str, ...]
-    table: Table | None
-    conclusions: Sequence[str]
+    table: Table | None = None
+    conclusions: Sequence[str] = ()
 
 
 def write_page(study: Study, comparisons: Comparisons, out: str | Path) -> Path:
@@ -68,54 +53,47 @@ def write_page(study: Study, comparisons: Comparisons, out: str | Path) -> Path:
     frames = {"table": results.methods, "claims": results.claims, "speeds": results.speeds, "pairs": pairs}
     for name, frame in frames.items():
         write_csv(folder / f"{name}.csv", frame, "%.6g")
-    write_text(folder / "table.md", to_markdown_page(results))
-    write_text(folder / "table.tex", to_latex_page(results))
-    write_text(folder / PAGE, render(study, comparisons, results, figure))
-    return folder / PAGE
-
-
-def render(study: Study, comparisons: Comparisons, results: Results, figure: ReportFigure) -> str:
-    """Return the page as HTML."""
-    page = environment("bimodal.experiments.paper_table").get_template("study.html.j2")
-    return page.render(
+    write_text(folder / "table.md", tables.to_markdown_page(results))
+    write_text(folder / "table.tex", tables.to_latex_page(results))
+    environment = [(key.replace("_", " "), value) for key, value in study.environment.items() if key != "command"]
+    template = html.environment("bimodal.experiments.paper_table").get_template("study.html.j2")
+    page = template.render(
         generator=GENERATOR,
         study=study,
         results=results,
-        findings=findings(comparisons, results),
-        figure=inline_figure(figure.svg, figure.stem, figure.caption),
+        findings=_findings(comparisons, results),
+        figure=html.inline_figure(figure.svg, figure.stem, figure.caption),
         caption=figure.caption,
-        measures=method_table(results, MEASURES),
-        runs=method_table(results, RUNS),
+        measures=tables.method_table(results, tables.MEASURES),
+        runs=tables.method_table(results, tables.RUNS),
         unconverged=UNCONVERGED,
         pairs=[
             (row.name, [(_other(pair, row.method.name), pair.conclusion) for pair in comparisons.of(row)])
             for row in study.rows
             if row.seeds
         ],
-        environment=Table.of(
-            ("name", "value"),
-            [(key.replace("_", " "), value) for key, value in study.environment.items() if key != "command"],
-            text=("name", "value"),
-        ),
+        environment=Table.of(("name", "value"), environment, text=("name", "value")),
         failures=[why for row in study.rows for why in row.failures],
     )
+    write_text(folder / PAGE, page)
+    return folder / PAGE
 
 
-def findings(comparisons: Comparisons, results: Results) -> list[Finding]:
+def _findings(comparisons: Comparisons, results: Results) -> list[Finding]:
     """Answer each question: the counts of the answers, the numbers, and a conclusion for each pair."""
-    tables = {
-        question: (Table(table.columns, tuple(Group(group.rows) for group in table.groups)), conclusions)
-        for question, table, conclusions in claim_tables(results)
+    numbers = {
+        question: (replace(table, groups=tuple(Group(group.rows) for group in table.groups)), conclusions)
+        for question, table, conclusions in tables.claim_tables(results)
     }
     found = []
     for question in QUESTIONS:
         pairs = [pair for pair in comparisons.claims if pair.question == question]
         notes = tuple(text for asked, text in comparisons.notes if asked == question)
         if pairs or notes or question == REMOVAL:
-            found.append(Finding(question, (_verdict(pairs), *notes), *tables.get(question, (None, ()))))
+            found.append(Finding(question, (_verdict(pairs), *notes), *numbers.get(question, ())))
         speed = SPEED_QUESTIONS.get(question)
-        if speed in tables:
-            found.append(Finding(speed, (), *tables[speed]))
+        if speed in numbers:
+            found.append(Finding(speed, (), *numbers[speed]))
     return found
 
 

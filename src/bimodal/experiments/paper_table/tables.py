@@ -1,7 +1,7 @@
 """The tables of a study as text: which columns they have, and how they look on a terminal, in Markdown and in LaTeX."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,7 +15,7 @@ from bimodal.rendering.numbers import p_value, points, ratio
 from bimodal.rendering.table import Column, Group, Table, latex, markdown, to_latex, to_markdown
 from bimodal.rendering.table import to_terminal as render_terminal
 
-_Line = dict[str, Any]
+_Line = Mapping[Hashable, Any]
 _LONGEST_REMARK = 60
 """Letters of a remark in a narrow table; the notes have the whole text."""
 
@@ -76,17 +76,16 @@ def method_table(results: Results, columns: Sequence[str]) -> Table:
             return f"With {100 * line['wrong_labels']:g} % wrong labels"
         return "With the given labels" if several else ""
 
-    return _table(results.methods, [_METHODS[key] for key in columns], heading, results.title)
+    return _table(results.methods, [_METHODS[key] for key in columns], heading, results.title, results.methods)
 
 
-def claim_tables(results: Results) -> list[tuple[str, Table, list[str]]]:
-    """Return for each question: its text, the table of its pairs, and a conclusion for each pair."""
+def claim_tables(results: Results, title: str = "") -> list[tuple[str, Table, list[str]]]:
+    """Return for each question: its text, the table of its pairs under a title, and a conclusion for each pair."""
     found = []
     for frame, columns in ((results.claims, _DIFFERENCE), (results.speeds, _SPEED)):
-        for question in dict.fromkeys(frame["question"]):
-            own = frame[frame["question"] == question]
-            table = _table(own, [*_PAIR, *columns], lambda line: str(line["question"]), results.title, frame)
-            found.append((question, table, list(own["conclusion"])))
+        for question, pairs in frame.groupby("question", sort=False):
+            table = _table(pairs, [*_PAIR, *columns], lambda line: str(line["question"]), title, frame)
+            found.append((str(question), table, list(pairs["conclusion"])))
     return found
 
 
@@ -94,7 +93,7 @@ def to_terminal(results: Results) -> RenderableType:
     """Return all tables, conclusions and notes for a terminal."""
     parts: list[RenderableType] = [render_terminal(method_table(results, TERMINAL))]
     for _, table, conclusions in claim_tables(results):
-        parts += [render_terminal(_untitled(table)), *map(Text, conclusions), Text()]
+        parts += [render_terminal(table), *map(Text, conclusions), Text()]
     return Renderables(*parts, *(Text(f"- {note}", style="dim") for note in results.notes))
 
 
@@ -102,39 +101,27 @@ def to_markdown_page(results: Results) -> str:
     """Return all tables, conclusions and notes as Markdown."""
     parts = [to_markdown(method_table(results, EVERYTHING))]
     for _, table, conclusions in claim_tables(results):
-        parts += [to_markdown(_untitled(table)), "".join(f"- {markdown(sentence)}\n" for sentence in conclusions)]
+        parts += [to_markdown(table), "".join(f"- {markdown(sentence)}\n" for sentence in conclusions)]
     return "\n".join([*parts, "Notes:\n", "".join(f"- {markdown(note)}\n" for note in results.notes)])
 
 
 def to_latex_page(results: Results) -> str:
     """Return all tables and notes as LaTeX that needs no package."""
-    tables = [method_table(results, NARROW), *(table for _, table, _ in claim_tables(results))]
+    tables = [method_table(results, NARROW), *(table for _, table, _ in claim_tables(results, results.title))]
     notes = [f"\\item {latex(note)}" for note in results.notes]
     return "\n".join([*map(to_latex, tables), "\\begin{itemize}", *notes, "\\end{itemize}", ""])
 
 
-def _untitled(table: Table) -> Table:
-    return Table(table.columns, table.groups)
-
-
 def _table(
-    frame: pd.DataFrame,
-    columns: Sequence[_Cells],
-    heading: Callable[[_Line], str],
-    title: str,
-    whole: pd.DataFrame | None = None,
+    frame: pd.DataFrame, columns: Sequence[_Cells], heading: Callable[[_Line], str], title: str, whole: pd.DataFrame
 ) -> Table:
     """Return a frame as text in groups by heading, without the columns that are empty in the whole frame."""
-    used = [own for own in columns if any(own[1](line) for line in _lines(frame if whole is None else whole))]
+    used = [(column, text) for column, text in columns if any(map(text, whole.to_dict("records")))]
     groups: dict[str, list[tuple[str, ...]]] = {}
-    for line in _lines(frame):
+    for line in frame.to_dict("records"):
         groups.setdefault(heading(line), []).append(tuple(text(line) for _, text in used))
     head = tuple(column for column, _ in used)
     return Table(head, tuple(Group(tuple(rows), name) for name, rows in groups.items()), title)
-
-
-def _lines(frame: pd.DataFrame) -> list[_Line]:
-    return [{str(key): value for key, value in line.items()} for line in frame.to_dict("records")]
 
 
 def _estimate(line: _Line, name: str) -> Estimate:
