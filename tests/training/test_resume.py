@@ -157,7 +157,7 @@ def test_a_change_of_precision_is_reported(interrupted: Path, tmp_path: Path, cl
     (run / "environment.json").write_text(json.dumps(environment | {"precision": "64-true"}))
     result = cli("train", "--out", run, "--resume")
     assert result.returncode == 0, result.stderr
-    assert f"was started in 64-true and continues in {environment['precision']}" in result.stdout
+    assert f"was started in 64-true and continues in {environment['precision']}" in result.stderr
 
 
 def test_a_run_is_resumed_after_its_data_have_moved(
