@@ -115,7 +115,7 @@ def get_label_quality_scores(
     Raises:
         InputError: as `find_label_issues`.
 
-    >>> quality = get_label_quality_scores([0, 1], [[0.9, 0.1], [0.9, 0.1]])
+    >>> quality = get_label_quality_scores([0, 1], [[0.9, 0.1], [0.9, 0.1]], method="self_confidence")
     >>> bool(quality[0] > quality[1])
     True
     """

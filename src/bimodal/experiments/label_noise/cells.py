@@ -82,7 +82,7 @@ def all_cells(seeds: int = 3, fer: bool = True, photographs: bool = True) -> lis
         fer, photographs: whether these sets are available.
 
     >>> len(all_cells(1)), all_cells(1)[0].name
-    (42, 'clean-891-symmetric-0/seed-0')
+    (41, 'clean-891-symmetric-0/seed-0')
     """
     return [cell for seed in range(seeds) for cell in _cells_of_seed(seed, fer, photographs)]
 
