@@ -79,6 +79,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Manifest, LabelRa
     manifest, random = Manifest.read(data), np.random.default_rng(0)
     logits = 4 * np.eye(len(NAMES))[np.arange(FACES) % len(NAMES)]
     pred_probs = np.exp(logits + random.normal(size=logits.shape))
+    pred_probs /= pred_probs.sum(axis=1, keepdims=True)
     features = random.normal(size=(FACES, 8)).astype(np.float32)
     rows = manifest.rows("train")
     labels, decided = manifest.labels[rows], np.zeros(FACES, dtype=bool)
@@ -224,6 +225,20 @@ def test_uncertain_predictions_clear_no_data(audited: tuple[Manifest, LabelRanki
     assert "wrong labels may remain" in text
     assert "wrong labels may remain" not in " ".join(evidence_sentences(certain))
     assert "wrong labels may remain" in _render(audited[0], uncertain).text
+
+
+def test_a_card_without_evidence_names_predictions_and_no_probability_of_an_error(
+    audited: tuple[Manifest, LabelRanking],
+) -> None:
+    manifest, ranking = audited
+    ranking = rank_labels(manifest, _without_issues(ranking, 18, 0.9).judgement)
+    assert ranking.table["probability"].isna().all()
+    made = _render(manifest, ranking)
+    assert "wrong with probability" not in made.text
+    first = ranking.table.iloc[0]
+    given = np.exp(-first["loss"])
+    shown = f"predicted: {first['suggested']} {100 * first['confidence']:.0f} %, {first['label']} "
+    assert shown + (f"{100 * given:.0f} %" if given >= 0.01 else "under 1 %") in made.text
 
 
 def test_decided_faces_have_no_card(audited: tuple[Manifest, LabelRanking]) -> None:

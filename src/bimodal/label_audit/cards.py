@@ -1,5 +1,6 @@
 """The content of the review page: a section for each given label, and a card for each suspect."""
 
+import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ class Card:
 
     Attributes:
         row: its row in the manifest.
+        probability: that the label is wrong; NaN if no label issues were found.
+        predicted: the predicted probability of the given label.
         notes: its flags, in words.
         similar: labels, each with the rows of the most similar faces of that label.
     """
@@ -38,6 +41,7 @@ class Card:
     label: str
     rank: int
     probability: float
+    predicted: float
     suggested: str
     confidence: float
     notes: tuple[str, ...]
@@ -94,6 +98,7 @@ def _card(row: int, record: Mapping[Hashable, Any], similar: Neighbours) -> Card
         label=record["label"],
         rank=int(record["rank"]),
         probability=float(record["probability"]),
+        predicted=math.exp(-float(record["loss"])),
         suggested=record["suggested"],
         confidence=float(record["confidence"]),
         notes=tuple(_FLAGS.get(flag, flag) for flag in flags),

@@ -25,7 +25,8 @@ class LabelRanking:
 
     Attributes:
         table: one row for each training face, the most probably wrong label first; the columns are `COLUMNS`, and the
-            index is the face's row in the manifest.
+            index is the face's row in the manifest. `probability` is NaN if no label issues were found: then there is no
+            evidence of any wrong label, and the ranks only give an order.
         judgement: what was judged, and how; its arrays follow `rows`.
     """
 
@@ -95,16 +96,18 @@ def rank_labels(manifest: Manifest, judgement: Judgement) -> LabelRanking:
     """
     rows, issues = judgement.rows, judgement.issues
     names = np.array(NAMES, dtype=object)
-    given = judgement.pred_probs[np.arange(len(rows)), judgement.labels]
+    position = np.arange(len(rows))
+    given, suggested = (judgement.pred_probs[position, labels] for labels in (judgement.labels, issues.suggested))
+    found = issues.has_label_issues
     table = pd.DataFrame(
         {
             "image": manifest.table["image"].to_numpy()[rows],
             "label": names[judgement.labels],
             "rank": 0,
-            "probability": issues.probability.round(4),
+            "probability": issues.probability.round(4) if found else np.nan,
             "loss": -np.log(np.maximum(given, 1e-12)).round(4),
             "suggested": names[issues.suggested],
-            "confidence": issues.confidence.round(4),
+            "confidence": (issues.confidence if found else suggested).round(4),
             "flags": _flags(manifest, judgement),
         },
         index=rows,

@@ -16,6 +16,7 @@ from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
 from bimodal.label_audit import neighbours
 from bimodal.label_audit.cards import Section, build_sections
+from bimodal.label_audit.judge import Judgement
 from bimodal.label_audit.ranking import LabelRanking
 from bimodal.label_audit.verdict import evidence_sentences, percent, verdict_sentence
 from bimodal.removal.issues import LabelIssues
@@ -43,7 +44,7 @@ def render_page(manifest: Manifest, ranking: LabelRanking, out: str | Path) -> s
     cards = [card for section in sections for card in section.cards]
     pictures = _pictures(manifest, {card.row for card in cards}, _LARGE)
     small_pictures = _pictures(manifest, {row for card in cards for _, rows in card.similar for row in rows}, _SMALL)
-    caption = _caption(issues)
+    caption = _caption(ranking.judgement)
     figure = _histogram(issues)
     svg = inline_figure(figure, "scores", caption)
     script = (Path(__file__).parent / "templates/audit.js").read_text(encoding="utf-8")
@@ -112,12 +113,21 @@ def _histogram(issues: LabelIssues) -> Figure:
     return histogram(issues.score, threshold, span, "Log-odds against each given label", label, includes_threshold=True)
 
 
-def _caption(issues: LabelIssues) -> str:
-    what = (
-        "Training faces by the log-odds that the given label is wrong. Above 0, it is more probably wrong than right."
-    )
+def _caption(judgement: Judgement) -> str:
+    issues = judgement.issues
+    what = "Training faces by the log-odds that the given label is wrong"
     if not issues.has_label_issues:
-        return f"{what} There is no threshold, because no label issues were found."
-    exempt = int((issues.score >= issues.threshold).sum() - issues.is_label_issue.sum())
-    rare = f", except for {exempt:,} that may score high only because their emotion is rare" if exempt else ""
-    return f"{what} Labels at or above the threshold are suspects{rare}."
+        return (
+            f"{what}, if some labels are wrong. The test found no evidence of wrong labels, so the log-odds only rank the "
+            "labels, and there is no threshold."
+        )
+    above = issues.score >= issues.threshold
+    decided = int((above & judgement.decided).sum())
+    rare = int(above.sum() - issues.is_label_issue.sum()) - decided
+    reasons = []
+    if rare:
+        reasons.append(f"{rare:,} that may score high only because their emotion is rare")
+    if decided:
+        reasons.append(f"{decided:,} that were decided earlier")
+    exempt = f", except for {' and '.join(reasons)}" if reasons else ""
+    return f"{what}. Above 0, a label is more probably wrong than right. Labels at or above the threshold are suspects{exempt}."

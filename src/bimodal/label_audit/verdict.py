@@ -29,8 +29,8 @@ def evidence_sentences(ranking: LabelRanking) -> tuple[str, ...]:
     sentences = []
     if isinstance(issues, LabelNoise):
         sentences.append(
-            "A model in which labels can be wrong was compared with one in which all are right, "
-            f"on out-of-sample predictions. p-value: {p_value(issues.p_value)}; 0.05 or less counts as evidence."
+            "A test compares a model in which labels can be wrong with one in which all are right, on predictions for "
+            f"held-out faces. p-value: {p_value(issues.p_value)}; 0.05, the smallest that this test can give, is evidence."
         )
     return (*sentences, *_power(judgement, issues.has_label_issues))
 
@@ -41,15 +41,15 @@ def _power(judgement: Judgement, found: bool) -> tuple[str, ...]:
         return ()
     share = check.found / max(check.planted, 1)
     sentence = (
-        f"As a check, {check.planted:,} labels were replaced at random: the audit found {check.found:,} of them "
-        f"({percent(share)}). For faces that it has not seen, the prediction matches the given label in "
-        f"{percent(judgement.accuracy)} of the cases."
+        f"As a check, the audit replaced {check.planted:,} other labels at random and found {check.found:,} of them "
+        f"({percent(share)}) by features. The predictions for held-out faces match {percent(judgement.accuracy)} of the "
+        "given labels."
     )
     if found or share >= 0.7:
         return (sentence,)
     return (
         sentence,
-        "The predictions are too uncertain to clear these data: wrong labels may remain. The first ranks are worth a review.",
+        "The predictions are too uncertain to rule out wrong labels: wrong labels may remain. Review the first ranks.",
     )
 
 
@@ -58,7 +58,7 @@ def _two_modes(issues: TwoModes) -> tuple[str, ...]:
     has_antimode = np.isfinite(issues.antimode)
     return (
         f"For {percent(issues.contradicted)} of the faces, another emotion has at least 1.65 times the predicted probability "
-        f"of the given label. Of correct labels, 12 to 18 % are like this. p-value: {p_value(issues.p_contradicted)}.",
+        f"of the given label; of correct labels, this holds for 12 to 18 %. p-value: {p_value(issues.p_contradicted)}.",
         f"{percent(issues.unrelated)} of the labels are estimated to be unrelated to their faces. Data with clean labels have "
         f"at most 1 % of them. p-value: {p_value(issues.p_unrelated)}.",
         f"The log-odds against the labels {'have' if has_antimode else 'do not have'} two separate modes. "

@@ -76,6 +76,7 @@ def test_each_training_leaves_one_file(studied: tuple[Path, dict[str, str]]) -> 
     assert names == {
         "plain.npz", *(f"fold-{k}.npz" for k in range(5)), "threshold.npz", "rule-two-modes.npz", "rule-wang.npz",
         "without-two-modes-removal.npz", "without-cleanlab.npz", "labels-two-modes-removal.npz", "labels-scn.npz",
+        "features.npz", "thorough.npz",
     }  # fmt: skip
     with np.load(folder / "plain.npz") as plain:
         assert plain["logits"].shape == (EPOCHS, 140, 7)
