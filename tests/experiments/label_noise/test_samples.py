@@ -11,7 +11,15 @@ from bimodal.emotions import CODES, NAMES
 from bimodal.errors import InputError
 from bimodal.experiments.label_noise import samples
 from bimodal.experiments.label_noise.cells import Cell, all_cells
-from bimodal.experiments.label_noise.samples import RIGHT, UNDECIDED, WRONG, even_counts, read_fer, write_fer_cell
+from bimodal.experiments.label_noise.samples import (
+    RIGHT,
+    UNDECIDED,
+    WRONG,
+    even_counts,
+    read_fer,
+    write_fer_cell,
+    write_public,
+)
 from tests.conftest import write_data
 
 PLUS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
@@ -93,6 +101,25 @@ def test_fer2013s_labels_are_unchanged(fer: samples.Fer, tmp_path: Path) -> None
     ))  # fmt: skip
     truth = np.load(tmp_path / "own/truth.npy")[rows]
     assert {RIGHT, WRONG, UNDECIDED} == set(truth.tolist())
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_sets_of_public_test_hold_out_clean_faces_of_it(
+    fer: samples.Fer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean: bool
+) -> None:
+    monkeypatch.setattr(samples, "VAL", 20)
+    write_public(fer, clean, tmp_path / "public")
+    manifest = Manifest.read(tmp_path / "public")
+    truth = np.load(tmp_path / "public/truth.npy")
+    assert all("test" in image for image in manifest.table["image"])
+    assert (truth[np.concatenate([manifest.rows("val"), manifest.rows("test")])] == RIGHT).all()
+    assert len(manifest.rows("val")) == 20
+    rows = manifest.rows("train")
+    own = dict(zip(fer.manifest.table["image"], fer.manifest.table["label"], strict=True))
+    changed = [own[image] != label for image, label in manifest.table[["image", "label"]].iloc[rows].to_numpy()]
+    assert len(rows) < 93 if clean else len(rows) == 93  # two thirds of 140
+    assert any(changed) if clean else not any(changed)
+    assert set(truth[rows].tolist()) == ({RIGHT} if clean else {RIGHT, WRONG, UNDECIDED})
 
 
 def test_missing_votes_or_faces_are_refused(tmp_path: Path) -> None:

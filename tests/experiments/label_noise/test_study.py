@@ -102,6 +102,10 @@ def test_the_tables_hold_each_method_with_intervals(studied: tuple[Path, dict[st
         "scn",
         "wang",
         "mean-loss",
+        "features",
+        "thorough",
+        "simifeat",
+        "features-cleanlab",
         "random",
     } <= set(table["method"])
     assert (table["low"] <= table["value"]).all()
@@ -115,7 +119,8 @@ def test_the_tables_hold_each_method_with_intervals(studied: tuple[Path, dict[st
     assert "| two-modes |" in text
     assert "without-two-modes-removal" in text
     accuracies = pd.read_csv(out / "accuracies.csv").set_index("training")
-    assert accuracies.loc["plain", "difference"] == 0
+    assert accuracies.loc[["plain", "probe"], "difference"].tolist() == [0, 0]
+    assert {"probe-without-features", "probe-without-thorough"} < set(accuracies.index)
     pictures = {path.name for path in (out / "figures").iterdir()}
     assert {f"{what}-{CELL.condition}.png" for what in ("curves", "scores", "found")} <= pictures
 

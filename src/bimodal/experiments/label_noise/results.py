@@ -12,13 +12,14 @@ from bimodal.evaluation.comparison import Comparison, compare
 from bimodal.evaluation.statistics import Estimate, percentile_interval
 from bimodal.experiments.label_noise.cells import Cell
 from bimodal.experiments.label_noise.detectors import DETECTORS, NEEDED_JOBS, Detection
-from bimodal.experiments.label_noise.evidence import FEATURES, FOLD_FILES, PLAIN, read_arrays, read_evidence
+from bimodal.experiments.label_noise.evidence import FEATURES, FOLD_FILES, PLAIN, THOROUGH, read_arrays, read_evidence
 from bimodal.experiments.label_noise.measures import draw_weights, measure
 from bimodal.experiments.label_noise.samples import TRUTH
 
 CLEANLAB = ("cleanlab", "cleanlab-both")
 FEATURES_CLEANLAB = ("features-cleanlab", "features-cleanlab-both", "features-cleanlab-confident")
 """cleanlab's filters, on trainings and on the probabilities of the audit by features."""
+_BASELINES = ("plain", "probe")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,8 @@ class CellResult:
         detections: by method.
         measures: by method and measure, see `measure`.
         correct: by training (`plain`, `rule-two-modes`, `without-cleanlab`, ...), (m,) bool: which test faces it classifies
-            correctly, by their clean labels.
+            correctly, by their clean labels. `probe` is the preset of that name; `probe-without-features` is the same without
+            the faces that the audit by features would remove without review.
         seen: by training, the number of faces trained on, over all epochs.
         seconds: by training, its duration; other trainings may have run at the same time.
     """
@@ -76,7 +78,7 @@ class Condition:
     def trainings(self) -> list[str]:
         """The names of all tested trainings, the plain one first."""
         names = {name for result in self.results for name in result.correct}
-        return sorted(names, key=lambda name: (name != "plain", not name.startswith("rule"), name))
+        return sorted(names, key=lambda name: (name not in _BASELINES, not name.startswith("rule"), name))
 
     def results_of(self, method: str) -> list[CellResult]:
         """Return the cells in which a method has results."""
@@ -96,10 +98,11 @@ class Condition:
         runs = [result.correct[training] for result in self.results if training in result.correct]
         return _mean([draw_weights(len(run), 0) @ run / len(run) for run in runs])  # the seeds have the same test faces
 
-    def compare_with_plain(self, training: str) -> Comparison:
-        """Compare the test accuracy of a training with the plain training's, paired by face and seed."""
+    def compare_with_baseline(self, training: str) -> Comparison:
+        """Compare the test accuracy of a training with that of the same training on all faces, paired by face and seed."""
+        baseline = "probe" if training.startswith("probe") else "plain"
         both = [result.correct for result in self.results if training in result.correct]
-        return compare([correct["plain"] for correct in both], [correct[training] for correct in both])
+        return compare([correct[baseline] for correct in both], [correct[training] for correct in both])
 
 
 def load(study: Path, cells: Sequence[Cell]) -> list[Condition]:
@@ -131,6 +134,9 @@ def _load_cell(study: Path, cell: Cell) -> CellResult:
         seen[file.stem], seconds[file.stem] = int(arrays["seen"]), float(arrays["seconds"])
         if "probabilities" in arrays and file.name not in FOLD_FILES:
             correct[file.stem] = arrays["probabilities"].argmax(axis=1) == test_labels
+        elif file.name in (FEATURES, THOROUGH):
+            correct["probe"] = arrays["test_as_labelled"].argmax(axis=1) == test_labels
+            correct[f"probe-without-{file.stem}"] = arrays["test_cleaned"].argmax(axis=1) == test_labels
     return CellResult(cell, manifest.labels[rows], truth, detections, measures, correct, seen, seconds)
 
 

@@ -26,8 +26,9 @@ MANY_VOTES, FEW_VOTES = 5, 1
 least `MANY_VOTES` another."""
 VAL = 70
 """Validation faces: training needs some, but they choose nothing (the last weights are kept)."""
-PUBLIC_TEST = 500
-"""Test faces of the sets of PublicTest; they come from the validation split of FER2013."""
+PUBLIC_SHARE = 1 / 3
+"""Share of PublicTest that the sets of its faces leave out of training; those of them with clean labels are `VAL` validation
+faces, and the test faces."""
 CONFUSIONS = np.array(
     [
         [0.00, 0.11, 0.62, 0.03, 0.03, 0.18, 0.03],
@@ -140,10 +141,11 @@ def write_public(fer: Fer, clean: bool, folder: Path) -> None:
         clean: take the faces on which nearly all taggers agree, with their label; otherwise all faces, with FER2013's labels.
         folder: the folder to write.
     """
-    is_public = (fer.manifest.table["split"] == "test").to_numpy()
-    others = np.flatnonzero((fer.manifest.table["split"] == "val").to_numpy() & fer.is_clean)
-    others = np.random.default_rng(0).permutation(others)[: VAL + PUBLIC_TEST]
-    train = np.flatnonzero(is_public & fer.is_clean if clean else is_public)
+    public = np.random.default_rng(0).permutation(np.flatnonzero(fer.manifest.table["split"] == "test"))
+    left_out, train = np.split(public, [round(PUBLIC_SHARE * len(public))])
+    others = left_out[fer.is_clean[left_out]]
+    if clean:
+        train = train[fer.is_clean[train]]
     table, truth = fer.manifest.table.copy(), fer.truth
     table["true_label"] = np.array(NAMES, dtype=object)[fer.majority]
     relabelled = np.concatenate([others, train]) if clean else others

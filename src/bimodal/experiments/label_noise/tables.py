@@ -94,11 +94,11 @@ def differences_table(conditions: Sequence[Condition]) -> pd.DataFrame:
 
 
 def accuracies_table(conditions: Sequence[Condition]) -> pd.DataFrame:
-    """Return the test accuracy of each training, and its difference to the plain training; p is not adjusted."""
+    """Return the test accuracy of each training, and its difference to the same training on all faces; p is not adjusted."""
     rows = []
     for condition in conditions:
         for training in condition.trainings:
-            accuracy, comparison = condition.accuracy(training), condition.compare_with_plain(training)
+            accuracy, comparison = condition.accuracy(training), condition.compare_with_baseline(training)
             if accuracy is not None:
                 numbers = (*astuple(accuracy), *astuple(comparison.difference), comparison.p)
                 rows.append((condition.name, training, len(comparison.seeds), *numbers))
@@ -225,7 +225,7 @@ def _accuracies(conditions: Sequence[Condition]) -> Table:
     names = {condition.name: _name(condition) for condition in conditions}
     rows = []
     for row in accuracies_table(conditions).to_dict("records"):
-        is_plain = row["training"] == "plain"
+        is_plain = row["training"] in ("plain", "probe")
         gain, low, high = (100 * row[key] for key in ("difference", "from", "to"))
         rows.append(
             [
