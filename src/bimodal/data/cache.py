@@ -15,9 +15,9 @@ from bimodal.vision.pictures import UnreadableError, decode, map_in_threads, res
 def decoded(manifest: Manifest, size: int) -> NDArray[np.uint8]:
     """Return all pictures of a manifest as one read-only memory map, uint8 (N, S, S, 3) RGB.
 
-    The first call decodes the pictures into `.cache/` of the data folder or, if that is read-only, into the user's cache
-    folder. The file name contains the fingerprint of the pictures, so changed pictures are decoded again, and other labels
-    or splits use the same file. The data folder keeps one file for each size. 50,000 faces of 224 pixels take 7.5 GB.
+    The first call decodes the pictures into a file in `cache_folder`. Its name contains the fingerprint of the pictures, so
+    changed pictures are decoded again, and other labels or splits use the same file. The data folder keeps one file for
+    each size. 50,000 faces of 224 pixels take 7.5 GB.
 
     Args:
         manifest: N pictures.
@@ -50,9 +50,7 @@ def _decode_into(file: Path, manifest: Manifest, size: int) -> None:
         try:
             target[row] = resize(decode(manifest.path(row)), size)
         except UnreadableError as error:
-            raise InputError(
-                f"{manifest.path(row)} cannot be read ({error}); run bimodal prepare again, which leaves such files out"
-            ) from error
+            raise InputError(f"{manifest.path(row)} cannot be read ({error}); run bimodal prepare again") from error
 
     map_in_threads(fill, range(len(manifest)), "decoding pictures")
     target.flush()

@@ -1,6 +1,5 @@
 """The number of faces of each class in each split: the paper's figures 2 and 3."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,11 +13,7 @@ from bimodal.emotions import NAMES
 
 
 def count_faces(labels: NDArray[np.int64], splits: NDArray[np.str_]) -> pd.DataFrame:
-    """Return a table with a row for each emotion and a column for each split.
-
-    Args:
-        labels: int64 (N,), codes.
-        splits: (N,), names.
+    """Return the number of faces by emotion (row) and split (column), from N codes and N names of splits.
 
     >>> count_faces(np.array([3, 3, 0]), np.array(["train", "val", "train"])).loc["happy"].tolist()
     [1, 1, 0]
@@ -28,29 +23,18 @@ def count_faces(labels: NDArray[np.int64], splits: NDArray[np.str_]) -> pd.DataF
 
 
 def report_missing_classes(labels: NDArray[np.int64], splits: Sequence[str]) -> list[Problem]:
-    """Report each class that has pictures, but none in some split.
-
-    Args:
-        labels: int64 (N,), codes.
-        splits: N names.
-    """
-    counts = Counter(zip(labels.tolist(), splits, strict=True))
-    used = [split for split in SPLITS if split in set(splits)]
+    """Report each class that has pictures, but none in a split that has pictures."""
+    present = set(zip(labels.tolist(), splits, strict=True))
     return [
         Problem("", split, "class-missing", f"no {NAMES[code]} picture in {split}", "kept")
         for code in sorted(set(labels.tolist()))
-        for split in used
-        if not counts[code, split]
+        for split in SPLITS
+        if split in splits and (code, split) not in present
     ]
 
 
 def draw_counts(counts: pd.DataFrame, path: Path) -> None:
-    """Draw the counts as bars, with a panel for each split that has faces.
-
-    Args:
-        counts: see `count_faces`.
-        path: the PNG file to write.
-    """
+    """Draw the counts of `count_faces` as bars in a PNG file, with a panel for each split that has faces."""
     from matplotlib.figure import Figure  # slow to load, and only needed here
 
     splits = [split for split in counts.columns if counts[split].sum()]

@@ -57,11 +57,10 @@ def translate(label: str, meanings: Mapping[str, str]) -> int | None:
 
 def _read_pairs(text: str) -> Mapping[str, str]:
     path = Path(text)
-    suffix = path.suffix.casefold()
-    if suffix == ".csv":
+    if path.suffix.casefold() == ".csv":
         frame = read_table(path, ("name", "emotion"))
         return dict(zip(frame["name"], frame["emotion"], strict=True))
-    if suffix in (".yaml", ".yml"):
+    if path.suffix.casefold() in (".yaml", ".yml"):
         return _read_yaml(path)
     fields = [field.partition("=") for field in text.split(",") if field.strip()]
     if not fields or not all(equals for _, equals, _ in fields):

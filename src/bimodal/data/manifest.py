@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +26,7 @@ COLUMNS = (*REQUIRED, "group", "original_label", "true_label", "flag", "digest")
 SPLITS = ("train", "val", "test")
 BLANK = "blank"
 """The flag of a picture of a single colour."""
-_DIGEST_LETTERS = 32  # 16 bytes in hexadecimal
+_DIGEST = re.compile(r"([0-9a-f]{32})?")  # 16 bytes in hexadecimal
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +69,7 @@ class Manifest:
         source = folder / FILE if table is None else Path(table)
         if table is None and not source.exists():
             raise InputError(f"no {FILE} in {folder}; make a data folder first: bimodal prepare SOURCE OUT")
-        frame = read_table(source, REQUIRED)
-        frame = frame.reindex(columns=list(COLUMNS), fill_value="")
+        frame = read_table(source, REQUIRED).reindex(columns=list(COLUMNS), fill_value="")
         root = Path(os.path.abspath(folder))
         labels = _check(frame, root, source)
         frame["label"] = np.asarray(NAMES, dtype=object)[labels]
@@ -106,9 +106,9 @@ class Manifest:
         digests = [bytes.fromhex(text) or None for text in self.table["digest"]]
         blank = (self.table["flag"] == BLANK).tolist()
         missing = [row for row, digest in enumerate(digests) if digest is None and not blank[row]]
-        if missing:
-            for row, digest in zip(missing, map_in_threads(self._digest, missing, "comparing pictures"), strict=True):
-                digests[row] = digest
+        found = map_in_threads(self._digest, missing, "comparing pictures") if missing else []
+        for row, digest in zip(missing, found, strict=True):
+            digests[row] = digest
         return digests
 
     @property
@@ -157,28 +157,22 @@ def _check(frame: pd.DataFrame, root: Path, source: Path) -> NDArray[np.int64]:
     def where(row: int) -> str:
         return f"{source}, row {row + 1} ({frame['image'].iat[row]!r})"
 
-    bad_split = ~frame["split"].isin(SPLITS).to_numpy()
-    if bad_split.any():
-        row = int(bad_split.argmax())
-        raise InputError(f"{where(row)}: unknown split {frame['split'].iat[row]!r}; expected {', '.join(SPLITS)}")
-    bad_digest = ~frame["digest"].str.fullmatch(f"([0-9a-f]{{{_DIGEST_LETTERS}}})?").to_numpy(dtype=bool)
-    if bad_digest.any():
-        row = int(bad_digest.argmax())
-        raise InputError(
-            f"{where(row)}: expected a digest of {_DIGEST_LETTERS} hexadecimal digits or none, got "
-            f"{frame['digest'].iat[row]!r}; empty the column"
-        )
-
+    splits, labels, digests = (frame[column].tolist() for column in ("split", "label", "digest"))
     codes: dict[str, int] = {}
-    for label in frame["label"].unique():
-        try:
-            codes[label] = code_of(label)
-        except InputError:
-            row = int((frame["label"] == label).to_numpy().argmax())
-            raise InputError(f"{where(row)}: unknown label {label!r}; expected one of {', '.join(NAMES)}") from None
+    for row, (split, label, digest) in enumerate(zip(splits, labels, digests, strict=True)):
+        if split not in SPLITS:
+            raise InputError(f"{where(row)}: unknown split {split!r}; expected {', '.join(SPLITS)}")
+        if not _DIGEST.fullmatch(digest):
+            raise InputError(
+                f"{where(row)}: expected a digest of 32 hexadecimal digits or none, got {digest!r}; empty the column"
+            )
+        if label not in codes:
+            try:
+                codes[label] = code_of(label)
+            except InputError:
+                raise InputError(f"{where(row)}: unknown label {label!r}; expected one of {', '.join(NAMES)}") from None
 
     images = [str(PurePosixPath(image)) for image in frame["image"]]  # a//b and ./a/b are a/b
-    splits = frame["split"].tolist()
     first: dict[str, int] = {}
     for row, image in enumerate(images):
         if leaves_folder(image):
@@ -194,4 +188,4 @@ def _check(frame: pd.DataFrame, root: Path, source: Path) -> NDArray[np.int64]:
             what = "listed twice" if same else f"in two splits, {splits[earlier]} and {splits[row]}"
             raise InputError(f"{where(row)}: the picture is {what} (first in row {earlier + 1}); keep one row")
     frame["image"] = images
-    return np.array([codes[label] for label in frame["label"]], dtype=np.int64)
+    return np.array([codes[label] for label in labels], dtype=np.int64)

@@ -21,26 +21,22 @@ class Names:
         self._taken: dict[str, int] = {}
 
     def give(self, folder: str, old: str, suffix: str | None = None) -> str:
-        """Return `folder/name`; names that differ only in case count as the same.
+        """Return `folder/name`, with the name from the last part of the old path; names that differ only in case are equal.
 
-        Args:
-            folder: the new folder of the picture, relative, with `/`.
-            old: its old name or path; only the last part of a path is used.
-            suffix: the new ending, such as `.png`; default: the old ending.
+        `suffix` is the new ending, such as `.png`; default: the old ending.
         """
         path = PurePosixPath(old)
         ending = suffix or path.suffix.casefold()
         ending = ending if ending in SUFFIXES else ""
-        stem = _shorten(_clean(path.stem), MAX_NAME_BYTES - len(ending) - 8)  # 8: room for ~1234567
-        name = f"{folder}/{stem}{ending}"
-        key = name.casefold()
-        count = self._taken.get(key, 0) + 1
-        while count > 1 and f"{folder}/{stem}~{count}{ending}".casefold() in self._taken:
+        room = MAX_NAME_BYTES - len(ending) - 8  # 8 for ~1234567
+        stem = _clean(path.stem).encode("utf-8")[:room].decode("utf-8", "ignore")
+        plain = name = f"{folder}/{stem}{ending}"
+        count = self._taken.get(plain.casefold(), 0)
+        while name.casefold() in self._taken:
             count += 1
-        self._taken[key] = count
-        if count > 1:
             name = f"{folder}/{stem}~{count}{ending}"
-            self._taken[name.casefold()] = 1
+        self._taken[name.casefold()] = 1
+        self._taken[plain.casefold()] = max(count, 1)
         return name
 
 
@@ -53,7 +49,3 @@ def _clean(stem: str) -> str:
     letters = unicodedata.normalize("NFC", stem)
     kept = ("_" if letter in _RESERVED or not letter.isprintable() else letter for letter in letters)
     return "".join(kept).strip(" .") or "picture"
-
-
-def _shorten(stem: str, limit: int) -> str:
-    return stem.encode("utf-8")[:limit].decode("utf-8", "ignore")

@@ -1,7 +1,6 @@
 """Drawing a smaller set with given numbers of pictures for each class and split."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,24 +8,19 @@ from numpy.typing import NDArray
 from bimodal.data.splits import portion
 from bimodal.errors import InputError
 
-SFEW: Mapping[str, tuple[int, ...]] = MappingProxyType(
-    {
-        "train": (178, 52, 78, 184, 144, 161, 94),
-        "val": (38, 12, 23, 36, 42, 36, 28),
-        "test": (39, 11, 23, 36, 42, 37, 28),
-    }
-)
+SFEW: Mapping[str, tuple[int, ...]] = {
+    "train": (178, 52, 78, 184, 144, 161, 94),
+    "val": (38, 12, 23, 36, 42, 36, 28),
+    "test": (39, 11, 23, 36, 42, 37, 28),
+}
 """The number of faces of each class, by code, in the paper's splits (figures 2 and 3): 891, 215 and 216 in all."""
 
 
 def wanted_counts(sample: str, labels: NDArray[np.int64], splits: NDArray[np.str_]) -> dict[str, NDArray[np.int64]]:
     """Return how many pictures of each class a sample should have in each split.
 
-    Args:
-        sample: `sfew` for the paper's counts, or a number of training pictures; then the other splits and the classes
-            keep their proportions.
-        labels: int64 (N,), codes.
-        splits: (N,), `train`, `val` or `test`.
+    `sample` is `sfew` for the paper's counts, or a number of training pictures; then the other splits and the classes keep
+    their proportions.
 
     Raises:
         InputError: `sample` is neither, or is larger than the training split.
@@ -43,13 +37,7 @@ def wanted_counts(sample: str, labels: NDArray[np.int64], splits: NDArray[np.str
 def draw_sample(
     labels: NDArray[np.int64], splits: NDArray[np.str_], counts: Mapping[str, NDArray[np.int64]], seed: int
 ) -> NDArray[np.bool_]:
-    """Return which examples are in the sample, bool (N,): `counts` of each class and split, or all if there are fewer.
-
-    Args:
-        labels: int64 (N,), codes.
-        splits: (N,), names.
-        counts: by split, int64 (C,), how many of each class to draw.
-        seed: random seed, at least 0.
+    """Draw examples at random: in each split `counts` (C,) of each class, or all if there are fewer; return a mask (N,).
 
     >>> labels, splits = np.array([0, 0, 0, 1]), np.array(["train"] * 4)
     >>> draw_sample(labels, splits, {"train": np.array([2, 5])}, seed=0).sum()

@@ -13,17 +13,13 @@ Counts = NDArray[np.int64]
 
 
 def portion(counts: Counts, share: float) -> Counts:
-    """Return how many examples of each class make up a share of all examples.
+    """Return how many examples of each class, (C,), make up a share (0 to 1) of all examples.
 
     The running total is rounded down, not the number of each class, so that the sum is the share of the sum, rounded
     down, whatever the classes. Half of SFEW's validation set has the counts of the paper's figure 3:
 
     >>> portion(np.array([77, 23, 46, 72, 84, 73, 56]), 0.5)
     array([38, 12, 23, 36, 42, 36, 28])
-
-    Args:
-        counts: int64 (C,), examples by class.
-        share: from 0 to 1.
     """
     running = np.floor(np.cumsum(counts) * share + 1e-9)  # 0.29 * 100 is a little less than 29
     parts: Counts = np.diff(running, prepend=0).astype(np.int64)
@@ -33,11 +29,8 @@ def portion(counts: Counts, share: float) -> Counts:
 def targets(counts: Counts, shares: Mapping[str, float]) -> dict[str, Counts]:
     """Return how many examples of each class go to each split; the first split takes what the others leave.
 
-    Every class that has an example has one in `train`, because a network cannot learn a class without examples.
-
-    Args:
-        counts: int64 (C,), examples by class.
-        shares: the share of each split, adding up to 1; the training split, if there is one, is the first.
+    Every class that has an example has one in `train`, because a network cannot learn a class without examples. The shares
+    add up to 1; the training split, if there is one, is the first.
 
     >>> targets(np.array([10, 1]), {"train": 0.6, "val": 0.2, "test": 0.2})
     {'train': array([6, 1]), 'val': array([2, 0]), 'test': array([2, 0])}
@@ -55,10 +48,7 @@ def targets(counts: Counts, shares: Mapping[str, float]) -> dict[str, Counts]:
 
 
 def divide(
-    labels: Counts,
-    shares: Mapping[str, float],
-    seed: int,
-    groups: NDArray[np.int64] | None = None,
+    labels: Counts, shares: Mapping[str, float], seed: int, groups: NDArray[np.int64] | None = None
 ) -> NDArray[np.str_]:
     """Divide examples into splits, stratified by class; the examples of a group stay together.
 
@@ -112,11 +102,8 @@ def divide(
 def linked_groups(*keys: Sequence[object]) -> NDArray[np.int64]:
     """Number examples by group: those that share a key, directly or through others, are in one group.
 
-    Args:
-        keys: one or more sequences of N keys, such as persons and digests; None is a key that nothing shares.
-
-    Returns:
-        int64 (N,), the row of the first example of each example's group.
+    Each of `keys` is a sequence of N keys, such as persons or digests; None is a key that nothing shares. The number of a
+    group, int64 (N,), is the row of its first example.
 
     >>> linked_groups(["Ann", "Ann", None, "Bob"], [1, 2, 2, None]).tolist()
     [0, 0, 0, 3]

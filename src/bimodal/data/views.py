@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,14 +41,13 @@ def write_view(
         InputError: the folder to replace holds other files.
     """
     further = further or {}
-    tops = {image.partition("/")[0] for image in table["image"]}
     if not overwrite and (folder / FILE).is_file():
         for link in folder.iterdir():
             if link.is_symlink() and link.readlink() != source.root / link.name:
                 link.unlink()
                 link.symlink_to(source.root / link.name)
         return
-    old_tops = {image.partition("/")[0] for image in source.table["image"]}
+    tops, old_tops = ({image.partition("/")[0] for image in each["image"]} for each in (table, source.table))
     content = (FILE, *_LINKED, *further, *old_tops, ".cache")
     with staged_folder(folder, overwrite, content=content, marks=(FILE,)) as new:
         for name in sorted(tops | {name for name in _LINKED if (source.root / name).is_file()}):
@@ -89,11 +87,9 @@ def with_wrong_labels(
     """
     random = np.random.default_rng(np.random.SeedSequence((seed, round(1e6 * share))))
     labels = table["label"].map(CODES).to_numpy(np.int64)
-    classes: Any = np.unique(labels)
+    classes = np.unique(labels)
     if len(classes) < 2:
-        raise InputError(
-            f"expected faces of at least two emotions to choose wrong labels from, but all are {NAMES[classes[0]]}"
-        )
+        raise InputError(f"expected faces of at least two emotions to exchange labels, but all are {NAMES[classes[0]]}")
     rows = np.flatnonzero(table["split"].to_numpy() == "train")
     chosen = np.sort(random.permutation(rows)[: round(share * len(rows))])
     new = labels.copy()
@@ -114,12 +110,7 @@ def with_wrong_labels(
 
 
 def view_name(fold: str, noise: float, seed: int) -> str:
-    """Return the folder name of a view.
-
-    Args:
-        fold: the name of the division into splits.
-        noise: the share of wrong labels, 0 to 1.
-        seed: the random seed of the wrong labels.
+    """Return the folder name of a view: of a division into splits, with a share of wrong labels (0 to 1) and their seed.
 
     >>> view_name("own", 0.0, 3), view_name("own", 0.2, 3)
     ('own', 'own-wrong-20-seed-3')
