@@ -15,6 +15,7 @@ from bimodal.data.leakage import (
     pretraining_overlap,
     report_copies,
     report_groups,
+    training_leaks,
     training_overlap,
 )
 from bimodal.data.manifest import Manifest
@@ -109,3 +110,24 @@ def test_pictures_that_the_packaged_network_was_pretrained_on(
     assert "pretrained on FER2013" in pretraining_overlap(Manifest.read(other))
     (other / "source.json").write_text('{"kind": "fer2013", "options": {"align": false}}')
     assert pretraining_overlap(Manifest.read(other)) == ""
+
+
+def test_leaks_from_training_are_counted() -> None:
+    table = pd.DataFrame(
+        {
+            "image": ["a", "b", "c", "d", "e"],
+            "split": ["train", "train", "test", "test", "val"],
+            "group": ["Ann", "", "Ann", "", "Bob"],
+            "digest": ["01", "02", "03", "02", ""],
+        }
+    )
+    near = "near-duplicate-across-splits"
+    problems = pd.DataFrame(
+        [("c", "test", near, "correlation 0.99 with b"), ("d", "test", near, "correlation 0.99 with x")],
+        columns=["image", "split", "problem", "detail"],
+    )
+    assert training_leaks(table, "val", problems) == ""
+    assert training_leaks(table, "test", problems).startswith(
+        "Of these 2 faces, 1 has a group (person or film) that is also in training, 1 has a copy in training, "
+        "1 has a near-duplicate in training:"
+    )

@@ -434,3 +434,37 @@ def test_shared_photographs(tmp_path: Path) -> None:
     assert done.problems["problem"].value_counts().to_dict() == {"label-dropped": 5, "ignored": 1}
     manifest = Manifest.read(tmp_path / "out")
     assert set(manifest.table["label"]) == set(NAMES)
+
+
+def test_groups_that_names_show_and_near_duplicates_stay_together(
+    tmp_path: Path, noise: Noise, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "bimodal")
+    for person in range(20):
+        for number in range(3):
+            label = "happy" if number else "sad"
+            noise(tmp_path / "s" / label / f"Ann{chr(97 + person)}_{number}.png", 10 * person + number, 40)
+    for person in range(8):  # the first picture of each, darker, under a name without a group
+        with Image.open(tmp_path / "s" / "sad" / f"Ann{chr(97 + person)}_0.png") as image:
+            image.point(lambda value: value * 0.7).save(tmp_path / "s" / "sad" / f"{person}.png")
+    done = prepare(tmp_path / "s", tmp_path / "out")
+    assert done.name_groups == "20 names before a number, such as 'Anna'"
+    assert "groups: 20 names before a number" in caplog.text
+    assert json.loads((tmp_path / "out" / "source.json").read_text())["groups"] == done.name_groups
+    manifest = table(tmp_path / "out", "manifest.csv")
+    assert manifest[manifest["group"] != ""].groupby("group")["split"].nunique().max() == 1
+    assert set(manifest["split"]) == {"train", "val", "test"}
+    place = {Path(image).name: split for image, split in zip(manifest["image"], manifest["split"], strict=True)}
+    assert all(place[f"{k}.png"] == place[f"Ann{chr(97 + k)}_0.png"] for k in range(8))
+    assert kinds(tmp_path / "out") == []
+
+    done = prepare(tmp_path / "s", tmp_path / "apart", group="none", keep_near_duplicates=True)
+    assert done.name_groups == "20 names before a number, such as 'Anna'"
+    assert "they may be in several splits" in caplog.text
+    assert set(done.problems["problem"]) == {"near-duplicate-across-splits", "group-across-splits"}
+    assert set(done.problems["action"]) == {"kept"}
+    manifest = table(tmp_path / "apart", "manifest.csv")
+    assert manifest[manifest["group"] != ""].groupby("group")["split"].nunique().max() > 1
+
+    done = prepare(tmp_path / "s", tmp_path / "none", group="none")
+    assert set(done.problems["problem"]) == {"group-across-splits"}

@@ -89,6 +89,26 @@ def test_evaluate_counts_unreadable_and_blank_pictures_both_ways(run: Run, tmp_p
     assert len(evaluation.remarks) == 2
 
 
+def test_evaluate_states_what_test_faces_share_with_training(run: Run, tiny_data: Path, tmp_path: Path) -> None:
+    copy, data = tmp_path / "copy", tmp_path / "data"
+    shutil.copytree(run.path, copy)
+    shutil.copytree(tiny_data, data)
+    assert not any("in training" in remark for remark in evaluate(copy, data=data).remarks)
+    table = pd.read_csv(copy / "manifest.csv", dtype=str, keep_default_na=False)
+    first = {split: table.index[table["split"] == split][0] for split in ("train", "val", "test")}
+    table.loc[[first["train"], first["test"], first["test"] + 1], "group"] = "Ann"
+    table.to_csv(copy / "manifest.csv", index=False)
+    training, test = table["image"][first["train"]], table["image"][first["test"]]
+    row = (test, "test", "near-duplicate-across-splits", f"correlation 0.97 with {training}", "kept")
+    columns = ["image", "split", "problem", "detail", "action"]
+    pd.DataFrame([row], columns=columns).to_csv(data / "problems.csv", index=False)
+    assert any(
+        remark.startswith("Of these 21 faces, 2 have a group (person or film) that is also in training, 1 has a near-")
+        for remark in evaluate(copy, data=data).remarks
+    )
+    assert not any("in training" in remark for remark in evaluate(copy, "val", data=data).remarks)
+
+
 def test_damaged_weights_are_one_line(run: Run, tmp_path: Path, cli: Callable[..., Outcome]) -> None:
     copy = tmp_path / "copy"
     copy.mkdir()

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -28,17 +28,10 @@ CONTENT = (
     *(f"{split}_labels.csv" for split in SPLITS),
 )
 """The names of all that such a folder may hold."""
-_PROBLEM_COLUMNS = ("image", "split", "problem", "detail", "action")
 
 
 def store_pictures(examples: list[Example], folder: Path, link: bool) -> list[str]:
-    """Write the pictures to `images/split/label/`; return their paths relative to the folder.
-
-    Args:
-        examples: what to store.
-        folder: the new data folder.
-        link: whether to write links to the source's files.
-    """
+    """Write the pictures, or links to the source's files, to `images/split/label/`; return their paths in the folder."""
     names = Names()
     images = []
     for example in examples:
@@ -68,20 +61,17 @@ def write_tables(examples: list[Example], images: list[str], folder: Path) -> pd
     """Write `manifest.csv`, the paper's label files, `origins.csv` and the counts; return the counts."""
     _, splits, codes = columns(examples)
     entries = [example.entry for example in examples]
-    digests = [example.stored_digest for example in examples]
-    manifest = pd.DataFrame(
-        {
-            "image": images,
-            "label": [NAMES[code] for code in codes],
-            "split": splits,
-            "group": [printable(entry.group) for entry in entries],
-            "original_label": [printable(entry.original_label) for entry in entries],
-            "true_label": [printable(entry.true_label) for entry in entries],
-            "flag": [example.flag for example in examples],
-            "digest": ["" if digest is None else digest.hex() for digest in digests],
-        },
-        columns=list(COLUMNS),
-    )
+    table = {
+        "image": images,
+        "label": [NAMES[code] for code in codes],
+        "split": splits,
+        "group": [printable(entry.group) for entry in entries],
+        "original_label": [printable(entry.original_label) for entry in entries],
+        "true_label": [printable(entry.true_label) for entry in entries],
+        "flag": [example.flag for example in examples],
+        "digest": [(example.stored_digest or b"").hex() for example in examples],
+    }
+    manifest = pd.DataFrame(table, columns=list(COLUMNS))
     manifest.to_csv(folder / FILE, index=False)
     paper = pd.DataFrame({"image": images, "label": codes})
     for split in SPLITS:
@@ -101,13 +91,19 @@ def write_tables(examples: list[Example], images: list[str], folder: Path) -> pd
 
 def write_problems(problems: list[Problem], folder: Path) -> pd.DataFrame:
     """Write `problems.csv`; return its table."""
-    table = pd.DataFrame([asdict(problem) for problem in problems], columns=list(_PROBLEM_COLUMNS))
+    table = pd.DataFrame(problems, columns=[field.name for field in fields(Problem)])
     table.to_csv(folder / "problems.csv", index=False)
     return table
 
 
-def write_source_info(folder: Path, source: Path, kind: str, options: PrepareOptions) -> None:
-    """Write `source.json`: the source, its kind, the version of bimodal, and the options; see `SourceInfo`."""
+def write_source_info(folder: Path, source: Path, kind: str, options: PrepareOptions, name_groups: str) -> None:
+    """Write `source.json`: the source, its kind, the version of bimodal, the options, and the groups shown by names."""
     values = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()}
-    content = {"source": printable(str(source)), "kind": kind, "version": __version__, "options": values}
+    content = {
+        "source": printable(str(source)),
+        "kind": kind,
+        "version": __version__,
+        "options": values,
+        "groups": name_groups,
+    }
     (folder / SOURCE_INFO).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
 """Decoding every picture of a source once: which are readable, blank or copies, and where the faces are."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bimodal.data.manifest import BLANK
+from bimodal.data.near_duplicates import Thumbnails, thumbnail
 from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.sources.entry import Entry, Problem
 from bimodal.vision.faces import Detector, align, centre_square, detector_file
@@ -29,6 +30,7 @@ class Example:
         stored_digest: of the pixels that the data folder will have; another one only if the face was aligned.
         flag: `blank`, `no-face` or `""`.
         aligned: the temporary file with the aligned face, if there is one.
+        thumbnail: of the source's pixels, float32 (256,); None before the inspection.
     """
 
     entry: Entry
@@ -37,18 +39,13 @@ class Example:
     stored_digest: bytes | None = None
     flag: str = ""
     aligned: Path | None = None
+    thumbnail: Thumbnails | None = field(default=None, compare=False, repr=False)
 
 
 def inspect(examples: list[Example], folder: Path, options: PrepareOptions) -> tuple[list[Example], list[Problem]]:
-    """Decode every picture and, if asked for, align its face.
+    """Decode every picture and, if asked for, align its face in the subfolder `aligned` of the new data folder.
 
-    Args:
-        examples: the labelled pictures.
-        folder: the new data folder; aligned faces go to its subfolder `aligned` for now.
-        options: `align`, `detector` and `size` are used.
-
-    Returns:
-        The readable examples, and a problem for each unreadable one.
+    Returns the readable examples, and a problem for each unreadable one.
     """
     detectors: SimpleQueue[Detector] = SimpleQueue()  # threads cannot share a detector
     if options.align:
@@ -66,7 +63,9 @@ def inspect(examples: list[Example], folder: Path, options: PrepareOptions) -> t
             return str(error)
         digest = pixel_digest(pixels)
         blank = digest is None
-        example = replace(example, digest=digest, stored_digest=digest, flag=BLANK if blank else "")
+        example = replace(
+            example, digest=digest, stored_digest=digest, flag=BLANK if blank else "", thumbnail=thumbnail(pixels)
+        )
         if not options.align:
             return example
         detector = detectors.get()

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bimodal.data.manifest import SPLITS, Manifest
+from bimodal.data.near_duplicates import PROBLEM, partner_of
 from bimodal.data.sources.entry import Problem
 from bimodal.data.splits import linked_groups
 from bimodal.emotions import NAMES
@@ -22,11 +23,7 @@ _ORDER = {split: rank for rank, split in enumerate(("", *SPLITS))}
 
 
 def first_copies(digests: Digests, splits: Sequence[str]) -> NDArray[np.int64]:
-    """Return for each picture the row of its first copy: in the earliest split, then the earliest row.
-
-    Args:
-        digests: N digests.
-        splits: N names; `train` comes before `val`, and `val` before `test`.
+    """Return for each picture the row of its first copy, int64 (N,): in the earliest split, then the earliest row.
 
     >>> first_copies([b"a", b"b", b"a", None], ["test", "val", "train", "val"])
     array([2, 1, 2, 3])
@@ -82,16 +79,34 @@ def groups_across_splits(groups: Sequence[Group], splits: Sequence[str]) -> dict
 
 
 def training_overlap(manifest: Manifest, rows: Sequence[int], training: pd.DataFrame) -> int:
-    """Return how many pictures a run was trained on.
-
-    Args:
-        manifest: the pictures.
-        rows: the rows to check.
-        training: the manifest of the run, with `split` and `digest`.
-    """
+    """Return how many of the pictures in these rows a run was trained on; `training` is the manifest of the run."""
     trained = training.loc[training["split"] == "train", "digest"]
     digests = [manifest.pixel_digests[row] for row in rows]
     return int(has_copy_in(digests, [bytes.fromhex(text) or None for text in trained]).sum())
+
+
+def training_leaks(table: pd.DataFrame, split: str, problems: pd.DataFrame) -> str:
+    """Return a sentence with the faces of a split whose group, copy or near-duplicate is in training; `""` if none.
+
+    Args:
+        table: the table of a manifest, with `image`, `split`, `group` and `digest`.
+        split: `val` or `test`.
+        problems: the table in `problems.csv`, which lists the near-duplicates.
+    """
+    training, held_out = (table[table["split"] == name] for name in ("train", split))
+    groups, digests = (set(training[column]) - {""} for column in ("group", "digest"))
+    near = problems[(problems["problem"] == PROBLEM) & problems["image"].isin(held_out["image"])]
+    counts = {
+        "a group (person or film) that is also": int(held_out["group"].isin(groups).sum()),
+        "a copy": int(held_out["digest"].isin(digests).sum()),
+        "a near-duplicate": int(near["detail"].map(partner_of).isin(training["image"]).sum()),
+    }
+    found = [
+        f"{count:,} {'has' if count == 1 else 'have'} {what} in training" for what, count in counts.items() if count
+    ]
+    if not found:
+        return ""
+    return f"Of these {plural(len(held_out), 'face')}, {', '.join(found)}: the accuracy on new persons may be lower."
 
 
 def pretraining_overlap(manifest: Manifest, rows: Sequence[int] | None = None, tolerated: float = 0.0) -> str:
@@ -112,28 +127,17 @@ def pretraining_overlap(manifest: Manifest, rows: Sequence[int] | None = None, t
         return f"{FACE} was pretrained on FER2013, the source of these faces"
     digests = manifest.pixel_digests if rows is None else [manifest.pixel_digests[row] for row in rows]
     count = int(in_pretraining([digest for digest in digests if digest is not None]).sum())
-    return (
-        f"{FACE} was pretrained on {count:,} of these {plural(len(digests), 'picture')}"
-        if count > tolerated * len(digests)
-        else ""
-    )
+    if count <= tolerated * len(digests):
+        return ""
+    return f"{FACE} was pretrained on {count:,} of these {plural(len(digests), 'picture')}"
 
 
 def report_copies(
-    images: Sequence[str],
-    labels: NDArray[np.int64],
-    splits: Sequence[str],
-    first: NDArray[np.int64],
-    action: str,
+    images: Sequence[str], labels: NDArray[np.int64], splits: Sequence[str], first: NDArray[np.int64], action: str
 ) -> list[Problem]:
     """Report each picture that copies another: with another label, in another split, or neither.
 
-    Args:
-        images: N names.
-        labels: int64 (N,), codes.
-        splits: N names.
-        first: int64 (N,), see `first_copies`.
-        action: what `prepare` does with the copies.
+    `first` are the rows from `first_copies`, and `action` is what `prepare` does with the copies.
     """
     problems = []
     for row, other in enumerate(first):

@@ -1,6 +1,7 @@
 """From any source of labelled faces to a data folder, with a report of every problem."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from bimodal.data.labels import parse_labels, translate
 from bimodal.data.leakage import first_copies, report_copies, report_groups
 from bimodal.data.manifest import BLANK
 from bimodal.data.naming import printable
+from bimodal.data.near_duplicates import Thumbnails, report_near_duplicates, similar_groups
 from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.sampling import draw_sample, wanted_counts
 from bimodal.data.sources.entry import Problem, Source
@@ -23,6 +25,7 @@ from bimodal.data.splits import divide, linked_groups
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
 from bimodal.files import staged_folder
+from bimodal.progress import inform
 from bimodal.text import plural
 
 _FLAGS = {BLANK: "a single colour", NO_FACE: "no face found; the middle of the picture taken"}
@@ -39,6 +42,7 @@ class Prepared:
         problems: the table in `problems.csv`.
         not_sampled: the number of pictures that `sample` left out.
         test_of_val: the share of the source's validation split that became the test split; 0 if none did.
+        name_groups: the groups that `group="auto"` found or `"none"` found in the file names; `""` if none.
     """
 
     out: Path
@@ -47,6 +51,7 @@ class Prepared:
     problems: pd.DataFrame
     not_sampled: int
     test_of_val: float
+    name_groups: str = ""
 
 
 def prepare(
@@ -108,8 +113,8 @@ def prepare(
         problems = _with_new_names(problems, examples, images) + _report_kept(examples, images, drop)
         table = write_problems(problems, folder)
         counts = write_tables(examples, images, folder)
-        write_source_info(folder, source, loaded.kind, options)
-    return Prepared(out, loaded.kind, counts, table, before - len(examples), test_of_val)
+        write_source_info(folder, source, loaded.kind, options, loaded.name_groups)
+    return Prepared(out, loaded.kind, counts, table, before - len(examples), test_of_val, loaded.name_groups)
 
 
 def _check_apart(source: Path, out: Path, options: PrepareOptions) -> None:
@@ -128,6 +133,12 @@ def _read(source: Path, out: Path, options: PrepareOptions) -> Source:
         raise InputError("--link needs pictures that are files, and FER2013 is one table; leave --link out")
     if any(isinstance(entry.content, Path) and entry.content.is_relative_to(out) for entry in loaded.entries):
         raise InputError(f"{source} lists pictures of {out}, which would be replaced; choose another folder")
+    if loaded.name_groups:
+        where = (
+            "they may be in several splits" if options.group == "none" else "each stays in one split that prepare makes"
+        )
+        off = "" if options.group == "none" else "; --group none switches this off"
+        inform(f"groups: {loaded.name_groups}; {where}{off}")
     return loaded
 
 
@@ -194,13 +205,21 @@ def _split(examples: list[Example], loaded: Source, options: PrepareOptions) -> 
         raise InputError("--val-share and --test-share leave no pictures to train on; make them smaller")
 
     rows = [row for row, example in enumerate(examples) if example.entry.split == divided]
-    names = [examples[row].entry.group or None if loaded.keep_groups_together else None for row in rows]
-    groups = linked_groups(names, [examples[row].digest for row in rows])
+    keys: list[Sequence[object]] = [[examples[row].digest for row in rows]]
+    if loaded.keep_groups_together and options.group != "none":
+        keys.append([examples[row].entry.group or None for row in rows])
+    if loaded.keep_groups_together and not options.keep_near_duplicates:
+        keys.append(similar_groups(_thumbnails([examples[row] for row in rows])))
+    groups = linked_groups(*keys)
     codes = np.array([examples[row].code for row in rows], dtype=np.int64)
     result = list(examples)
     for row, split in zip(rows, divide(codes, shares, options.seed, groups), strict=True):
         result[row] = replace(examples[row], entry=replace(examples[row].entry, split=str(split)))
     return result, test_of_val
+
+
+def _thumbnails(examples: list[Example]) -> Thumbnails:
+    return np.stack([example.thumbnail for example in examples if example.thumbnail is not None])
 
 
 def _sample(examples: list[Example], sample: str, seed: int) -> tuple[list[Example], list[Problem]]:
@@ -239,5 +258,7 @@ def _report_kept(examples: list[Example], images: list[str], dropped: bool) -> l
     if not dropped:
         first = first_copies([example.digest for example in examples], splits)
         problems += report_copies(images, codes, splits, first, "kept")
+    digests = [example.digest for example in examples]
+    problems += report_near_duplicates(images, splits, digests, _thumbnails(examples))
     problems += report_groups(images, splits, [example.entry.group for example in examples])
     return problems + report_missing_classes(codes, splits)

@@ -22,10 +22,12 @@ class PrepareOptions:
         "Labels of the source and the emotions that they mean, such as freude=happy,wut=angry, or a YAML or CSV file of "
         "such pairs. LABEL=drop leaves out the pictures with that label.",
     )
-    group: str | None = option(
-        None,
-        "Which pictures show the same film or person, so that they go to the same split: the name of a CSV column, or "
-        "name-before-number (Ann_2.png is of Ann), or a regular expression for file names whose first bracket is the group.",
+    group: str = option(
+        "auto",
+        "Which pictures show the same film or person, so that they go to the same split: auto (the column group of a CSV, "
+        "else what file names show if it is plausible), none (as auto, but such pictures may go to different splits), the "
+        "name of a CSV column, name-before-number (Ann_2.png is of Ann), or a regular expression for file names whose first "
+        "bracket is the group. problems.csv lists the groups in several splits.",
     )
     root: Path | str | None = option(
         None, "Folder that the paths in a CSV source are relative to. (default: the folder of the CSV)"
@@ -55,6 +57,12 @@ class PrepareOptions:
         "auto",
         "What to do with copies (pictures with the same pixels): report them, or drop all but the first. "
         "auto drops them from FER2013 and reports them in other sources.",
+    )
+    keep_near_duplicates: bool = option(
+        False,
+        "Let near-duplicates (the same picture recompressed, brightened, resized or slightly cropped) go to different "
+        "splits. Otherwise they stay together in splits that prepare makes, except with SFEW and FER2013. problems.csv "
+        "lists those across splits.",
     )
     votes: Path | str | None = option(None, "CSV file of FERPlus with votes for FER2013 (fer2013new.csv).")
     label_from: Literal["fer2013", "ferplus"] = option(

@@ -1,12 +1,14 @@
 """Evaluation of a run: predict a split with the kept weights, write the predictions, and measure them."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
-from bimodal.data.leakage import pretraining_overlap, training_overlap
+from bimodal.data.leakage import pretraining_overlap, training_leaks, training_overlap
 from bimodal.data.manifest import Manifest
 from bimodal.data.tables import read_table
 from bimodal.emotions import NAMES
@@ -82,6 +84,8 @@ def evaluate(
     remarks = []
     if is_own_data and split == "test" and file.is_file():
         remarks.append("This run was evaluated on its test faces before; do not choose anything by their accuracy.")
+    if is_own_data and (leaks := training_leaks(run.manifest, split, _problems(folder))):
+        remarks.append(leaks)
     count = 0 if is_own_data else training_overlap(manifest, rows.tolist(), run.manifest)
     if count:
         remarks.append(
@@ -101,14 +105,18 @@ def evaluate(
 
 def count_unreadable(folder: Path, split: str) -> int:
     """Return the number of pictures of a split that `prepare` left out because it could not read them."""
-    file = folder / "problems.csv"
-    if not file.is_file():
-        return 0
-    try:
-        problems = read_table(file, ("split", "problem"))
-    except InputError:  # a table without rows: there were no problems
-        return 0
+    problems = _problems(folder)
     return int(((problems["split"] == split) & (problems["problem"] == "unreadable")).sum())
+
+
+def _problems(folder: Path) -> pd.DataFrame:
+    """Return the table in `problems.csv`; without rows if there is none."""
+    columns = ("image", "split", "problem", "detail")
+    file = folder / "problems.csv"
+    if file.is_file():
+        with suppress(InputError):  # a table without rows: there were no problems
+            return read_table(file, columns)
+    return pd.DataFrame(columns=list(columns), dtype=str)
 
 
 def _remarks(measures: Measures, both_ways: BothWays) -> list[str]:

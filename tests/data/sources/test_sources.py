@@ -251,3 +251,42 @@ def test_nothing_to_read(tmp_path: Path) -> None:
     touch(tmp_path, "happy/1.png")
     with pytest.raises(InputError, match="for FER2013"):
         read(tmp_path, votes=tmp_path / "x.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [("Ann_Lee{person:c}_{number:04}", "Ann_Lee{person:c}"), ("S{person:03}_{number:03}_00000017", "S{person:03}")],
+)
+def test_names_show_groups(tmp_path: Path, name: str, group: str) -> None:
+    people = [(person, number) for person in range(65, 80) for number in range(3)]
+    touch(tmp_path, *(f"{('happy', 'sad')[n % 2]}/{name.format(person=p, number=n)}.png" for p, n in people))
+    source = read(tmp_path)
+    assert Counter(entry.group for entry in source.entries) == {group.format(person=p): 3 for p in range(65, 80)}
+    assert source.name_groups.startswith("15 ")
+    assert read(tmp_path, group="none") == source  # the groups are known, but prepare does not keep them together
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"{number:05}" for number in range(60)],
+        [f"{prefix}_{number}" for prefix in ("img", "IMAGE", "happy", "Sadness", "dsc") for number in range(12)],
+        [f"{number}_{k}" for number in range(20) for k in range(3)],
+        [f"Ann{chr(97 + k % 9)}_{k}" for k in range(60)],  # 9 groups
+        [f"Ann{chr(97 + k % 26)}{chr(97 + k // 26)}_{k}" for k in range(60)],  # each name once
+        [f"Ann{chr(97 + max(0, k - 40))}_{k}" for k in range(60)],  # one group has two thirds
+    ],
+)
+def test_implausible_groups_are_not_used(tmp_path: Path, names: list[str]) -> None:
+    touch(tmp_path, *(f"happy/{name}.png" for name in names))
+    source = read(tmp_path)
+    assert {entry.group for entry in source.entries} == {""}
+    assert source.name_groups == ""
+
+
+def test_the_groups_of_a_csv_are_kept(tmp_path: Path) -> None:
+    rows = [f"Ann{chr(97 + k % 12)}_{k}.png,happy" for k in range(36)]
+    (tmp_path / "list.csv").write_text("image,label,group\n" + "".join(f"{row},g{k}\n" for k, row in enumerate(rows)))
+    assert [entry.group for entry in read(tmp_path / "list.csv").entries] == [f"g{k}" for k in range(36)]
+    (tmp_path / "list.csv").write_text("image,label\n" + "\n".join(rows) + "\n")
+    assert len({entry.group for entry in read(tmp_path / "list.csv").entries}) == 12

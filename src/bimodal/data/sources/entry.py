@@ -55,7 +55,9 @@ class Source:
         entries: the pictures, in a stable order.
         problems: problems that the reader met, such as files that it ignored.
         labels: the meaning of the source's labels, such as `{"contempt": "drop"}`.
-        keep_groups_together: whether a split that `prepare` makes must keep groups together.
+        keep_groups_together: whether a split that `prepare` makes must keep groups and near-duplicates together.
+        has_groups: whether the source says which groups its pictures belong to, so that names need not show them.
+        name_groups: the groups that the file names show, in words; `""` if these are not plausible or not used.
         val_share: the share of the training pictures for a validation split, if the source has none.
         drop_duplicates: whether later copies of the same pixels are left out.
     """
@@ -65,5 +67,7 @@ class Source:
     problems: list[Problem] = field(default_factory=list)
     labels: Mapping[str, str] = field(default_factory=dict)
     keep_groups_together: bool = True
+    has_groups: bool = False
+    name_groups: str = ""
     val_share: float = 0.15
     drop_duplicates: bool = False

@@ -19,18 +19,10 @@ from bimodal.data.tables import read_table
 from bimodal.errors import InputError
 from bimodal.text import plural
 
-CODES = (
-    "angry",
-    "disgust",
-    "fear",
-    "happy",
-    "sad",
-    "surprise",
-    "neutral",
-)  # in FER2013's order, which is not that of `emotions.NAMES`
-VOTES = (
-    "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF"
-)  # fmt: skip
+CODES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+"""The labels in FER2013's order, which is not that of `emotions.NAMES`."""
+VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+"""The columns of votes in FERPlus."""
 SIDE = 48
 MAX_ROWS = 1_000_000
 _MAX_LINE = 65_536  # 48 x 48 numbers need at most 9,216 characters
@@ -71,8 +63,7 @@ def read_fer2013(path: Path, votes: Path | None = None, ferplus: bool = False) -
             raise InputError(f"{path}, row {row + 1}: unknown Usage {usage!r}; expected {', '.join(_SPLITS)}")
         if not (emotion.strip().isdecimal() and int(emotion) < len(CODES)):
             raise InputError(f"{path}, row {row + 1}: unknown emotion {emotion!r}; expected 0 to {len(CODES) - 1}")
-        fer2013_label = CODES[int(emotion)]
-        second, counts = "", ""
+        fer2013_label, second, counts = CODES[int(emotion)], "", ""
         if annotations is not None:
             if row >= len(annotations) or annotations[row][0] != usage.strip().casefold():
                 raise InputError(f"expected the votes of {path} in {votes}, but they differ at row {row + 1}")
@@ -85,20 +76,25 @@ def read_fer2013(path: Path, votes: Path | None = None, ferplus: bool = False) -
         label, original = (second, fer2013_label) if ferplus else (fer2013_label, "")
         entries.append(Entry(name, label, split, picture, original_label=original, second_opinion=second, votes=counts))
     if annotations is not None and len(annotations) != row + 1:
-        raise InputError(
-            f"expected the votes of {path} in {votes}, but it has {plural(len(annotations), 'row')} for {plural(row + 1, 'picture')}"
-        )
+        numbers = f"{plural(len(annotations), 'row')} for {plural(row + 1, 'picture')}"
+        raise InputError(f"expected the votes of {path} in {votes}, but it has {numbers}")
     if not entries:
         raise InputError(f"expected pictures in {path}, found none")
     drop = dict.fromkeys(("contempt", "unknown", "NF", "undecided"), "drop") if ferplus else {}
-    return Source("fer2013", entries, problems, drop, val_share=0.1, drop_duplicates=True)
+    return Source(
+        "fer2013",
+        entries,
+        problems,
+        drop,
+        keep_groups_together=False,
+        has_groups=True,
+        val_share=0.1,
+        drop_duplicates=True,
+    )
 
 
 def majority(votes: NDArray[np.int64]) -> list[str]:
-    """Return the label with most votes in each row: a name of `VOTES`, or `undecided` if two have as many.
-
-    Args:
-        votes: int64 (N, 10), the votes for each of `VOTES`.
+    """Return the label with most votes in each row (N, 10): a name of `VOTES`, or `undecided` if two have as many.
 
     >>> majority(np.array([[6, 0, 1, 1, 0, 0, 0, 0, 2, 0], [4, 0, 0, 4, 1, 0, 0, 0, 1, 0]]))
     ['neutral', 'undecided']
@@ -109,19 +105,13 @@ def majority(votes: NDArray[np.int64]) -> list[str]:
 
 
 def votes_in_words(votes: NDArray[np.int64]) -> list[str]:
-    """Return the votes of each row as text, the most frequent label first; `read_votes` is the inverse.
-
-    Args:
-        votes: int64 (N, 10), the votes for each of `VOTES`.
+    """Return the votes of each row (N, 10) as text, the most frequent label first; `read_votes` is the inverse.
 
     >>> votes_in_words(np.array([[4, 0, 0, 6, 0, 0, 0, 0, 0, 0]]))
     ['sadness:6 neutral:4']
     """
-    order = np.argsort(-votes, axis=1, kind="stable")
-    return [
-        " ".join(f"{VOTES[k]}:{row[k]}" for k in ranks if row[k])
-        for row, ranks in zip(votes.tolist(), order.tolist(), strict=True)
-    ]
+    orders = np.argsort(-votes, axis=1, kind="stable")
+    return [" ".join(f"{VOTES[k]}:{row[k]}" for k in order if row[k]) for row, order in zip(votes, orders, strict=True)]
 
 
 def read_votes(text: str) -> dict[str, int]:

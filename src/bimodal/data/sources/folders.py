@@ -26,11 +26,7 @@ def read_folders(source: Path, unaligned: bool = False) -> Source:
 
     SFEW is recognised by its file names, and the film becomes the group. If the source has both `Train` and
     `Train_Aligned_Faces`, the aligned faces are read, as in the paper. The `truth.csv` of a drawn set gives the true
-    labels.
-
-    Args:
-        source: the folder.
-        unaligned: read the folders without aligned faces instead, because `prepare` aligns the faces itself.
+    labels. `unaligned` reads the folders without aligned faces instead, because `prepare` aligns the faces itself.
 
     Raises:
         InputError: the source has no class folder with pictures.
@@ -39,15 +35,12 @@ def read_folders(source: Path, unaligned: bool = False) -> Source:
     folders = _visible_folders(source, problems)
     truth = _truth(source)
     splits = _split_folders(folders, unaligned, problems)
-    entries: list[Entry] = []
-    if splits:
-        for split, folder in splits.items():
-            inner = _visible_folders(folder, problems, source)
-            if not inner:
-                problems.append(Problem(folder.name, split, "ignored", "a split without class folders", "left out"))
-            entries += _classes(source, inner, split, problems)
-    else:
-        entries = list(_classes(source, folders, "", problems))
+    entries = [] if splits else list(_classes(source, folders, "", problems))
+    for split, folder in splits.items():
+        inner = _visible_folders(folder, problems, source)
+        if not inner:
+            problems.append(Problem(folder.name, split, "ignored", "a split without class folders", "left out"))
+        entries += _classes(source, inner, split, problems)
     if not entries:
         raise InputError(
             f"no pictures found in {source}: expected a folder for each emotion, such as {source.name}/happy/1.png, "
@@ -57,7 +50,9 @@ def read_folders(source: Path, unaligned: bool = False) -> Source:
     films = [film_of(entry.name) for entry in entries]
     if {"train", "val"} <= set(splits) and sum(map(bool, films)) >= _SFEW_SHARE * len(films):
         entries = [replace(entry, group=film) for entry, film in zip(entries, films, strict=True)]
-        return Source("sfew", entries, problems, keep_groups_together=False)  # the paper halves val at random
+        return Source(
+            "sfew", entries, problems, keep_groups_together=False, has_groups=True
+        )  # the paper halves val at random
     return Source("folders", entries, problems)
 
 

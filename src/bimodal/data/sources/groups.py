@@ -1,14 +1,28 @@
 """The group of a picture (its film or person), read from its file name."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from bimodal.data.sources.entry import Entry
+from bimodal.data.sources.entry import Entry, Source
+from bimodal.emotions import code_of
 from bimodal.errors import InputError
 
 NAME_BEFORE_NUMBER = r"^(.*?)[\W_]*\d+$"  # Ann_Lee_0002 -> Ann_Lee
+_AUTOMATIC = {
+    "subjects before two numbers": r"^(.+?)_\d+_\d+$",  # CK+: S010_004_00000017 -> S010
+    "names before a number": NAME_BEFORE_NUMBER,
+}
+_GENERIC = frozenset(
+    (
+        "img", "im", "image", "images", "face", "faces", "photo", "photos", "picture", "pictures", "pic", "pics",
+        "frame", "frames", "dsc", "test", "train", "training", "val", "valid", "validation", "public", "private",
+        "crop", "cropped", "aligned", "sample"
+    )
+)  # fmt: skip
+_MIN_SHARE, _MIN_GROUPS, _MAX_SHARE = 0.3, 10, 0.25
 
 
 def film_of(name: str) -> str:
@@ -44,6 +58,43 @@ def group_rule(rule: str) -> Callable[[str], str]:
         return (match[1 if pattern.groups else 0] or "") if match else ""
 
     return group_of
+
+
+def propose_groups(source: Source) -> Source:
+    """Return the source with the groups that its file names show, or unchanged if no rule gives plausible groups.
+
+    Groups are plausible if at least 30 % of the names share their group with another name, if there are at least 10
+    groups, and if none has more than 25 % of the pictures. A generic word (`img`, `happy`) and a number are no groups.
+    """
+    for kind, rule in _AUTOMATIC.items():
+        group_of = group_rule(rule)
+        groups = [group if _is_specific(group := group_of(entry.name)) else "" for entry in source.entries]
+        sizes = Counter(group for group in groups if group)
+        shared = sum(size for size in sizes.values() if size > 1)
+        total = len(groups)
+        if len(sizes) >= _MIN_GROUPS and shared >= _MIN_SHARE * total and max(sizes.values()) <= _MAX_SHARE * total:
+            entries = [replace(entry, group=group) for entry, group in zip(source.entries, groups, strict=True)]
+            example = sizes.most_common(1)[0][0]
+            return replace(source, entries=entries, name_groups=f"{len(sizes):,} {kind}, such as {example!r}")
+    return source
+
+
+def _is_specific(group: str) -> bool:
+    """Return whether a group has a word that is neither generic nor an emotion.
+
+    >>> _is_specific("Ann_Lee"), _is_specific("S010"), _is_specific("IMG"), _is_specific("happy_face"), _is_specific("12")
+    (True, True, False, False, False)
+    """
+    words = re.findall(r"[^\W\d_]+", group)
+    return any(word.casefold() not in _GENERIC and not _is_emotion(word) for word in words)
+
+
+def _is_emotion(word: str) -> bool:
+    try:
+        code_of(word)
+    except InputError:
+        return False
+    return True
 
 
 def group_by_name(entries: list[Entry], rule: str) -> list[Entry]:

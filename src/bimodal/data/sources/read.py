@@ -8,7 +8,7 @@ from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.sources.entry import Source
 from bimodal.data.sources.fer2013 import is_fer2013, read_fer2013
 from bimodal.data.sources.folders import read_folders
-from bimodal.data.sources.groups import group_by_name
+from bimodal.data.sources.groups import group_by_name, propose_groups
 from bimodal.data.sources.table import read_csv
 from bimodal.errors import InputError
 
@@ -40,9 +40,11 @@ def read_source(path: Path, options: PrepareOptions) -> Source:
     elif fer2013:
         source = read_fer2013(path, votes, options.label_from == "ferplus")
     elif path.is_file():
-        source = read_csv(path, root, options.group)
+        source = read_csv(path, root, "group" if options.group in ("auto", "none") else options.group)
     else:
         raise InputError(f"expected a folder or a file, and {path} is neither")
-    if options.group is None or (source.kind == "table" and any(entry.group for entry in source.entries)):
+    if options.group in ("auto", "none"):
+        return source if source.has_groups else propose_groups(source)
+    if source.kind == "table" and any(entry.group for entry in source.entries):
         return source
     return replace(source, entries=group_by_name(source.entries, options.group), keep_groups_together=True)

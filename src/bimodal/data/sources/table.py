@@ -11,7 +11,7 @@ from bimodal.data.tables import read_table
 from bimodal.errors import InputError
 
 
-def read_csv(table: Path, root: Path | None = None, group: str | None = None) -> Source:
+def read_csv(table: Path, root: Path | None = None, group: str = "group") -> Source:
     """Read a CSV of pictures; the paths are relative to its folder, or to `root`.
 
     Of a picture that is listed several times, the first row is kept and the others are reported.
@@ -19,7 +19,7 @@ def read_csv(table: Path, root: Path | None = None, group: str | None = None) ->
     Args:
         table: the CSV; other columns are ignored.
         root: the folder of the pictures; absolute paths inside it are allowed, too. Default: the CSV's folder.
-        group: the column with the groups, default `group`; without such a column no picture has a group.
+        group: the column with the groups; without such a column no picture has a group.
 
     Raises:
         InputError: a column is missing, a split is unknown or given for some rows only, or a path leaves the folder.
@@ -27,7 +27,7 @@ def read_csv(table: Path, root: Path | None = None, group: str | None = None) ->
     frame = read_table(table, ("image", "label"))
     base = os.path.abspath(root or table.parent)
     splits = _splits(frame, table)
-    groups = _column(frame, group or "group")
+    groups = _column(frame, group)
     originals, truths = _column(frame, "original_label"), _column(frame, "true_label")
     labels = frame["label"].tolist()
 
@@ -48,7 +48,7 @@ def read_csv(table: Path, root: Path | None = None, group: str | None = None) ->
             problems.append(Problem(name, splits[row], "listed-twice", detail, "the first row kept"))
             continue
         entries.append(Entry(name, labels[row], splits[row], Path(path), groups[row], originals[row], truths[row]))
-    return Source("table", entries, problems)
+    return Source("table", entries, problems, has_groups="group" in frame.columns)
 
 
 def _splits(frame: pd.DataFrame, table: Path) -> list[str]:
