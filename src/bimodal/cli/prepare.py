@@ -30,11 +30,15 @@ def prepare(
 ) -> None:
     """Make a data folder from labelled faces: check the pictures, split them, and write a manifest.
 
-    OUT/problems.csv lists the problems: unreadable pictures, copies, and films or persons in several splits.
+    OUT/problems.csv lists the problems: unreadable pictures, copies, near-duplicates, and films or
+    persons in several splits. In splits that it makes, near-duplicates stay together, and the pictures of a film or person
+    that a CSV column or the file names show.
 
     bimodal prepare FACES DATA                            from a folder of emotions
 
-    bimodal prepare faces.csv DATA --group person         with no person in two splits
+    bimodal prepare faces.csv DATA --group person         with the persons of a CSV column
+
+    bimodal prepare FACES DATA --group none               with persons in several splits
 
     bimodal prepare fer2013.csv DATA --votes fer2013new.csv --label-from ferplus
     """
