@@ -16,7 +16,8 @@ THRESHOLD = 0.96
 """The least correlation of near-duplicates. Of 1.4 million pairs of press photographs, two from bursts of one scene lie at
 0.975 and 0.978, all others below 0.952, as do 3.4 million pairs of drawn faces. JPEG at quality 30, half the size and 30 %
 less brightness stay above 0.966; 30 % more brightness and crops of 1 % a side stay above 0.96 in at least 95 % of the
-pictures, and crops of 2 % a side in 72 % of the photographs and 93 % of the drawn faces."""
+pictures, and crops of 2 % a side in 72 % of the photographs and 93 % of the drawn faces. In FER2013, 182 of the 3,303
+PublicTest pictures without a copy in Training lie above 0.96; in a sample of 28, each pair showed the same photograph."""
 PROBLEM = "near-duplicate-across-splits"
 """The name of the problem in `problems.csv`."""
 _CHUNK = 2048

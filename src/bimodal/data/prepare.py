@@ -134,11 +134,8 @@ def _read(source: Path, out: Path, options: PrepareOptions) -> Source:
     if any(isinstance(entry.content, Path) and entry.content.is_relative_to(out) for entry in loaded.entries):
         raise InputError(f"{source} lists pictures of {out}, which would be replaced; choose another folder")
     if loaded.name_groups:
-        where = (
-            "they may be in several splits" if options.group == "none" else "each stays in one split that prepare makes"
-        )
-        off = "" if options.group == "none" else "; --group none switches this off"
-        inform(f"groups: {loaded.name_groups}; {where}{off}")
+        kept = "each stays in one split that prepare makes; --group none switches this off"
+        inform(f"groups: {loaded.name_groups}; {'they may be in several splits' if options.group == 'none' else kept}")
     return loaded
 
 
