@@ -62,8 +62,8 @@ class Bimodal:
     """`bimodal predict` without the start of the process: from a folder of pictures to a CSV file."""
 
     def __init__(self, arguments: argparse.Namespace, table: Path) -> None:
+        from bimodal.inference.config import InferenceConfig
         from bimodal.inference.load import load
-        from bimodal.inference.pipeline import InferenceConfig
         from bimodal.vision.faces import detector_file
 
         self.network = load(arguments.model)

@@ -9,3 +9,8 @@ def plural(count: int, noun: str) -> str:
     """
     ending = "" if count == 1 else "es" if noun.endswith(("s", "x", "ch", "sh")) else "s"
     return f"{count:,} {noun}{ending}"
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, at most 200 letters; the error's type if it has no message."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

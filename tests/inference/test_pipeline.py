@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from bimodal.errors import InputError
+from bimodal.inference.config import InferenceConfig
 from bimodal.inference.inputs import ANNOTATED, Frame, check_inputs, display_name, find_files
-from bimodal.inference.pipeline import InferenceConfig, run_inference
+from bimodal.inference.pipeline import run_inference
 from bimodal.inference.results import NO_FACE, ImageResult, table_columns, table_rows
 from bimodal.model_files.network import Network
 from bimodal.model_files.onnx_network import load_onnx

@@ -15,7 +15,7 @@ from PIL import Image
 
 import bimodal as package
 from bimodal.errors import InputError
-from bimodal.inference.pipeline import InferenceConfig
+from bimodal.inference.config import InferenceConfig
 from bimodal.inference.predict_files import Output, predict_files
 from bimodal.inference.results import ImageResult
 from bimodal.model_files.network import Network

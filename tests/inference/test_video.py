@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from bimodal.errors import InputError
+from bimodal.inference.config import InferenceConfig
 from bimodal.inference.inputs import Frame
-from bimodal.inference.pipeline import InferenceConfig
 from bimodal.inference.predict_files import Output, predict_files
 from bimodal.inference.results import FaceResult, ImageResult
 from bimodal.inference.timeline import BINS, Timeline

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from bimodal.errors import InputError
 from bimodal.rendering.html import environment
-from bimodal.rendering.table import Column, Group, Table, latex, markdown, to_latex, to_markdown, to_terminal
+from bimodal.rendering.table import Column, Group, Table, latex, markdown, to_latex, to_markdown
 
 HEAD = ("condition", "accuracy", "removed", "wrong labels among these")
 ROWS = (
@@ -19,7 +19,7 @@ TABLE = Table.of(HEAD, ROWS, "Accuracy on 446 test faces", ["A note."])
 
 def _terminal(table: Table, width: int) -> str:
     console = Console(width=width, file=StringIO(), force_terminal=False)
-    console.print(to_terminal(table))
+    console.print(table)
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 

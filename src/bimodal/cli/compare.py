@@ -30,7 +30,6 @@ def compare(
 
     from bimodal.errors import InputError
     from bimodal.files import write_text
-    from bimodal.rendering.table import to_terminal
     from bimodal.report.comparison import evaluate
     from bimodal.report.comparison_file import render
     from bimodal.report.conditions import group, open_runs
@@ -44,7 +43,7 @@ def compare(
     if out is not None:
         write_text(out, render(evaluation, out.suffix))
     console = Console(highlight=False, markup=False)
-    console.print(to_terminal(comparison_table(evaluation)))
+    console.print(comparison_table(evaluation))
     for own in evaluation.comparisons:
         for (seed, _), test in zip(own.seeds, own.by_seed, strict=True):
             counts = f"only {own.a} is right {test.only_a}, only {own.b} is right {test.only_b}"

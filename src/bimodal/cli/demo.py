@@ -42,7 +42,7 @@ def _show(demo: "Demo") -> None:
     from rich.console import Console
 
     from bimodal.rendering.numbers import percent
-    from bimodal.rendering.table import Table, to_terminal
+    from bimodal.rendering.table import Table
     from bimodal.report.tables import interval_notes
 
     evaluation, truth = demo.evaluation, demo.truth
@@ -57,7 +57,7 @@ def _show(demo: "Demo") -> None:
     head = ("condition", "accuracy", "removed", "removed, wrong label")
     console = Console(highlight=False, markup=False)
     console.print()
-    console.print(to_terminal(Table.of(head, rows, title, (note, *interval_notes(evaluation)))))
+    console.print(Table.of(head, rows, title, (note, *interval_notes(evaluation))))
     for comparison in evaluation.comparisons:
         console.print(f"\n{comparison.conclusion}")
     print(f"\nReport: {demo.report}")

@@ -18,9 +18,7 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder, made by bimodal train.")],
     data: Annotated[
         Path | None,
-        typer.Option(
-            help="Another data folder, or the present place of the run's own. (default: the data folder of the run)"
-        ),
+        typer.Option(help="Another data folder, or the new place of the run's. (default: the data folder of the run)"),
     ] = None,
     split: Annotated[
         str, typer.Option(help="Split to evaluate: val or test. Evaluate on test once, after all choices are made.")
@@ -56,7 +54,12 @@ def _tables(measures: "Measures") -> "tuple[Table, Table, Table]":
     error = measures.calibration_error
     rows.append(["calibration error", f"{error.value:.3f}", f"{error.low:.3f} to {error.high:.3f}"])
     by_emotion = [
-        [NAMES[one.code], str(one.support), _share(one.precision), _share(one.recall), _decimals(one.f1)]
+        [
+            NAMES[one.code],
+            str(one.support),
+            *map(_share, (one.precision, one.recall)),
+            "none" if one.f1 is None else f"{one.f1:.2f}",
+        ]
         for one in measures.classes
     ]
     confusion = [[NAMES[code], *map(str, counts)] for code, counts in enumerate(measures.confusion.tolist())]
@@ -69,7 +72,3 @@ def _tables(measures: "Measures") -> "tuple[Table, Table, Table]":
 
 def _share(estimate: "Estimate | None") -> str:
     return "none" if estimate is None else f"{estimate.value:.0%} ({estimate.low:.0%} to {estimate.high:.0%})"
-
-
-def _decimals(value: float | None) -> str:
-    return "none" if value is None else f"{value:.2f}"

@@ -18,8 +18,7 @@ def export(
         bool,
         typer.Option(
             "--int8",
-            help="Quantise weights and activations to 8 bits, and measure the change in accuracy on the validation faces. "
-            "(default: 32 bits)",
+            help="Quantise to 8 bits, and measure the change in accuracy on the validation faces. (default: 32 bits)",
         ),
     ] = False,
     data: Annotated[

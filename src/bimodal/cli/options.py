@@ -12,16 +12,13 @@ _PLAIN = (bool, int, float, str, Path)
 
 
 def options_of(settings: type, prefix: str = "", panel: str | None = None) -> list[inspect.Parameter]:
-    """Return an option for each field of a settings class that has a help text.
+    """Return a keyword parameter for each field of a settings class that was made with `bimodal.settings.option`.
+
+    Its default is None, which means that the user did not give the option; the help text shows the field's default.
 
     Args:
-        settings: a dataclass whose fields were made with `bimodal.settings.option`.
         prefix: comes before each name, such as `removal_`.
         panel: heading of these options in `--help`.
-
-    Returns:
-        Keyword parameters. Their default is None, which means that the user did not give the option; the help text
-        shows the default of the field.
 
     >>> from bimodal.removal import RemovalSettings
     >>> [parameter.name for parameter in options_of(RemovalSettings, "removal_")][:2]
@@ -46,21 +43,15 @@ def _option(field: Field[Any], prefix: str, panel: str | None) -> inspect.Parame
     if get_origin(field.type) is Literal:
         choices = get_args(field.type)
     has_default = field.default is not MISSING and field.default is not None
-    names = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]
     if field.name == "rule":
-        names = [f"--{prefix.rstrip('_')}"]
-    option = typer.Option(
-        None,
-        *names,
-        help=_sentence(text() if callable(text) else text)
-        + (f" (default: {_text(field.default)})" if has_default else ""),
-        show_default=False,
-        rich_help_panel=panel,
-        metavar="|".join(choices) or None,
-    )
-    return inspect.Parameter(
-        prefix + field.name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind | None
-    )
+        flag = f"--{prefix.rstrip('_')}"
+    elif kind is bool:
+        flag = f"{flag}/--no-{flag[2:]}"
+    sentence = _sentence(text() if callable(text) else text)
+    sentence += f" (default: {_text(field.default)})" if has_default else ""
+    option = typer.Option(None, flag, help=sentence, rich_help_panel=panel, metavar="|".join(choices) or None)
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(prefix + field.name, keyword, default=option, annotation=kind | None)
 
 
 def _sentence(text: str) -> str:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bimodal.cli.options import options_of, with_options
+from bimodal.inference.config import InferenceConfig
+
 if TYPE_CHECKING:
     from bimodal.inference.results import ImageResult, Summary
     from bimodal.rendering.table import Table
@@ -36,40 +39,18 @@ def predict(
     draw: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for copies of the images and videos with the predictions drawn in, and a timeline of each video. "
-            "(default: none)"
+            help="Folder for annotated copies of the images and videos, and timelines of the videos. (default: none)"
         ),
     ] = None,
     camera: Annotated[
         int | None, typer.Option(help="Number of a camera, from 0, to read until Ctrl-C instead of files.")
     ] = None,
-    detect: Annotated[
-        bool,
-        typer.Option(
-            "--detect/--no-detect", help="Find and align the faces; --no-detect: each image is one cropped face."
-        ),
-    ] = True,
-    detector: Annotated[
-        Path | None, typer.Option(help="ONNX file of the face detector YuNet. (default: downloaded once)")
-    ] = None,
-    largest: Annotated[
-        bool, typer.Option("--largest", help="Keep only the largest face of each image. (default: all faces)")
-    ] = False,
-    flip: Annotated[
-        bool,
-        typer.Option(
-            "--flip",
-            help="Classify the mirrored faces, too, and average the probabilities: slightly more accurate, half as fast.",
-        ),
-    ] = False,
     every: Annotated[int, typer.Option(help="Read each N-th frame of a video or camera, N at least 1.")] = 1,
-    batch_size: Annotated[
-        int, typer.Option(help="Number of faces classified at once, 1 to 4096; affects the speed only.")
-    ] = 64,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the interrupted table of --out.")] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the table of --out, and add to the folder of --draw.")
     ] = False,
+    **values: Any,
 ) -> None:
     """Predict the emotion of each face in images and videos, with calibrated probabilities.
 
@@ -79,11 +60,10 @@ def predict(
 
     bimodal predict talk.mp4 --draw annotated            a copy with boxes, a timeline
     """
-    from bimodal.inference.pipeline import InferenceConfig
     from bimodal.inference.predict_files import Output, predict_files
     from bimodal.inference.table_file import part_file
 
-    config = InferenceConfig(detect, detector, largest, flip, batch_size)
+    config = InferenceConfig(**{name: value for name, value in values.items() if value is not None})
     rows: list[dict[str, Any]] = []
     count = 0
 
@@ -152,3 +132,6 @@ def _table(rows: list[dict[str, Any]]) -> "Table":
         cells.append([row["file"], *time, face, *emotions])
     head = ["file", *(["time (s)"] if has_time else []), "face (px)", "emotion", "second"]
     return Table.of(head, cells, text=["file", "face (px)", "emotion", "second"])
+
+
+with_options(predict, options_of(InferenceConfig))

@@ -51,13 +51,13 @@ def prepare(
 def _show(prepared: "Prepared") -> None:
     from rich.console import Console
 
-    from bimodal.rendering.table import Table, to_terminal
+    from bimodal.rendering.table import Table
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     counts = prepared.counts
     rows = [[str(emotion), *(f"{count:,}" if count else "-" for count in row)] for emotion, row in counts.iterrows()]
     rows.append(["all", *(f"{total:,}" for total in counts.sum())])
-    console.print(to_terminal(Table.of(["emotion", *counts.columns], rows, f"Faces ({prepared.kind})")))
+    console.print(Table.of(["emotion", *counts.columns], rows, f"Faces ({prepared.kind})"))
     if prepared.test_of_val:
         share = "half" if prepared.test_of_val == 0.5 else f"{prepared.test_of_val:.3g}"
         console.print(f"The source has no test split: {share} of its validation split became the test split.")

@@ -23,10 +23,7 @@ def reproduce(
         typer.Option(help="Methods to run, separated by commas; see --list. (default: all whose data are given)"),
     ] = None,
     seeds: Annotated[
-        int | None,
-        typer.Option(
-            help="Runs of each method, 1 to 100. (default: 3 for methods with deep networks, 5 for the others)"
-        ),
+        int | None, typer.Option(help="Runs of each method, 1 to 100. (default: 3 with deep networks, else 5)")
     ] = None,
     noise: Annotated[
         str,
@@ -69,8 +66,8 @@ def reproduce(
     weights: Annotated[
         list[str] | None,
         typer.Option(
-            help="File with pretrained weights of resnet50, vgg16 or inception-v3, in place of those from the Hugging Face "
-            "hub; repeat the option for each network.",
+            help="File of pretrained weights of resnet50, vgg16 or inception-v3; repeat the option for each network. "
+            "(default: those of the Hugging Face hub)",
             metavar="NAME=FILE",
         ),
     ] = None,

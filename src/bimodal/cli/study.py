@@ -20,15 +20,10 @@ def label_noise(
     out: Annotated[Path, typer.Option("--out", help="Study folder to write or to resume.")],
     fer: Annotated[
         Path | None,
-        typer.Option(
-            help="Data folder of FER2013, prepared with --votes fer2013new.csv. (default: no training sets of FER2013)"
-        ),
+        typer.Option(help="Data folder of FER2013, prepared with --votes fer2013new.csv. (default: no FER2013)"),
     ] = None,
     photographs: Annotated[
-        Path | None,
-        typer.Option(
-            help="Data folder of photographs of which some have labels from several annotators; needs --annotations."
-        ),
+        Path | None, typer.Option(help="Data folder of photographs, some with several annotators; needs --annotations.")
     ] = None,
     annotations: Annotated[
         Path | None,

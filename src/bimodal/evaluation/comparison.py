@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bimodal.errors import InputError
 from bimodal.evaluation.paired_tests import (
     McNemar,
     PairedSeeds,
@@ -23,19 +22,14 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Comparison:
-    """Conditions A and B on the same examples, in pairs of runs.
+    """Conditions A (the baseline) and B on the same n examples, in pairs of runs.
 
     Attributes:
-        a: name of A, the baseline.
-        b: name of B.
         seeds: the seeds of A and B in each pair of runs.
-        n: number of examples.
         difference: accuracy of B minus accuracy of A, with the interval over examples and seeds.
         p: one pair: exact McNemar test. Several: the larger of the p-values of the paired t test over seeds and of the
             bootstrap over examples and seeds, so that neither source of chance explains the difference.
         p_holm: `p`, adjusted where several comparisons are read together.
-        by_seed: the McNemar test of each pair.
-        over_seeds: the tests over seeds.
         detectable: the smallest true difference that one pair of runs finds on these examples in 80 of 100 cases; None
             if there are too few examples for any.
     """
@@ -118,11 +112,8 @@ def compare(
     (0.5, False)
     """
     right_a, right_b = (np.atleast_2d(np.asarray(one, dtype=bool)) for one in (correct_a, correct_b))
-    if right_a.ndim != 2 or right_a.shape != right_b.shape or right_a.size == 0:
-        given = f"{right_a.shape} and {right_b.shape}"
-        raise InputError(f"expected two masks (seeds, N) over the same examples, got {given}")
-    count, n = right_a.shape
     difference, p_bootstrap = bootstrap_difference(right_a, right_b)
+    count, n = right_a.shape
     by_seed = tuple(mcnemar(*pair) for pair in zip(right_a, right_b, strict=True))
     paired = paired_over_seeds(right_a.mean(axis=1), right_b.mean(axis=1))
     p = by_seed[0].p if count == 1 else max(paired.p_t, p_bootstrap)

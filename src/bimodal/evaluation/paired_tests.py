@@ -33,10 +33,9 @@ class McNemar:
 
 @dataclass(frozen=True)
 class PairedSeeds:
-    """Tests of two conditions over seeds, where each seed gives one difference."""
+    """Tests of two conditions over n seeds, where each seed gives one difference."""
 
     n: int
-    difference: Estimate
     p_t: float
     p_permutation: float
 
@@ -53,8 +52,7 @@ def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
     are equally good.
 
     Args:
-        correct_a: whether A is right, by example, (N,), N >= 1.
-        correct_b: the same of B, in the same order.
+        correct_a, correct_b: whether A and B are right, by example, (N,), N >= 1, in the same order.
 
     Raises:
         InputError: the shapes do not fit.
@@ -79,8 +77,7 @@ def paired_over_seeds(a: ArrayLike, b: ArrayLike, seed: int = 0) -> PairedSeeds:
     and `p_t` is the permutation p-value.
 
     Args:
-        a: a value for each seed, (S,), S >= 1.
-        b: the same of B, for the same seeds in the same order.
+        a, b: a value for each seed, (S,), S >= 1, for the same seeds in the same order.
         seed: random seed for the sign patterns that are drawn if there are more than 16 seeds.
 
     Raises:
@@ -94,12 +91,12 @@ def paired_over_seeds(a: ArrayLike, b: ArrayLike, seed: int = 0) -> PairedSeeds:
     if first.shape != second.shape:
         raise InputError(f"expected the same seeds in both, got {first.shape} and {second.shape} values")
     gains = second - first
-    difference = over_seeds(gains)
+    mean = over_seeds(gains).value
     means = np.abs(_signs(gains.size, np.random.default_rng(seed)) @ gains) / gains.size
-    permuted = float((means >= abs(difference.value) - _ROUNDING).mean())
+    permuted = float((means >= abs(mean) - _ROUNDING).mean())
     spread = gains.size > 1 and float(gains.std()) > _ROUNDING
     p_t = float(stats.ttest_rel(second, first).pvalue) if spread else permuted
-    return PairedSeeds(gains.size, difference, p_t, permuted)
+    return PairedSeeds(gains.size, p_t, permuted)
 
 
 def _signs(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -119,8 +116,7 @@ def bootstrap_difference(correct_a: ArrayLike, correct_b: ArrayLike, seed: int =
     same kind and for other seeds. With one seed it holds for these two trained models only.
 
     Args:
-        correct_a: whether A is right, by seed and example, (S, N); (N,) is one seed.
-        correct_b: the same of B, for the same seeds and examples.
+        correct_a, correct_b: whether A and B are right, by seed and example, (S, N); (N,) is one seed.
         seed: random seed for the resampling.
 
     Returns:
@@ -173,10 +169,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def mcnemar_power(n: int, discordance: float, difference: float) -> float:
     """Return the probability that the exact McNemar test at the level of 0.05 finds a true difference in accuracy.
 
-    Args:
-        n: examples.
-        discordance: share of the examples that exactly one model gets right; at least |difference|.
-        difference: true difference in accuracy.
+    Exactly one model gets a share `discordance` of the n examples right; it is at least |difference|.
 
     >>> round(mcnemar_power(216, 0.3, 0.1), 2)
     0.74
@@ -193,13 +186,9 @@ def mcnemar_power(n: int, discordance: float, difference: float) -> float:
 def detectable_difference(n: int, discordance: float) -> float | None:
     """Find the smallest true difference that the exact McNemar test at the level of 0.05 finds in 80 of 100 cases.
 
-    Args:
-        n: examples, at least 1.
-        discordance: observed share of the examples that exactly one model gets right; raised to the difference where
-            that is larger, since models whose accuracies differ by d disagree on at least a share d.
-
-    Returns:
-        A difference in accuracy, to within 0.0001; None if there are too few examples for any.
+    The result is within 0.0001; None if there are too few examples for any. The observed share of the n examples that
+    exactly one model gets right, `discordance`, is raised to the difference where that is larger: models whose
+    accuracies differ by d disagree on at least a share d.
 
     Raises:
         InputError: n < 1, or the discordance is outside 0 to 1.

@@ -72,10 +72,7 @@ def resampled_indices(n: int, resamples: int, rng: np.random.Generator) -> Itera
 
 
 def over_seeds(values: ArrayLike) -> Estimate:
-    """Estimate a mean over seeds, with Student's t interval; infinite ends for fewer than three seeds.
-
-    Args:
-        values: one for each seed, (S,), S >= 1.
+    """Estimate a mean over seeds, (S,), with Student's t interval; infinite ends for fewer than three seeds.
 
     Raises:
         InputError: there is no value, or one is not finite.

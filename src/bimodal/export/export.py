@@ -28,8 +28,6 @@ class ExportResult:
     """The result of an export.
 
     Attributes:
-        file: the ONNX file.
-        bytes: its size.
         parity: the difference between the network in single precision and PyTorch.
         on_faces: True if the parity was measured on validation faces; False: on random pixels, without the run's data.
         int8: accuracy with 8 bits against single precision, on the validation faces; None: not quantised.
@@ -47,12 +45,8 @@ def export_run(
 ) -> ExportResult:
     """Export the network of a run folder, or of a published folder, to ONNX.
 
-    Args:
-        folder: the run folder or published folder.
-        out: the `.onnx` file to write.
-        int8: quantise to 8 bits: a quarter of the size, and faster on most processors. Needs the run's data.
-        data: the data folder that the run was trained on; None: where it was during training.
-        overwrite: replace `out`.
+    `int8` quantises to 8 bits: a quarter of the size, and faster on most processors. It needs the `data` folder that the
+    run was trained on, by default where it was during training.
 
     Raises:
         InputError: the run cannot be read, `out` exists or has another suffix, the data that `int8` needs are missing,
@@ -74,21 +68,24 @@ def export_run(
         raise InputError(f"{manifest.root} differs from the data that {folder} was trained on; give those with --data")
     out.parent.mkdir(parents=True, exist_ok=True)
     size = info.image_size
-    if not int8 or manifest is None:
-        faces = _parity_faces(manifest, size, is_required=data is not None)
-        on_faces = faces is not None
-        if faces is None:
-            faces = np.random.default_rng(0).integers(0, 256, (_PARITY_FACES, size, size, 3), dtype=np.uint8)
-        parity = write_onnx(model, info, out, faces)
-        return ExportResult(out, out.stat().st_size, parity, on_faces)
-    faces, labels = _load_faces(manifest, "val", size)
-    with tempfile.TemporaryDirectory() as work:
-        single, quantised = Path(work) / "single.onnx", Path(work) / "int8.onnx"
-        parity = write_onnx(model, info, single, faces[:_PARITY_FACES])
-        write_int8(single, quantised, info, _load_faces(manifest, "train", size, _CALIBRATION_FACES)[0])
-        correct = _is_correct(single, faces, labels), _is_correct(quantised, faces, labels)
-        write_atomically(out, lambda part: shutil.copyfile(quantised, part))
-    return ExportResult(out, out.stat().st_size, parity, True, compare(correct[0], correct[1]))
+    if int8 and manifest is not None:
+        faces, labels = _load_faces(manifest, "val", size)
+        with tempfile.TemporaryDirectory() as work:
+            single, quantised = Path(work) / "single.onnx", Path(work) / "int8.onnx"
+            parity = write_onnx(model, info, single, faces[:_PARITY_FACES])
+            write_int8(single, quantised, info, _load_faces(manifest, "train", size, _CALIBRATION_FACES)[0])
+            comparison = compare(_is_correct(single, faces, labels), _is_correct(quantised, faces, labels))
+            write_atomically(out, lambda part: shutil.copyfile(quantised, part))
+        return ExportResult(out, out.stat().st_size, parity, True, comparison)
+    found = None
+    try:
+        found = None if manifest is None else _load_faces(manifest, "val", size, _PARITY_FACES)[0]
+    except InputError:
+        if data is not None:
+            raise
+    random = np.random.default_rng(0).integers(0, 256, (_PARITY_FACES, size, size, 3), dtype=np.uint8)
+    parity = write_onnx(model, info, out, random if found is None else found)
+    return ExportResult(out, out.stat().st_size, parity, found is not None)
 
 
 def _find_data(run: Run, data: str | Path | None) -> Manifest | None:
@@ -98,16 +95,6 @@ def _find_data(run: Run, data: str | Path | None) -> Manifest | None:
     try:
         return Manifest.read(run.data) if run.config["data"] and run.data.is_dir() else None
     except InputError:
-        return None
-
-
-def _parity_faces(manifest: Manifest | None, size: int, is_required: bool) -> NDArray[np.uint8] | None:
-    """Return some validation faces, (n,S,S,3); None if there are none and they are not required."""
-    try:
-        return None if manifest is None else _load_faces(manifest, "val", size, _PARITY_FACES)[0]
-    except InputError:
-        if is_required:
-            raise
         return None
 
 

@@ -1,17 +1,13 @@
 """Quantise an ONNX file: weights and activations of 8 bits."""
 
-import contextlib
 import logging
-import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bimodal.export.onnx import INPUT, describe, require_packages
+from bimodal.export.onnx import INPUT, describe, quiet, require_packages
 from bimodal.files import write_atomically
 from bimodal.model_files.info import ModelInfo
 from bimodal.model_files.network import Network
@@ -22,13 +18,7 @@ _MIN_FOR_ENTROPY = 100  # faces; with fewer the range of an activation is its mi
 
 
 def write_int8(single: Path, out: Path, info: ModelInfo, faces: NDArray[np.uint8]) -> None:
-    """Quantise an ONNX file: weights by channel, activations by their range on some faces.
-
-    Args:
-        single: the file in single precision, which `write_onnx` wrote.
-        out: the file to write.
-        info: the description of the network, for the file's metadata.
-        faces: uint8 (n,S,S,3), training faces on which the ranges of the activations are measured.
+    """Quantise an ONNX file of `write_onnx`: weights by channel, activations by their range on training faces, (n,S,S,3).
 
     Raises:
         InputError: the package onnx is not installed.
@@ -42,7 +32,7 @@ def write_int8(single: Path, out: Path, info: ModelInfo, faces: NDArray[np.uint8
     if by_entropy:
         faces = faces[: len(faces) // _BATCH * _BATCH]  # this method takes whole batches only
     network = load_onnx(single)
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, quiet("root", logging.ERROR):
         ready, quantised = Path(folder) / "ready.onnx", Path(folder) / "int8.onnx"
         quant_pre_process(str(single), str(ready), skip_symbolic_shape=True)
         quantize_static(
@@ -71,16 +61,3 @@ class _CalibrationBatches:
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         return next(self._batches, None)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[Any]:
-    """Hide what the quantisation logs and prints."""
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-            yield
-    finally:
-        root.setLevel(level)

@@ -4,8 +4,9 @@ import contextlib
 import importlib.util
 import io
 import logging
+import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from bimodal.files import write_atomically
 from bimodal.model_files.info import ModelInfo
 from bimodal.model_files.network import Network
 from bimodal.model_files.onnx_network import FEATURES, LOGITS, METADATA_KEY, load_onnx
+from bimodal.text import first_line
 
 MAX_LOGIT_DIFFERENCE = 1e-3
 """An export whose logits differ by more than this from PyTorch's is refused."""
@@ -33,13 +35,7 @@ _MIN_HALF_SIZE = 1024  # numbers; smaller tensors stay in single precision
 
 @dataclass(frozen=True)
 class Parity:
-    """The difference between an exported network and its original.
-
-    Attributes:
-        logits: the largest difference of a logit.
-        probabilities: the largest difference of a probability.
-        faces: the number of faces on which it was measured.
-    """
+    """The largest differences of a logit and of a probability between an exported network and its original on some faces."""
 
     logits: float
     probabilities: float
@@ -47,33 +43,26 @@ class Parity:
 
 
 def write_onnx(model: nn.Module, info: ModelInfo, out: Path, faces: NDArray[np.uint8], half: bool = False) -> Parity:
-    """Write a network as ONNX, after checking that it gives the same logits as PyTorch.
+    """Write a network as ONNX, after checking that it gives the same logits as PyTorch on faces uint8 (n,S,S,3).
 
     Args:
         model: from normalised images (N,3,S,S) to logits (N,K), on the CPU; if it has a method `embed`, which returns
             pooled features (N,F) and the logits, the file gives the features, too.
-        info: the description of the network, for the file's metadata.
-        out: the file to write.
-        faces: uint8 (n,S,S,3), on which the logits are compared.
         half: store large weights in half precision, which halves the file; the computation stays in single precision.
 
     Raises:
         InputError: the network cannot be exported, or the logits differ by more than `MAX_LOGIT_DIFFERENCE`.
     """
-    proto = to_onnx(model, info, half)
-    result: list[Parity] = []
-
-    def write(part: Path) -> None:
-        part.write_bytes(proto.SerializeToString())
-        result.append(measure_parity(model, load_onnx(part), faces))
-        if not result[0].logits <= MAX_LOGIT_DIFFERENCE:
-            raise InputError(
-                f"the logits of the exported network differ from the original by up to {result[0].logits:.2g}, over "
-                f"{MAX_LOGIT_DIFFERENCE:g}; nothing was written"
-            )
-
-    write_atomically(out, write)
-    return result[0]
+    content = to_onnx(model, info, half).SerializeToString()
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / "trial.onnx"
+        trial.write_bytes(content)
+        parity = measure_parity(model, load_onnx(trial), faces)
+    if not parity.logits <= MAX_LOGIT_DIFFERENCE:
+        limits = f"by up to {parity.logits:.2g}, over {MAX_LOGIT_DIFFERENCE:g}"
+        raise InputError(f"the logits of the exported network differ from the original {limits}; nothing was written")
+    write_atomically(out, lambda part: part.write_bytes(content))
+    return parity
 
 
 def to_onnx(model: nn.Module, info: ModelInfo, half: bool = False) -> Any:
@@ -86,7 +75,7 @@ def to_onnx(model: nn.Module, info: ModelInfo, half: bool = False) -> Any:
     model = model.eval()
     example = torch.zeros(2, 3, info.image_size, info.image_size)
     try:
-        with warnings.catch_warnings(), _quiet():
+        with warnings.catch_warnings(), quiet("torch.onnx", logging.CRITICAL):
             warnings.simplefilter("ignore")
             program: Any = torch.onnx.export(
                 _Named(model).eval(),
@@ -98,8 +87,7 @@ def to_onnx(model: nn.Module, info: ModelInfo, half: bool = False) -> Any:
                 verbose=False,
             )
     except Exception as error:  # the exporter has an error type for each step
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"the network cannot be exported to ONNX: {reason}") from error
+        raise InputError(f"the network cannot be exported to ONNX: {first_line(error)}") from error
     proto = program.model_proto
     if half:
         _halve(proto, {f"model.{name}": value.numpy() for name, value in model.state_dict().items()})
@@ -160,9 +148,7 @@ def _halve(proto: Any, weights: Mapping[str, NDArray[Any]]) -> None:
     The exporter folds batch norms into the weights: the product would lose digits in half precision. So where a weight
     is one of the model's, scaled by channel, the weight and its scales are stored instead.
 
-    Args:
-        proto: the exported model; changed in place.
-        weights: the model's weights by their names in `proto`.
+    `proto` is changed in place; `weights` are the model's by their names in it.
     """
     from onnx import TensorProto, helper, numpy_helper
 
@@ -202,11 +188,11 @@ def _channel_scale(weight: NDArray[Any], scaled: NDArray[np.float32]) -> NDArray
 
 
 @contextlib.contextmanager
-def _quiet() -> Any:
-    """Hide what the exporter logs and prints at each step."""
-    logger = logging.getLogger("torch.onnx")
+def quiet(logger_name: str, least: int) -> Iterator[None]:
+    """Hide what is printed, and what a logger logs below the level `least`."""
+    logger = logging.getLogger(logger_name)
     level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    logger.setLevel(least)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield

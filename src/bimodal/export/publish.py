@@ -6,25 +6,19 @@ from pathlib import Path
 import yaml
 
 from bimodal.errors import InputError
-from bimodal.files import staged_folder
+from bimodal.files import staged_folder, write_text
 from bimodal.inference.load import PUBLISHED
 from bimodal.inference.torch_network import load_run
 from bimodal.model_files.info import INFO_FILE, ModelInfo
 from bimodal.runs.run import FINISHED, Run
+from bimodal.text import first_line
 
 
 def publish(folder: str | Path, out: str | Path, overwrite: bool = False) -> Path:
-    """Write a folder that others can load: weights, settings, description and model card.
+    """Write a folder that others can load: weights, settings, description and model card; return `out`.
 
-    The folder holds no image, no name of an image, and no path of this machine.
-
-    Args:
-        folder: the folder of a finished run.
-        out: the folder to write.
-        overwrite: replace a folder that was published before.
-
-    Returns:
-        `out`, which `bimodal.load` has read.
+    The folder holds no image, no name of an image, and no path of this machine. `overwrite` replaces a folder that was
+    published before.
 
     Raises:
         InputError: the run is unfinished or damaged, or `out` holds something else.
@@ -36,22 +30,16 @@ def publish(folder: str | Path, out: str | Path, overwrite: bool = False) -> Pat
     card = run.path / "README.md"
     with staged_folder(out, overwrite, content=PUBLISHED, marks=(INFO_FILE, FINISHED)) as stage:
         shutil.copyfile(run.path / FINISHED, stage / FINISHED)
-        (stage / INFO_FILE).write_text(ModelInfo.read(run.path / INFO_FILE).to_json(), encoding="utf-8")
-        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-        (stage / "config.yaml").write_text(text, encoding="utf-8")
-        text = _model_card(run.name, card.read_text(encoding="utf-8") if card.is_file() else "")
-        (stage / "README.md").write_text(text, encoding="utf-8")
+        write_text(stage / INFO_FILE, ModelInfo.read(run.path / INFO_FILE).to_json())
+        write_text(stage / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        card_text = card.read_text(encoding="utf-8") if card.is_file() else ""
+        write_text(stage / "README.md", _model_card(run.name, card_text))
         load_run(stage, "cpu")
     return out
 
 
 def push(folder: str | Path, repository: str, private: bool = False) -> str:
-    """Upload a published folder to Hugging Face, and return its address.
-
-    Args:
-        folder: the folder that `publish` wrote.
-        repository: `owner/name`; created if it does not exist.
-        private: make the repository private.
+    """Upload a published folder to the Hugging Face repository `owner/name`, made if missing; return its address.
 
     Raises:
         InputError: the hub cannot be reached, or refuses the upload.
@@ -63,19 +51,14 @@ def push(folder: str | Path, repository: str, private: bool = False) -> str:
         api.create_repo(repository, private=private, exist_ok=True)
         return str(api.upload_folder(repo_id=repository, folder_path=folder, allow_patterns=list(PUBLISHED)).commit_url)
     except Exception as error:  # the client's error types differ from release to release
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(
-            f"{folder} cannot be uploaded to {repository} ({reason}); HF_TOKEN must hold a token with write access"
-        ) from error
+        failure = f"{folder} cannot be uploaded to {repository} ({first_line(error)})"
+        raise InputError(f"{failure}; HF_TOKEN must hold a token with write access") from error
 
 
 def _model_card(name: str, card: str) -> str:
     """Return the run's model card with the header that the hub reads."""
-    header = {
-        "library_name": "bimodal",
-        "pipeline_tag": "image-classification",
-        "tags": ["facial-expression-recognition", "emotion"],
-    }
+    header: dict[str, object] = {"library_name": "bimodal", "pipeline_tag": "image-classification"}
+    header |= {"tags": ["facial-expression-recognition", "emotion"]}
     use = f"""
 ## Use
 

@@ -32,13 +32,7 @@ def emotion_colour(emotions: Sequence[str], index: int) -> str:
 
 
 def annotate(pixels: NDArray[np.uint8], result: ImageResult, emotions: Sequence[str]) -> NDArray[np.uint8]:
-    """Return a copy of an image with a box round each face, its emotion and the probability in percent.
-
-    Args:
-        pixels: the decoded pixels, `result.pixels`, uint8 (H,W,3) RGB.
-        result: the image's predictions.
-        emotions: the K names of the network's emotions.
-    """
+    """Return a copy of `result.pixels` with a box round each face, its emotion and the probability in percent."""
     image = Image.fromarray(pixels)
     draw = ImageDraw.Draw(image)
     width, height = image.size

@@ -22,13 +22,7 @@ _JPEG_QUALITY = 92
 
 
 class AnnotationWriter:
-    """Writes annotated copies, in the order of the results.
-
-    Args:
-        folder: the folder to write, see `open_folder`.
-        emotions: the K names of the network's emotions.
-        every: results come for each `every`-th frame of a video.
-    """
+    """Writes annotated copies to a folder of `open_folder`; results come for each `every`-th frame of a video."""
 
     def __init__(self, folder: Path, emotions: Sequence[str], every: int = 1) -> None:
         self._folder, self._emotions, self._every = folder, emotions, every
@@ -38,15 +32,7 @@ class AnnotationWriter:
 
     @staticmethod
     def open_folder(folder: Path, may_add: bool) -> Path:
-        """Create the folder and mark it as one of annotated copies.
-
-        Args:
-            folder: the folder.
-            may_add: add to a folder that has annotated copies already.
-
-        Raises:
-            InputError: the folder has files, and `may_add` is False or the files are not annotated copies.
-        """
+        """Create the folder and mark it; raise an `InputError` if it has other files, or copies although not `may_add`."""
         if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
             if not may_add:
                 raise InputError(f"{folder} exists; choose another --draw, or add to it with --overwrite")
@@ -58,23 +44,14 @@ class AnnotationWriter:
         return folder
 
     def expect(self, file: Path, is_done: bool = False) -> None:
-        """Choose the name of a file's copy; must be called for all files, in their order, so that names repeat.
-
-        Args:
-            file: the image or video.
-            is_done: an interrupted call has written the copy.
-        """
+        """Choose the name of a file's copy; call it for all files in their order, also those that an earlier call did."""
         old = f"{file.name}.png" if is_video_name(file) else file.name
         name = self._names.give("", old, ".png").removeprefix("/").removesuffix(".png")
         if not is_done:
             self._expected[display_name(file)] = file, name
 
     def write(self, result: ImageResult) -> None:
-        """Write the copy of an image, or add a frame to the copy of a video.
-
-        Raises:
-            OSError: it cannot be written.
-        """
+        """Write the copy of an image, or add a frame to the copy of a video."""
         file = result.frame.file
         if self._video is not None and self._video.file != file:
             self.finish()
@@ -82,9 +59,8 @@ class AnnotationWriter:
             expected = self._expected.pop(file, None)
             if result.pixels is not None and expected is not None:
                 image = Image.fromarray(annotate(result.pixels, result, self._emotions))
-                write_atomically(
-                    self._folder / f"{expected[1]}.jpg", lambda part: image.save(part, "JPEG", quality=_JPEG_QUALITY)
-                )
+                copy = self._folder / f"{expected[1]}.jpg"
+                write_atomically(copy, lambda part: image.save(part, "JPEG", quality=_JPEG_QUALITY))
         elif result.pixels is not None:
             if self._video is None:
                 path, name = self._expected.pop(file, (None, file.replace(" ", "-")))

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from bimodal.errors import InputError
 from bimodal.vision.pictures import is_picture_name
 
-VIDEO_SUFFIXES = frozenset(
+_VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv", ".mts"}
 )
-
 ANNOTATED = "annotated-by-bimodal.txt"
 """A file of this name marks a folder of annotated copies, which is never an input."""
 
@@ -27,8 +26,7 @@ class Frame:
     Attributes:
         file: the name that the table shows; `camera 0` for a camera.
         source: the file to decode, or pixels, uint8 (H,W,3) RGB; None if there is nothing to classify.
-        number: the frame's number in its video, from 0; None for an image.
-        time: of the frame in its video, in seconds; None for an image.
+        number, time: of the frame in its video, from 0 and in seconds; None for an image.
         problem: why `source` is None.
     """
 
@@ -54,7 +52,7 @@ def is_video_name(name: str | Path) -> bool:
     >>> is_video_name("a.MP4"), is_video_name("a.jpg")
     (True, False)
     """
-    return Path(name).suffix.casefold() in VIDEO_SUFFIXES
+    return Path(name).suffix.casefold() in _VIDEO_SUFFIXES
 
 
 def find_files(inputs: Sequence[str | Path]) -> Iterator[Path]:
@@ -81,11 +79,7 @@ def find_files(inputs: Sequence[str | Path]) -> Iterator[Path]:
 
 
 def check_inputs(inputs: Sequence[str | Path]) -> None:
-    """Check that each input exists and has an image or a video, before anything is loaded.
-
-    Raises:
-        InputError: an input does not exist or has no images and no videos.
-    """
+    """Raise an `InputError` if an input does not exist or has no images and no videos, before anything is loaded."""
     for given in inputs:
         if next(_expand(given), None) is None:
             raise _empty(given)

@@ -7,6 +7,7 @@ from bimodal.errors import InputError
 from bimodal.model_files.info import INFO_FILE
 from bimodal.model_files.network import Network
 from bimodal.model_files.packaged import FACE, ONNX, PACKAGED_PREFIX, packaged_file
+from bimodal.text import first_line
 
 PUBLISHED = ("model.safetensors", "config.yaml", INFO_FILE, "README.md")
 """The files of a published network; no other file of a repository is downloaded."""
@@ -53,10 +54,7 @@ def load(model: str | Path | None = None) -> Network:
 
 
 def fetch_published(repository: str) -> Path:
-    """Return the folder of a published network in the Hugging Face cache, downloading it if necessary.
-
-    Args:
-        repository: `owner/name`, or `owner/name@revision`.
+    """Return the folder of a published network, `owner/name` or `owner/name@revision`, in the cache of Hugging Face.
 
     Raises:
         InputError: the hub cannot be reached and the cache has no copy, or the repository holds no network of bimodal.
@@ -81,8 +79,6 @@ def fetch_published(repository: str) -> Path:
     except InputError:
         raise
     except Exception as error:  # the client's error types differ from release to release
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(
-            f"no model at {repository} or on Hugging Face ({reason}); expected a run folder, an .onnx file, "
-            "or a Hugging Face repository owner/name"
-        ) from error
+        reason = first_line(error)
+        expected = "a run folder, an .onnx file, or a Hugging Face repository owner/name"
+        raise InputError(f"no model at {repository} or on Hugging Face ({reason}); expected {expected}") from error

@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bimodal.errors import InputError
+from bimodal.inference.config import InferenceConfig
 from bimodal.inference.inputs import Frame
 from bimodal.inference.results import NO_FACE, FaceResult, ImageResult
 from bimodal.model_files.network import Network
 from bimodal.progress import warn
-from bimodal.settings import check_range
 from bimodal.vision.faces import Detector, Face, Finder, align, detector_file
 from bimodal.vision.pictures import THREADS, UnreadableError, decode, resize
 
@@ -28,58 +27,17 @@ JPEG_SIDE = 1280
 _QUEUED = 3  # frames for each thread; with one thread none: a camera's frames are shown without delay
 
 
-@dataclass(frozen=True)
-class InferenceConfig:
-    """Settings of inference.
-
-    Attributes:
-        detect: find and align the faces; False: each image is one cropped face.
-        detector: the ONNX file of YuNet, the face detector; None: downloaded once.
-        largest: keep only the largest face of each image.
-        flip: also classify the mirrored faces and average the probabilities.
-        batch_size: number of faces that the network classifies at once, 1 to 4096.
-        keep_pixels: return the decoded pixels with each result.
-        threads: number of threads that decode and detect; None: the number of cores, at most 4.
-        make_detector: returns a face detector, called once for each thread; None: YuNet.
-
-    Raises:
-        InputError: a number is out of its range, or `detector` is given without `detect`.
-    """
-
-    detect: bool = True
-    detector: Path | None = None
-    largest: bool = False
-    flip: bool = False
-    batch_size: int = 64
-    keep_pixels: bool = False
-    threads: int | None = None
-    make_detector: Callable[[], Finder] | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        check_range("batch_size", self.batch_size, 1, 4096, whole=True)
-        if self.detector is not None and not self.detect:
-            raise InputError("--detector and --no-detect exclude each other; give one of them")
-
-
 @dataclass(frozen=True, eq=False)
 class _CroppedFrame:
-    """A frame with its faces cropped; the attributes are those of `ImageResult`."""
+    """A result without predictions, its faces (None: the whole image is the face), and their crops, (n,S,S,3)."""
 
-    frame: Frame
-    faces: tuple[Face | None, ...]  # None: the whole image is the face
-    crops: NDArray[np.uint8]  # (n,S,S,3)
-    scale: float = 1.0
-    problem: str = ""
-    pixels: NDArray[np.uint8] | None = None
+    result: ImageResult
+    faces: tuple[Face | None, ...]
+    crops: NDArray[np.uint8]
 
 
 def run_inference(frames: Iterable[Frame], network: Network, config: InferenceConfig) -> Iterator[ImageResult]:
     """Yield the result of each frame, in their order, in memory that does not grow with their number.
-
-    Args:
-        frames: images, frames of videos or of a camera; read a few ahead.
-        network: from `bimodal.load`.
-        config: the settings.
 
     Raises:
         InputError: the face detector cannot be downloaded or loaded.
@@ -115,9 +73,7 @@ def _cropper(network: Network, config: InferenceConfig, threads: int) -> Callabl
     """Return a function, for any thread, that decodes a frame and crops its faces."""
     detectors: SimpleQueue[Finder] | None = None  # a detector must not be used by two threads at once
     if config.detect:
-        make = config.make_detector
-        if make is None:
-            make = partial(Detector, detector_file(config.detector), coarse=True)
+        make = config.make_detector or partial(Detector, detector_file(config.detector), coarse=True)
         detectors = SimpleQueue()
         for _ in range(threads):
             detectors.put(make())
@@ -126,28 +82,26 @@ def _cropper(network: Network, config: InferenceConfig, threads: int) -> Callabl
 
     def crop(frame: Frame) -> _CroppedFrame:
         if frame.source is None:
-            return _CroppedFrame(frame, (), no_crops, problem=frame.problem)
-        scale = 1.0
-        if isinstance(frame.source, Path):
+            return _CroppedFrame(ImageResult(frame, problem=frame.problem), (), no_crops)
+        pixels, scale = frame.source, 1.0
+        if isinstance(pixels, Path):
             try:
-                pixels, scale = _decode(frame.source, may_shrink=config.detect)
+                pixels, scale = _decode(pixels, may_shrink=config.detect)
             except UnreadableError as error:
-                return _CroppedFrame(frame, (), no_crops, problem=f"unreadable: {error}")
-        else:
-            pixels = frame.source
-        kept = pixels if config.keep_pixels else None
+                return _CroppedFrame(ImageResult(frame, problem=f"unreadable: {error}"), (), no_crops)
         frame = replace(frame, source=None)  # a waiting batch would keep the pixels in memory
+        result = ImageResult(frame, pixels=pixels if config.keep_pixels else None, scale=scale)
         if detectors is None:
-            return _CroppedFrame(frame, (None,), resize(pixels, size)[None], scale, pixels=kept)
+            return _CroppedFrame(result, (None,), resize(pixels, size)[None])
         detector = detectors.get()
         try:
             faces = detector.detect(pixels)[: 1 if config.largest else None]
         finally:
             detectors.put(detector)
         if not faces:
-            return _CroppedFrame(frame, (), no_crops, scale, NO_FACE, kept)
+            return _CroppedFrame(replace(result, problem=NO_FACE), (), no_crops)
         crops = np.stack([align(pixels, face.landmarks, size, template) for face in faces])
-        return _CroppedFrame(frame, tuple(faces), crops, scale, pixels=kept)
+        return _CroppedFrame(result, tuple(faces), crops)
 
     return crop
 
@@ -168,17 +122,12 @@ def _decode(file: Path, may_shrink: bool) -> tuple[NDArray[np.uint8], float]:
 def _classify(batch: Sequence[_CroppedFrame], network: Network, config: InferenceConfig) -> Iterator[ImageResult]:
     crops = [cropped.crops for cropped in batch if len(cropped.crops)]
     faces = np.concatenate(crops) if crops else np.zeros((0, 1, 1, 3), dtype=np.uint8)
-    parts = [
-        network.probabilities(faces[start : start + config.batch_size], config.flip)
-        for start in range(0, len(faces), config.batch_size)
-    ]
-    probabilities = np.concatenate(parts) if parts else np.zeros((0, len(network.info.emotions)))
-    start = 0
+    starts = range(0, len(faces), config.batch_size)
+    parts = [network.probabilities(faces[start : start + config.batch_size], config.flip) for start in starts]
+    rows = iter(np.concatenate(parts) if parts else ())
     for one in batch:
-        rows = probabilities[start : start + len(one.crops)]
-        start += len(one.crops)
-        results = tuple(_face_result(face, row, one.scale) for face, row in zip(one.faces, rows, strict=True))
-        yield ImageResult(one.frame, results, one.problem, one.pixels, one.scale)
+        results = [_face_result(face, next(rows), one.result.scale) for face in one.faces]
+        yield replace(one.result, faces=tuple(results))
 
 
 def _face_result(face: Face | None, probabilities: NDArray[np.float64], scale: float) -> FaceResult:

@@ -8,9 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bimodal.errors import InputError
+from bimodal.inference.config import InferenceConfig
 from bimodal.inference.inputs import Frame, check_inputs, find_files
 from bimodal.inference.load import load
-from bimodal.inference.pipeline import InferenceConfig, run_inference
+from bimodal.inference.pipeline import run_inference
 from bimodal.inference.results import table_columns, table_rows
 from bimodal.inference.video import file_frames
 from bimodal.model_files.network import Network

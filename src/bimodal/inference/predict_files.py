@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from bimodal.errors import InputError
 from bimodal.files import sha256_of
+from bimodal.inference.config import InferenceConfig
 from bimodal.inference.inputs import Frame, check_inputs, display_name, find_files, is_video_name
 from bimodal.inference.load import load
-from bimodal.inference.pipeline import InferenceConfig, run_inference
+from bimodal.inference.pipeline import run_inference
 from bimodal.inference.results import ImageResult, Summary, table_columns, table_rows
 from bimodal.inference.table_file import TableFile, table_format
 from bimodal.inference.video import camera_frames, file_frames, frame_count
@@ -29,16 +30,12 @@ _ANNOTATION_BATCH = 8  # images whose pixels wait in memory to be annotated
 
 @dataclass(frozen=True)
 class Output:
-    """The files that `predict_files` writes.
+    """The files that `predict_files` writes: the table of predictions, and a folder of annotated images and videos.
 
-    Attributes:
-        table: the table of predictions, `.csv` or `.jsonl`; None: no table.
-        draw: the folder of annotated images and videos; None: none.
-        resume: continue an interrupted table.
-        overwrite: replace the table, and add to the folder of annotated copies.
+    `resume` continues an interrupted table; `overwrite` replaces the table, and adds to the folder.
 
     Raises:
-        InputError: the options exclude each other, or the table has another suffix.
+        InputError: the options exclude each other, or the table has another suffix than `.csv` and `.jsonl`.
     """
 
     table: Path | None = None
@@ -70,29 +67,22 @@ def predict_files(
     Args:
         inputs: files, folders and patterns, see `find_files`; empty if a camera is given.
         model: a network from `bimodal.load`, or what `bimodal.load` takes.
-        config: the settings of inference; a camera is read with one thread and a batch size of 1.
-        output: the files to write; None: none.
-        camera: the number of a camera to read until Ctrl-C, from 0.
+        camera: the number of a camera to read until Ctrl-C, from 0, with one thread and a batch size of 1.
         every: read each `every`-th frame of a video or camera, at least 1.
         on_result: is called with each result and its rows of the table.
 
     Raises:
         InputError: an input does not exist, nothing can be read, or the model, detector or output cannot be used.
-        OSError: an output cannot be written.
     """
     config, output = config or InferenceConfig(), output or Output()
     if camera is not None:
         if inputs:
             raise InputError("--camera and input files exclude each other; give one of them")
         if output.resume:
-            raise InputError(
-                "a camera's table cannot be resumed; choose another --out (earlier rows are in its .part file)"
-            )
+            raise InputError("a camera's table cannot be resumed; choose another --out (its .part file has the rows)")
         config = replace(config, batch_size=1, threads=1)
     elif not inputs:
-        raise InputError(
-            "no inputs; expected images, videos, folders or patterns, or a camera: bimodal predict photo.jpg"
-        )
+        raise InputError("no inputs; expected images, videos, folders, patterns or a camera: bimodal predict photo.jpg")
     check_range("every", every, 1, float("inf"), whole=True)
     check_inputs(inputs)
     network = model if isinstance(model, Network) else load(model)
@@ -110,7 +100,17 @@ def predict_files(
             config = replace(config, keep_pixels=True, batch_size=min(config.batch_size, _ANNOTATION_BATCH))
         table = None
         if output.table is not None:
-            identity = _identity(network, config, every) | {"draw": annotations is not None, "camera": camera}
+            identity = {  # all rows of a table must share these
+                "model": network.info.to_json(),
+                "weights": network.digest,
+                "detect": config.detect,
+                "detector": None if config.detector is None else sha256_of(config.detector),
+                "largest": config.largest,
+                "flip": config.flip,
+                "every": every,
+                "draw": annotations is not None,
+                "camera": camera,
+            }
             table = TableFile(output.table, table_columns(emotions), identity, output.resume, output.overwrite)
             stack.enter_context(table)
         if camera is None:
@@ -165,16 +165,3 @@ def _frame_total(inputs: Sequence[str | Path], every: int) -> int | None:
     if not all(Path(given).is_file() for given in inputs):
         return None
     return sum(-(-frame_count(Path(given)) // every) if is_video_name(given) else 1 for given in inputs) or None
-
-
-def _identity(network: Network, config: InferenceConfig, every: int) -> dict[str, Any]:
-    """Return the settings that all rows of a table must share."""
-    return {
-        "model": network.info.to_json(),
-        "weights": network.digest,
-        "detect": config.detect,
-        "detector": None if config.detector is None else sha256_of(config.detector),
-        "largest": config.largest,
-        "flip": config.flip,
-        "every": every,
-    }

@@ -36,7 +36,6 @@ class ImageResult:
     """The predictions for one image, or for one frame of a video.
 
     Attributes:
-        frame: the image or frame; its pixels have been dropped.
         faces: the largest first; empty if there is a problem.
         problem: why there are no faces: `NO_FACE`, or why the image cannot be read; else empty.
         pixels: the decoded pixels, uint8 (H,W,3) RGB, if they were asked for.
@@ -60,10 +59,7 @@ class Summary:
     """Counts over all results.
 
     Attributes:
-        images: images and frames that were read.
-        faces: faces found.
-        without_face: images and frames without a face.
-        unreadable: images and frames that could not be read.
+        images, without_face, unreadable: images and frames that were read, had no face, could not be read.
         skipped: files that an interrupted call had finished.
         problems: the first five reasons, as `file: reason`.
         emotions: how often each emotion was predicted.

@@ -20,20 +20,12 @@ class TableFile:
     The rows of one input file (an image or a video) stand together. Resuming drops the rows of the last input file,
     because they may be incomplete, and predicts that file again.
 
-    Args:
-        out: the table, `.csv` or `.jsonl`.
-        columns: of the table; the first is `file`.
-        identity: the settings that rows of one table must share: the model, how faces are detected.
-        resume: continue an interrupted table.
-        overwrite: replace the table, or an interrupted one.
-
-    Attributes:
-        done: names of the input files whose rows are complete.
+    The first column is `file`. Rows of one table share the `identity`: the settings and the model. `done` has the names
+    of the input files whose rows are complete.
 
     Raises:
         InputError: `out` has another suffix, exists, or was interrupted and neither `resume` nor `overwrite` is given;
             or the interrupted table is damaged or has another identity.
-        OSError: it cannot be written.
     """
 
     def __init__(
@@ -52,19 +44,19 @@ class TableFile:
         self._file: IO[bytes]
         if out.is_dir():
             raise InputError(f"--out must be a file, but {out} is a folder")
+        left = self.part.exists()
         # a temporary file beside a complete table was left by a call with --overwrite
-        self._may_replace = overwrite or (resume and self.part.exists())
+        self._may_replace = overwrite or (resume and left)
         self._is_empty = False
         self._refuse_to_replace()
-        if self.part.exists() and not (resume or overwrite):
-            raise InputError(
-                f"{self.part} is left from an interrupted call; continue with --resume, or use --overwrite"
-            )
-        begun = self.part.exists() and self.part.stat().st_size > 0
-        if begun and not self._identity_file.exists():
-            raise InputError(f"{self.part} is not a file of bimodal; move it, or choose another --out")
+        if left and not (resume or overwrite):
+            raise InputError(f"{self.part} is left from an interrupted call; use --resume or --overwrite")
+        begun = left and self.part.stat().st_size > 0
+        foreign = self.part if begun and not self._identity_file.exists() else None
         if not begun and self._identity_file.exists() and not self._is_identity(identity):
-            raise InputError(f"{self._identity_file} is not a file of bimodal; move it, or choose another --out")
+            foreign = self._identity_file
+        if foreign is not None:
+            raise InputError(f"{foreign} is not a file of bimodal; move it, or choose another --out")
         out.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(dict(identity), indent=1, sort_keys=True)
         if resume and begun:
@@ -89,11 +81,7 @@ class TableFile:
         self._is_empty = False
 
     def finish(self) -> None:
-        """Give the complete table its final name.
-
-        Raises:
-            InputError: another program has created a file of that name meanwhile.
-        """
+        """Give the complete table its final name; raise an `InputError` if another program has made such a file meanwhile."""
         self._refuse_to_replace()
         self._file.flush()
         self.part.replace(self.out)
@@ -119,9 +107,8 @@ class TableFile:
     def _is_identity(self, identity: Mapping[str, Any]) -> bool:
         """Return whether the identity file was written by bimodal, by a call that was killed before its first row."""
         try:
-            if self._identity_file.stat().st_size > _MAX_LINE:
-                return False
-            known = json.loads(self._identity_file.read_bytes())
+            with self._identity_file.open("rb") as stream:
+                known = json.loads(stream.read(_MAX_LINE))
         except (OSError, ValueError, RecursionError):
             return False
         return isinstance(known, dict) and known.keys() == identity.keys()
@@ -142,14 +129,12 @@ class TableFile:
             before = self._identity_file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             before = ""
-        if before != identity:
+        problem = "" if before == identity else "was written with another model or other settings"
+        if not problem and self._format == "csv" and file.readline(_MAX_LINE) != _csv_line(self._columns):
+            problem = "is damaged"
+        if problem:
             file.close()
-            raise InputError(
-                f"{self.part} was written with another model or other settings; start again with --overwrite"
-            )
-        if self._format == "csv" and file.readline(_MAX_LINE) != _csv_line(self._columns):
-            file.close()
-            raise InputError(f"{self.part} is damaged; start again with --overwrite")
+            raise InputError(f"{self.part} {problem}; start again with --overwrite")
         read = _name_in_csv if self._format == "csv" else _name_in_json
         done: set[str] = set()
         current, end = None, file.tell()  # the last input file, and where its rows start
@@ -174,14 +159,7 @@ def part_file(out: Path) -> Path:
 
 
 def table_format(out: Path) -> str:
-    """Return the format of a table by its suffix: `csv` or `jsonl`.
-
-    Raises:
-        InputError: the suffix is another.
-
-    >>> table_format(Path("faces.JSONL"))
-    'jsonl'
-    """
+    """Return the format of a table, `csv` or `jsonl`; raise an `InputError` if it has another suffix."""
     ending = out.suffix.casefold().removeprefix(".")
     if ending not in ("csv", "jsonl"):
         raise InputError(f"--out must end in .csv or .jsonl, got {out.name!r}")
@@ -196,7 +174,7 @@ def _csv_line(values: Sequence[Any]) -> bytes:
 
 def _name_in_csv(line: bytes) -> str | None:
     try:
-        return next(iter(csv.reader([line.decode("utf-8")])))[0]
+        return next(csv.reader([line.decode("utf-8")]))[0]
     except (UnicodeDecodeError, csv.Error, StopIteration, IndexError):
         return None
 

@@ -18,9 +18,6 @@ class Timeline:
     """Collects the probabilities of the largest face, in memory that does not grow with the video.
 
     When a video fills all bins, each two bins are merged into one of twice the length.
-
-    Args:
-        emotions: the K names of the network's emotions.
     """
 
     def __init__(self, emotions: Sequence[str]) -> None:

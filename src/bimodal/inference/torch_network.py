@@ -17,11 +17,7 @@ from bimodal.training.settings import TrainSettings
 
 
 def load_run(folder: Path, device: str = "auto") -> Network:
-    """Load the network of a run folder, or of a folder that `bimodal publish` wrote.
-
-    Args:
-        folder: with `config.yaml`, `model.safetensors` and `model.json`.
-        device: `auto`, `cpu` or `cuda`.
+    """Load the network of a run folder, or of a folder that `bimodal publish` wrote; device: `auto`, `cpu` or `cuda`.
 
     Raises:
         InputError: a file is missing or damaged, the run is unfinished, or a newer bimodal wrote it.
@@ -51,9 +47,8 @@ def load_run(folder: Path, device: str = "auto") -> Network:
     try:
         is_finite = bool(np.isfinite(forward(np.zeros((1, 3, info.image_size, info.image_size), np.float32))).all())
     except (RuntimeError, AssertionError, ValueError) as error:  # the type depends on the backbone
-        raise InputError(
-            f"the network of {folder} cannot classify faces of {info.image_size} pixels: {first_sentence(error)}"
-        ) from error
+        what = f"the network of {folder} cannot classify faces of {info.image_size} pixels"
+        raise InputError(f"{what}: {first_sentence(error)}") from error
     if not is_finite:
         raise InputError(f"the weights of {folder} are damaged: the logits are not finite")
     return Network(info, forward, sha256_of(folder / FINISHED), embed)

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # we report a broken stream ourselves, once
@@ -33,12 +34,7 @@ def file_frames(file: Path, every: int = 1) -> Iterator[Frame]:
 
 
 def video_frames(file: Path, every: int = 1) -> Iterator[Frame]:
-    """Yield each `every`-th frame of a video with its time; if something is wrong, a last frame says what.
-
-    Args:
-        file: the video.
-        every: 1: all frames; 5: the frames 0, 5, 10, ...
-    """
+    """Yield each `every`-th frame of a video, from 0, with its time; if something is wrong, a last frame says what."""
     name = display_name(file)
     problem = _problem_of(file)
     if problem:
@@ -47,16 +43,14 @@ def video_frames(file: Path, every: int = 1) -> Iterator[Frame]:
     with _opened(file) as capture:
         width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         if width * height > MAX_PIXELS:
-            limit = MAX_PIXELS // 10**6
-            yield Frame(
-                name, None, problem=f"too large: {width} x {height} pixels, at most {limit} megapixels are read"
-            )
+            limit = f"at most {MAX_PIXELS // 10**6} megapixels are read"
+            yield Frame(name, None, problem=f"too large: {width} x {height} pixels, {limit}")
             return
         stated = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        count = 0
+        grabbed = 0
         while capture.isOpened() and capture.grab():
-            number, seconds = count, max(0.0, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
-            count += 1
+            number, seconds = grabbed, max(0.0, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+            grabbed += 1
             if number % every:
                 continue
             done, pixels = capture.retrieve()
@@ -64,10 +58,10 @@ def video_frames(file: Path, every: int = 1) -> Iterator[Frame]:
                 yield Frame(name, _to_rgb(pixels), number, seconds)
             else:
                 yield Frame(name, None, number, seconds, "this frame is damaged")
-        if not count:
+        if not grabbed:
             yield Frame(name, None, problem="not a video that can be read, or a video without frames")
-        elif count < (1 - _MISSING_SHARE) * stated - 1:
-            yield Frame(name, None, count, None, f"the video ends after {count:,} of {stated:,} frames")
+        elif grabbed < (1 - _MISSING_SHARE) * stated - 1:
+            yield Frame(name, None, grabbed, None, f"the video ends after {grabbed:,} of {stated:,} frames")
 
 
 def camera_frames(number: int) -> Iterator[Frame]:
@@ -79,17 +73,15 @@ def camera_frames(number: int) -> Iterator[Frame]:
     with _opened(number) as capture:
         if not capture.isOpened():
             raise InputError(f"no camera {number}, or another program uses it; cameras are numbered from 0")
-        start = None
-        frame_number = 0
-        while True:
+        done, pixels = capture.read()
+        if not done:
+            raise InputError(f"camera {number} gives no images")
+        start = time.monotonic()
+        for frame_number in count():
+            yield Frame(f"camera {number}", _to_rgb(pixels), frame_number, time.monotonic() - start)
             done, pixels = capture.read()
             if not done:
-                if start is None:
-                    raise InputError(f"camera {number} gives no images")
                 return
-            start = time.monotonic() if start is None else start
-            yield Frame(f"camera {number}", _to_rgb(pixels), frame_number, time.monotonic() - start)
-            frame_number += 1
 
 
 def frame_count(file: Path) -> int:
@@ -117,17 +109,12 @@ class VideoWriter:
         self._size = (0, 0)
 
     def write(self, frame: NDArray[np.uint8]) -> None:
-        """Append a frame, uint8 (H,W,3) RGB.
-
-        Raises:
-            OSError: it cannot be written.
-        """
+        """Append a frame, uint8 (H,W,3) RGB."""
         if self._writer is None:
             # the codec needs even sides
             self._size = (max(2, frame.shape[1] // 2 * 2), max(2, frame.shape[0] // 2 * 2))
-            self._writer = cv2.VideoWriter(
-                str(self._file.absolute()), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, self._size
-            )
+            codec = cv2.VideoWriter.fourcc(*"mp4v")
+            self._writer = cv2.VideoWriter(str(self._file.absolute()), codec, self._rate, self._size)
             if not self._writer.isOpened():
                 raise OSError(5, "the annotated video cannot be written", str(self._file))
         if frame.shape[1::-1] != self._size:
@@ -161,11 +148,8 @@ def _opened(source: Path | int) -> Iterator[cv2.VideoCapture]:
     # FFmpeg interprets what stands before a colon (`12:30.mp4`, or `http:/...`) as a protocol.
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # we report errors ourselves
     try:
-        capture = (
-            cv2.VideoCapture(source)
-            if isinstance(source, int)
-            else cv2.VideoCapture(str(source.absolute()), cv2.CAP_FFMPEG)
-        )
+        given = (source,) if isinstance(source, int) else (str(source.absolute()), cv2.CAP_FFMPEG)
+        capture = cv2.VideoCapture(*given)
     finally:
         cv2.utils.logging.setLogLevel(level)
     try:

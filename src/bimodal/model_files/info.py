@@ -81,11 +81,7 @@ class ModelInfo:
 
     @classmethod
     def from_json(cls, text: str, where: object) -> Self:
-        """Read the JSON that `to_json` wrote; unknown keys are ignored.
-
-        Args:
-            text: the JSON.
-            where: the file's name, for error messages.
+        """Read the JSON that `to_json` wrote; unknown keys are ignored. `where` names the file in error messages.
 
         Raises:
             InputError: the text is something else, or was written by a newer bimodal.

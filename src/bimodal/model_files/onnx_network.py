@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bimodal.errors import InputError
 from bimodal.model_files.info import ModelInfo
 from bimodal.model_files.network import Network
+from bimodal.text import first_line
 
 METADATA_KEY = "bimodal"
 """The key in the file's metadata under which its `ModelInfo` stands, as JSON."""
@@ -20,11 +21,9 @@ _MAX_BYTES = 2**31 - 1  # the limit of a protocol buffer
 
 
 def load_onnx(file: Path, threads: int | None = None) -> Network:
-    """Load an ONNX file that `bimodal export` wrote.
+    """Load an ONNX file that `bimodal export` wrote; it is read as a whole, so that it cannot refer to other files.
 
-    Args:
-        file: the file; it is read as a whole, so that it cannot refer to other files.
-        threads: number of threads for one batch; None: the number of cores that this process may use.
+    One batch uses the given number of threads, by default one for each core that this process may use.
 
     Raises:
         InputError: the file is missing, too large, damaged, not made by bimodal, or written by a newer bimodal.
@@ -40,20 +39,19 @@ def load_onnx(file: Path, threads: int | None = None) -> Network:
         content = file.read_bytes()
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime has an error type for each kind of damage
-        raise InputError(f"{file} is damaged or is not an ONNX model: {_first_line(error)}") from error
+        raise InputError(f"{file} is damaged or is not an ONNX model: {first_line(error)}") from error
     description = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if description is None:
         raise InputError(f"{file} was not made by bimodal export: its metadata do not describe the network's input")
     info = ModelInfo.from_json(description, file)
-    inputs, outputs = session.get_inputs(), session.get_outputs()
+    inputs, size = session.get_inputs(), info.image_size
     shape = inputs[0].shape if len(inputs) == 1 else None
-    if shape is None or shape[1:] != [3, info.image_size, info.image_size] or inputs[0].type != "tensor(float)":
-        raise InputError(f"{file}: expected an input (N, 3, {info.image_size}, {info.image_size}), got {shape}")
-    names = [output.name for output in outputs]
+    if shape is None or shape[1:] != [3, size, size] or inputs[0].type != "tensor(float)":
+        raise InputError(f"{file}: expected an input (N, 3, {size}, {size}), got {shape}")
+    names = [output.name for output in session.get_outputs()]
     if names not in ([LOGITS], [LOGITS, FEATURES]):
-        raise InputError(
-            f"{file}: expected the outputs {LOGITS} and, optionally, {FEATURES}; got {', '.join(names) or '0 outputs'}"
-        )
+        given = ", ".join(names) or "0 outputs"
+        raise InputError(f"{file}: expected the outputs {LOGITS} and, optionally, {FEATURES}; got {given}")
     input_name = inputs[0].name
 
     def forward(faces: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -65,15 +63,11 @@ def load_onnx(file: Path, threads: int | None = None) -> Network:
 
     for count in (1, 2):
         try:
-            logits = forward(np.zeros((count, 3, info.image_size, info.image_size), np.float32))
+            logits = forward(np.zeros((count, 3, size, size), np.float32))
         except Exception as error:
-            raise InputError(f"{file} cannot classify a batch of {count}: {_first_line(error)}") from error
+            raise InputError(f"{file} cannot classify a batch of {count}: {first_line(error)}") from error
         if logits.shape != (count, len(info.emotions)):
             raise InputError(f"{file}: expected logits ({count}, {len(info.emotions)}), got {logits.shape}")
         if logits.dtype.kind != "f" or not np.isfinite(logits).all():
             raise InputError(f"{file} is damaged: its logits are not finite floating-point numbers")
     return Network(info, forward, hashlib.sha256(content).hexdigest(), embed if FEATURES in names else None)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

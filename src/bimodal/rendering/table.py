@@ -7,7 +7,7 @@ from typing import Self
 
 import rich.table
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.text import Text
 
@@ -34,7 +34,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Table:
-    """A table whose cells are text: columns, groups of rows, a title above them, and sentences below."""
+    """A table whose cells are text: columns, groups of rows, a title above them, and sentences below; rich prints it."""
 
     columns: tuple[Column, ...]
     groups: tuple[Group, ...]
@@ -50,13 +50,7 @@ class Table:
         notes: Sequence[str] = (),
         text: Sequence[str] | None = None,
     ) -> Self:
-        """Make a table of one group of rows.
-
-        Args:
-            text: the names of the columns that hold text; by default only the first. The others hold numbers.
-
-        Raises:
-            InputError: a row has too few or too many cells.
+        """Make a table of one group of rows; the columns that `text` does not name (by default: all but the first) hold numbers.
 
         >>> print(to_markdown(Table.of(["emotion", "faces"], [["happy", "12"], ["sad", "3"]])), end="")
         | emotion | faces |
@@ -76,38 +70,23 @@ class Table:
         """The names of the columns."""
         return tuple(column.name for column in self.columns)
 
-
-def print_table(table: Table) -> None:
-    """Print a table on the terminal."""
-    Console(highlight=False).print(to_terminal(table))
-
-
-def to_terminal(table: Table) -> RenderableType:
-    """Return a table for `rich.console.Console.print`; on a terminal too narrow for its columns, a block for each row."""
-    return _TerminalTable(table)
-
-
-@dataclass(frozen=True)
-class _TerminalTable:
-    table: Table
-
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        table = self.table
-        if table.title:
-            yield Text(table.title, style="bold")
-        wide = [self._columns(group) for group in table.groups]
+        """Yield the table for rich; on a terminal too narrow for its columns, a block for each row."""
+        if self.title:
+            yield Text(self.title, style="bold")
+        wide = [self._side_by_side(group) for group in self.groups]
         unlimited = options.update(width=10_000)
         fits = all(Measurement.get(console, unlimited, own).maximum <= options.max_width for own in wide)
-        for group, columns in zip(table.groups, wide, strict=True):
+        for group, columns in zip(self.groups, wide, strict=True):
             if group.heading:
                 yield Text(group.heading, style="italic")
             yield from [columns] if fits else self._blocks(group)
-        for note in table.notes:
+        for note in self.notes:
             yield Text(note, style="dim")
 
-    def _columns(self, group: Group) -> rich.table.Table:
+    def _side_by_side(self, group: Group) -> rich.table.Table:
         wide = rich.table.Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True)
-        for column in self.table.columns:
+        for column in self.columns:
             name = Text(column.name.replace(", ", ",\n"))
             wide.add_column(name, justify="right" if column.number else "left", no_wrap=True)
         for row in group.rows:
@@ -117,10 +96,15 @@ class _TerminalTable:
     def _blocks(self, group: Group) -> Iterable[Text]:
         for first, *others in group.rows:
             yield Text(f"\n{first}", style="bold")
-            for name, cell in zip(self.table.head[1:], others, strict=True):
+            for name, cell in zip(self.head[1:], others, strict=True):
                 if cell:
                     yield Text(f"  {name}: {cell}")
         yield Text()
+
+
+def print_table(table: Table) -> None:
+    """Print a table on the terminal."""
+    Console(highlight=False).print(table)
 
 
 def to_markdown(table: Table) -> str:

@@ -66,14 +66,11 @@ def evaluate(conditions: Sequence[Condition], split: str) -> Evaluation:
         InputError: predictions are missing, or the runs were not evaluated on the same examples with the same labels.
     """
     runs = [run for condition in conditions for run in condition.runs]
-    tables = {run.path: _examples(run, split) for run in runs}
+    tables = {run.path: run.predictions(split).sort_values("row", kind="stable", ignore_index=True) for run in runs}
     _check_same(tables, split)
     baseline, *others = [_result(condition, tables) for condition in conditions]
-    notes = [
-        f"The runs of {condition.name} also differ in {', '.join(condition.varying)}."
-        for condition in conditions
-        if condition.varying
-    ]
+    varied = [condition for condition in conditions if condition.varying]
+    notes = [f"The runs of {one.name} also differ in {', '.join(one.varying)}." for one in varied]
     if len({str(run.environment.get("data_fingerprint")) for run in runs}) > 1:
         same = "the evaluated examples have the same names and labels"
         notes.append(f"The data folders differ: {same}, but the training examples or the pictures differ.")
@@ -97,14 +94,10 @@ def common_split(runs: Sequence[Run]) -> str | None:
     return None
 
 
-def _examples(run: Run, split: str) -> pd.DataFrame:
-    table = run.predictions(split)
-    if table.empty:
-        raise InputError(f"{run.path}/predictions_{split}.csv has no example; is the split empty?")
-    return table.sort_values("row", kind="stable", ignore_index=True)
-
-
 def _check_same(tables: dict[Path, pd.DataFrame], split: str) -> None:
+    for path, table in tables.items():
+        if table.empty:
+            raise InputError(f"{path}/predictions_{split}.csv has no example; is the split empty?")
     (first_path, first), *others = tables.items()
     for path, table in others:
         trouble = f"{first_path} and {path} were not evaluated on the same {split} examples"

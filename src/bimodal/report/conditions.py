@@ -123,9 +123,7 @@ def _by_seed(name: str, runs: list[Run]) -> tuple[Run, ...]:
     ordered = sorted(runs, key=seed_of)
     for first, second in pairwise(ordered):
         if (seed := seed_of(first)) == seed_of(second):
-            raise InputError(
-                f"{first.path} and {second.path} are both {name!r} with seed {seed}; leave one of them out"
-            )
+            raise InputError(f"{first.path} and {second.path} are both {name!r} with seed {seed}; leave one out")
     return tuple(ordered)
 
 

@@ -17,11 +17,8 @@ from bimodal.runs.run import Run
 def by_step(condition: Condition, what: str, number: int = 0, top: float | None = None) -> Figure:
     """Draw training and validation loss or accuracy by step, and mark the removals (the paper's figures 5, 6, 10, 11).
 
-    Args:
-        condition: a thin line for each run, a thick line for their mean.
-        what: `loss` or `accuracy`.
-        number: number of the condition, for its colour.
-        top: end of the vertical axis; by default from the data.
+    Each run is a thin line, their mean a thick one. `what` is `loss` or `accuracy`, `number` that of the condition, for its
+    colour, and `top` the end of the vertical axis, by default from the data.
     """
     with canvas() as (figure, axes):
         training = [run.steps.set_index("step")[f"train_{what}"] for run in condition.runs]

@@ -112,5 +112,4 @@ def compare_with_truth(condition: Condition) -> Truth | None:
 
 def thumbnails(run: Run, images: Sequence[str]) -> dict[str, str]:
     """Return small pictures as data URIs, by image; missing and unreadable ones are left out."""
-    made = {image: inline_picture(run.data, image, _SIDE) for image in images}
-    return {image: picture for image, picture in made.items() if picture is not None}
+    return {image: made for image in images if (made := inline_picture(run.data, image, _SIDE)) is not None}

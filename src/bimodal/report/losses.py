@@ -18,13 +18,9 @@ _BINS = 40
 
 @dataclass(frozen=True)
 class FirstRemoval:
-    """The first step of a run that removed anything.
+    """The first step of a run that removed anything, after `epoch`, with the scores before and after it.
 
-    Attributes:
-        epoch: the epoch after which it was applied, from 1.
-        moments: M1 and M2 of the losses, by name; empty for a rule that does not use them.
-        removed: number of removed examples.
-        before, after: scores of the examples in training before and after the step.
+    `moments` are M1 and M2 of the losses, by name; empty for a rule that does not use them.
     """
 
     epoch: int

@@ -38,8 +38,11 @@ def network(stages: Sequence[dict[str, Any]]) -> Figure:
             axes.add_patch(box)
             middle = top - height / 2
             axes.text(2.4, middle, title(stage), ha="center", va="center", color=INK, fontsize=9)
-            axes.text(4.95, middle, _shape(stage), ha="left", va="center", color=INK, fontsize=9)
-            axes.text(9.9, middle, _weights(stage), ha="right", va="center", color=SOFT, fontsize=8)
+            output, count = stage.get("output", ""), stage.get("parameters", 0)
+            shape = " × ".join(map(str, output)) if isinstance(output, list | tuple) else str(output)
+            axes.text(4.95, middle, shape[:24], ha="left", va="center", color=INK, fontsize=9)
+            if isinstance(count, int) and count > 0:
+                axes.text(9.9, middle, f"{count:,} weights", ha="right", va="center", color=SOFT, fontsize=8)
     return figure
 
 
@@ -60,14 +63,3 @@ def title(stage: dict[str, Any]) -> str:
     if len(text) > _WIDTH:
         text = short or name
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
-
-
-def _shape(stage: dict[str, Any]) -> str:
-    output = stage.get("output", "")
-    text = " × ".join(map(str, output)) if isinstance(output, list | tuple) else str(output)
-    return text[:24]
-
-
-def _weights(stage: dict[str, Any]) -> str:
-    count = stage.get("parameters", 0)
-    return f"{count:,} weights" if isinstance(count, int) and count > 0 else ""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bimodal.errors import InputError
+from bimodal.vision.pictures import resize
 
 TEMPLATE = np.array([[0.35, 0.39], [0.65, 0.39], [0.50, 0.56], [0.375, 0.735], [0.625, 0.735]])
 """The positions of the eyes, the tip of the nose and the corners of the mouth in an aligned face, as fractions of the
@@ -68,9 +69,7 @@ class Detector:
             InputError: the file is missing or is not a YuNet.
         """
         if not model.is_file():
-            raise InputError(
-                f"no face detector at {model}; give the ONNX file of YuNet with --detector, or leave it out"
-            )
+            raise InputError(f"no face detector at {model}; give YuNet's ONNX file with --detector, or leave it out")
         self._coarse = coarse
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # OpenCV 5 warns about every YuNet
         try:
@@ -82,11 +81,7 @@ class Detector:
             cv2.utils.logging.setLogLevel(level)
 
     def detect(self, image: NDArray[np.uint8]) -> list[Face]:
-        """Return the faces of a picture, the largest first.
-
-        Args:
-            image: uint8 (H, W, 3), RGB.
-        """
+        """Return the faces of a picture, uint8 (H, W, 3) RGB, the largest first."""
         longest = max(image.shape[:2])
         if self._coarse:
             faces = self._detect(image, _COARSE_SIDE / longest)
@@ -108,13 +103,9 @@ class Detector:
 
 
 def similarity(points: NDArray[np.float64], onto: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the similarity transform that maps points onto others with the least squared error, float64 (2, 3).
+    """Return the similarity transform, (2, 3), that maps points (N, 2) onto others (N, 2) with the least squared error.
 
     With points as complex numbers the transform is z -> a z + b, and `a` is a quotient of two sums.
-
-    Args:
-        points: float64 (N, 2).
-        onto: float64 (N, 2), their targets.
 
     >>> similarity(np.array([[0.0, 0], [1, 0]]), np.array([[2.0, 2], [2, 4]])).round(6) + 0.0
     array([[ 0., -2.,  2.],
@@ -129,10 +120,7 @@ def similarity(points: NDArray[np.float64], onto: NDArray[np.float64]) -> NDArra
 
 
 def align(
-    image: NDArray[np.uint8],
-    landmarks: NDArray[np.float64],
-    size: int = 224,
-    template: NDArray[np.float64] = TEMPLATE,
+    image: NDArray[np.uint8], landmarks: NDArray[np.float64], size: int = 224, template: NDArray[np.float64] = TEMPLATE
 ) -> NDArray[np.uint8]:
     """Crop a face so that it is upright and centred.
 
@@ -157,25 +145,15 @@ def align(
 
 
 def centre_square(image: NDArray[np.uint8], size: int = 224) -> NDArray[np.uint8]:
-    """Crop the middle square of a picture, for a picture without a detected face.
-
-    Args:
-        image: uint8 (H, W, 3).
-        size: side of the square, in pixels.
-    """
+    """Crop the middle square of a picture without a detected face, resized to `size` pixels; uint8 (size, size, 3)."""
     side = min(image.shape[:2])
     top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
     square = image[top : top + side, left : left + side]
-    how = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
-    resized: NDArray[np.uint8] = cv2.resize(square, (size, size), interpolation=how)
-    return resized
+    return resize(square, size)
 
 
 def detector_file(given: str | Path | None = None) -> Path:
-    """Return the path of the detector's ONNX file; YuNet is downloaded once into the user's cache.
-
-    Args:
-        given: the user's file; default: the downloaded one.
+    """Return the path of the detector's ONNX file: the given one, or YuNet, downloaded once into the user's cache.
 
     Raises:
         InputError: the file cannot be downloaded, or the download has another checksum.
@@ -185,15 +163,9 @@ def detector_file(given: str | Path | None = None) -> Path:
     import pooch  # slow to import, and often not needed
 
     try:
-        return Path(
-            pooch.retrieve(
-                DETECTOR_URL,
-                known_hash=f"sha256:{DETECTOR_SHA256}",
-                fname="face_detection_yunet_2023mar.onnx",
-                path=pooch.os_cache("bimodal"),
-                downloader=pooch.HTTPDownloader(timeout=_TIMEOUT_S),
-            )
-        )
+        downloader = pooch.HTTPDownloader(timeout=_TIMEOUT_S)
+        digest, folder = f"sha256:{DETECTOR_SHA256}", pooch.os_cache("bimodal")
+        return Path(pooch.retrieve(DETECTOR_URL, digest, Path(DETECTOR_URL).name, folder, downloader=downloader))
     except (OSError, ValueError) as error:  # no network, a full disk; or another checksum
         raise InputError(
             f"the face detector cannot be downloaded from {DETECTOR_URL} ({type(error).__name__}); "

@@ -100,12 +100,9 @@ def resize(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def pixel_digest(pixels: NDArray[np.uint8]) -> bytes | None:
-    """Return a digest of 16 bytes of a picture's pixels, or None for a picture of a single colour.
+    """Return a digest of 16 bytes of a picture's pixels, uint8 (H, W, 3), or None for a picture of a single colour.
 
     A PNG and a BMP of the same picture have the same digest.
-
-    Args:
-        pixels: uint8 (H, W, 3), see `decode`.
     """
     if is_blank(pixels):
         return None
@@ -138,12 +135,7 @@ def no_size_warnings() -> AbstractContextManager[object]:
 def map_in_threads(function: Callable[[T], R], items: Sequence[T], what: str) -> list[R]:
     """Apply a function that decodes or writes pictures to each item, in `THREADS` threads.
 
-    Ctrl-C waits only for the items that have been started.
-
-    Args:
-        function: of one item.
-        items: its arguments.
-        what: the task in words, for the progress, such as `decoding pictures`.
+    Ctrl-C waits only for the items that have been started. The progress names the task in words, `what`.
     """
     pool = ThreadPoolExecutor(THREADS)  # decoding releases the interpreter's lock
     try:

@@ -13,7 +13,6 @@ from bimodal.evaluation.statistics import Estimate
 from bimodal.experiments.paper_table.frames import MARK, UNCONVERGED, Results, ends
 from bimodal.rendering.numbers import p_value, points, ratio
 from bimodal.rendering.table import Column, Group, Table, latex, markdown, to_latex, to_markdown
-from bimodal.rendering.table import to_terminal as render_terminal
 
 _Line = Mapping[Hashable, Any]
 _LONGEST_REMARK = 60
@@ -91,9 +90,9 @@ def claim_tables(results: Results, title: str = "") -> list[tuple[str, Table, li
 
 def to_terminal(results: Results) -> RenderableType:
     """Return all tables, conclusions and notes for a terminal."""
-    parts: list[RenderableType] = [render_terminal(method_table(results, TERMINAL))]
+    parts: list[RenderableType] = [method_table(results, TERMINAL)]
     for _, table, conclusions in claim_tables(results):
-        parts += [render_terminal(table), *map(Text, conclusions), Text()]
+        parts += [table, *map(Text, conclusions), Text()]
     return Renderables(*parts, *(Text(f"- {note}", style="dim") for note in results.notes))
 
 

@@ -21,27 +21,16 @@ FOLDER = Path(__file__).parent
 
 
 def packaged_file(name: str, file: str) -> Path:
-    """Return the path of a file of the packaged network.
-
-    Args:
-        name: `FACE`, the only packaged network.
-        file: `WEIGHTS`, `ONNX` or `TRAINING_DIGESTS`.
+    """Return the path of `WEIGHTS`, `ONNX` or `TRAINING_DIGESTS` of the packaged network `name`, which must be `FACE`.
 
     Raises:
         InputError: the name is another, or the file is missing from this installation.
-
-    >>> packaged_file("bimodal/face-xxl", ONNX)
-    Traceback (most recent call last):
-    ...
-    bimodal.errors.InputError: no packaged network 'bimodal/face-xxl'; bimodal comes with bimodal/face-s
     """
     if name != FACE:
         raise InputError(f"no packaged network {name!r}; bimodal comes with {FACE}")
     path = FOLDER / file
     if not path.is_file():
-        raise InputError(
-            f"{file} is missing from this installation; make it with bimodal pretrain or reinstall bimodal"
-        )
+        raise InputError(f"{file} is missing from this installation; install bimodal again, or run bimodal pretrain")
     return path
 
 
@@ -55,11 +44,9 @@ def short_digests(digests: Sequence[bytes]) -> NDArray[np.uint64]:
 
 
 def in_pretraining(digests: Sequence[bytes]) -> NDArray[np.bool_]:
-    """Return which images the packaged network was trained or validated on, bool (n,).
+    """Return which images the packaged network was trained or validated on, bool (n,), by their `pixel_digest`.
 
-    Args:
-        digests: n digests of the images' pixels, from `bimodal.vision.pictures.pixel_digest`. An image that was resized,
-            cropped or recompressed after the pretraining has another digest and is not recognised.
+    An image that was resized, cropped or recompressed after the pretraining has another digest and is not recognised.
 
     Raises:
         InputError: the file of digests is missing from this installation.

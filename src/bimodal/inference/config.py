@@ -1,0 +1,44 @@
+"""The settings of inference, from which the command line makes its options."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bimodal.errors import InputError
+from bimodal.settings import check_fields, option
+
+if TYPE_CHECKING:
+    from bimodal.vision.faces import Finder
+
+
+@dataclass(frozen=True)
+class InferenceConfig:
+    """Settings of inference.
+
+    Attributes:
+        keep_pixels: return the decoded pixels with each result.
+        threads: number of threads that decode and detect; None: the number of cores, at most 4.
+        make_detector: returns a face detector, called once for each thread; None: YuNet.
+
+    Raises:
+        InputError: a number is out of its range, or `detector` is given without `detect`.
+    """
+
+    detect: bool = option(True, "find and align the faces; --no-detect: each image is one cropped face")
+    detector: Path | None = option(
+        None, "ONNX file of the face detector YuNet; without it, the file is downloaded once"
+    )
+    largest: bool = option(False, "keep only the largest face of each image")
+    flip: bool = option(
+        False, "classify the mirrored faces, too, and average the probabilities: slightly more accurate, half as fast"
+    )
+    batch_size: int = option(64, "number of faces classified at once, 1 to 4096; affects the speed only", 1, 4096)
+    keep_pixels: bool = False
+    threads: int | None = None
+    make_detector: "Callable[[], Finder] | None" = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.detector is not None and not self.detect:
+            raise InputError("--detector and --no-detect exclude each other; give one of them")
