@@ -18,7 +18,9 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder, made by bimodal train.")],
     data: Annotated[
         Path | None,
-        typer.Option(help="Another data folder, or the new place of the run's. (default: the data folder of the run)"),
+        typer.Option(
+            help="Another data folder, or the new place of the run's data. (default: the data folder of the run)"
+        ),
     ] = None,
     split: Annotated[
         str, typer.Option(help="Split to evaluate: val or test. Evaluate on test once, after all choices are made.")

@@ -124,33 +124,28 @@ def _questions(rows: Sequence[Row]) -> tuple[dict[frozenset[Row], tuple[str, Row
     """Return the pairs of rows that answer a question, and why other questions cannot be answered."""
     asked, notes = {}, []
     by_name = {row.method.name: row for row in rows}
-    for question, first, second in (*_PAIRS, *_with_and_without(rows), *_best_members(rows)):
+    for question, first, second in (*_PAIRS, *_pairs_of(rows)):
         a, b = by_name.get(first), by_name.get(second)
         if a is None or b is None:
             continue
         where = f" (with {100 * a.noise:g} % wrong labels)" if a.noise else ""
         failed = [row.method.name for row in (a, b) if not row.seeds]
         if failed:
-            notes.append(
-                (question, f"{second} cannot be compared with {first}{where}: no run of {failed[0]} succeeded.")
-            )
+            why = f"{second} cannot be compared with {first}{where}: no run of {failed[0]} succeeded."
+            notes.append((question, why))
         elif question == PRETRAINING and a.network == b.network:
-            text = f"{second} and {first}{where} are the same network here, {a.network}; they do not test pretraining."
-            notes.append((question, text))
+            why = f"{second} and {first}{where} are the same network here, {a.network}; they do not test pretraining."
+            notes.append((question, why))
         else:
             asked[frozenset((a, b))] = question, a, b
     return asked, notes
 
 
-def _with_and_without(rows: Sequence[Row]) -> Iterator[tuple[str, str, str]]:
+def _pairs_of(rows: Sequence[Row]) -> Iterator[tuple[str, str, str]]:
+    """Pair each method with itself without removal, and each ensemble with its most accurate member on validation."""
     for row in rows:
         if row.method.without:
             yield REMOVAL, row.method.without, row.method.name
-
-
-def _best_members(rows: Sequence[Row]) -> Iterator[tuple[str, str, str]]:
-    """Pair each ensemble with its member that has the highest validation accuracy."""
-    for row in rows:
         members = [other for other in rows if other.method.name in row.method.runner.members and other.seeds]
         if members:
             best = max(members, key=lambda member: float(member.numbers["validation_accuracy"].mean()))
@@ -165,8 +160,7 @@ def _compare(a: Row, b: Row, question: str) -> Pair | str:
     if not np.array_equal(a.labels, b.labels):
         return f"{b.name} and {a.name} were not tested on the same faces."
     right_a, right_b = (row.correct[[row.seeds.index(seed) for seed in seeds]] for row in (a, b))
-    pairs = [(seed, seed) for seed in seeds]
-    comparison = compare(right_a, right_b, a.method.name, b.method.name, pairs)
+    comparison = compare(right_a, right_b, a.method.name, b.method.name, [(seed, seed) for seed in seeds])
     if (right_a == right_a[0]).all() and (right_b == right_b[0]).all():
         # Neither depends on the seed: the runs are one observation, and tests over seeds do not apply.
         comparison = replace(comparison, p=comparison.by_seed[0].p)

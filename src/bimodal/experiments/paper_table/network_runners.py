@@ -6,7 +6,7 @@ Libraries are imported when a method runs, so that listing the methods is fast.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,16 +61,13 @@ class NetworkRunner(Runner):
         quick_epochs: number of epochs at the quick size; None: as `epochs`.
     """
 
+    expensive: ClassVar[bool] = True
     network: str = "resnet50"
     start: Literal["pretrained", "random", "larger"] = "pretrained"
     rule: str = "none"
     unaligned: bool = False
     epochs: int | None = None
     quick_epochs: int | None = None
-
-    @property
-    def expensive(self) -> bool:
-        return True
 
     @property
     def needs(self) -> str | None:
@@ -144,24 +141,18 @@ class EnsembleRunner(Runner):
         weighted: fit the weights of the average on validation; else all are equal.
     """
 
+    expensive: ClassVar[bool] = True
     weighted: bool = False
-
-    @property
-    def expensive(self) -> bool:
-        return True
 
     def fit(self, given: RunInputs, manifest: Manifest) -> RunResult:
         from bimodal.models.ensemble import average, fit_weights
 
-        val, test = (
-            np.stack([_read_probabilities(member, split, manifest) for member in given.members])
-            for split in ("val", "test")
-        )
-        weights = fit_weights(val, manifest.labels[manifest.rows("val")]) if self.weighted else None
+        val, test = ([_read_probabilities(run, split, manifest) for run in given.members] for split in ("val", "test"))
+        weights = fit_weights(np.stack(val), manifest.labels[manifest.rows("val")]) if self.weighted else None
         return RunResult(
             f"average, {'weights fitted on validation' if self.weighted else 'equal weights'}",
             {"members": [str(run) for run in given.members], "weights": None if weights is None else weights.tolist()},
-            {"val": average(val, weights), "test": average(test, weights)},
+            {"val": average(np.stack(val), weights), "test": average(np.stack(test), weights)},
         )
 
 
@@ -169,8 +160,7 @@ def _read_probabilities(run: Path, split: str, manifest: Manifest) -> NDArray[np
     """Return the predicted probabilities of a run, (n,7), after a check that they are of these faces."""
     table = read_predictions(run / f"predictions_{split}.csv")
     rows = manifest.rows(split)
-    labels = table["label"].map(CODES).to_numpy()
-    if not np.array_equal(table["row"].to_numpy(), rows) or not np.array_equal(labels, manifest.labels[rows]):
+    if not np.array_equal([table["row"], table["label"].map(CODES)], [rows, manifest.labels[rows]]):
         raise InputError(
             f"{run} has predictions of other {split} faces; the members of an ensemble need the same faces"
         )

@@ -78,19 +78,17 @@ def match_pictures(study: Manifest, other: Manifest) -> pd.DataFrame:
         InputError: a face has no match, or several.
     """
     keys, other_keys = _source_names(study), _source_names(other)
-    rows: dict[str, list[int]] = {}
-    for row, key in enumerate(other_keys):
-        rows.setdefault(key, []).append(row)
-    times = Counter(keys)
-    missing = [key for key in keys if key not in rows]
-    ambiguous = [key for key in keys if times[key] > 1 or len(rows.get(key, ())) > 1]
+    times, other_times = Counter(keys), Counter(other_keys)
+    missing = [key for key in keys if not other_times[key]]
+    ambiguous = [key for key in keys if times[key] > 1 or other_times[key] > 1]
     for unmatched, trouble in ((missing, "no counterpart"), (ambiguous, "several counterparts")):
         if unmatched:
             raise InputError(
                 f"{len(unmatched)} of the {len(keys)} faces of {study.root} have {trouble} in --unaligned {other.root} "
                 f"(the first: {unmatched[0]}); prepare both from the same pictures, one of them with --align"
             )
-    pictures = other.table.iloc[[rows[key][0] for key in keys]]
+    rows = {key: row for row, key in enumerate(other_keys)}
+    pictures = other.table.iloc[[rows[key] for key in keys]]
     return study.table.assign(**{column: pictures[column].to_numpy() for column in PICTURE_COLUMNS})
 
 

@@ -1,7 +1,5 @@
 """How the faces of a study are split into training, validation and test."""
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,12 +21,7 @@ _NO_GROUPS = "No groups (persons, films) are known of these faces, so the same p
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One split of the faces into training, validation and test.
-
-    Attributes:
-        name: name of its folders.
-        table: the manifest's table, with the splits of this fold.
-    """
+    """One split of the faces: the name of its folders, and the manifest's table with these splits."""
 
     name: str
     table: pd.DataFrame
@@ -82,14 +75,14 @@ def _group_disjoint(manifest: Manifest) -> Division:
     has_groups = any(manifest.table["group"])
     notes = [] if has_groups else [_NO_GROUPS]
     if not crossing:
-        return Division(
-            (_fold("own", manifest, splits),), tuple(notes or ["No group (person, film) is in two splits."])
-        )
+        notes = notes or ["No group (person, film) is in two splits."]
+        return Division((_fold("own", manifest, splits),), tuple(notes))
     # If no group crosses into training, the training split stays as it is, such as SFEW's.
     divided = SPLITS if any("train" in counts for counts in crossing.values()) else ("val", "test")
     rows = np.flatnonzero(np.isin(splits, divided))
     new = splits.copy()
-    new[rows] = divide(manifest.labels[rows], _shares(splits[rows], divided), seed=0, groups=sets[rows])
+    shares = {split: float((splits[rows] == split).mean()) for split in divided}
+    new[rows] = divide(manifest.labels[rows], shares, seed=0, groups=sets[rows])
     what = "groups (persons, films) or identical pictures" if has_groups else "sets of identical pictures"
     notes.append(
         f"{len(crossing)} {what} are in several splits of the data folder; {', '.join(divided)} were divided again, "
@@ -148,11 +141,6 @@ def _person_independent(manifest: Manifest) -> Division:
 
 def _fold(name: str, manifest: Manifest, splits: NDArray[np.str_]) -> Fold:
     return Fold(name, manifest.table.assign(split=splits))
-
-
-def _shares(splits: NDArray[np.str_], names: Sequence[str]) -> dict[str, float]:
-    counts = Counter(splits.tolist())
-    return {name: counts[name] / len(splits) for name in names}
 
 
 def _check_emotions(fold: Fold, manifest: Manifest) -> None:

@@ -1,6 +1,7 @@
 """Reproduce the paper's table: every method on the same faces, with several seeds."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from bimodal.experiments.paper_table.network_runners import QUICK_LARGER, STAGE_
 from bimodal.experiments.paper_table.options import StudyOptions
 from bimodal.experiments.paper_table.other_sets import larger_table, match_pictures
 from bimodal.experiments.paper_table.plan import Cell, cells, finished_cells, jobs, write_views
-from bimodal.experiments.paper_table.protocol import Fold, divide_by
+from bimodal.experiments.paper_table.protocol import divide_by
 from bimodal.experiments.paper_table.results import Study
 from bimodal.experiments.paper_table.study_data import PREPARED, check_identity, read_or_prepare
 from bimodal.experiments.paper_table.study_page import write_page
@@ -48,12 +49,7 @@ class Reproduced:
     page: Path
 
 
-def reproduce(
-    data: str | Path,
-    out: str | Path,
-    options: StudyOptions | None = None,
-    command: str = "",
-) -> Reproduced:
+def reproduce(data: str | Path, out: str | Path, options: StudyOptions | None = None, command: str = "") -> Reproduced:
     """Run methods on a data folder, each with several seeds, and write the table, the figure and the report.
 
     Finished runs stay: a second call resumes an interrupted study, deep runs from their last epoch, and may add methods,
@@ -88,15 +84,16 @@ def reproduce(
         write_views(out, manifest, division, plan, pictures)
         if larger is not None and options.larger is not None:
             notes.append(_write_larger(out, larger, options.larger.absolute().name, sets, options.quick))
-        blank = np.concatenate([_test_flags(fold) == "blank" for fold in division.folds])
-        notes += _picture_notes(manifest, division.folds, blank)
+        flags = np.concatenate([fold.table.loc[fold.table["split"] == "test", "flag"] for fold in division.folds])
+        blank = flags == "blank"
+        notes += _picture_notes(manifest, flags)
         failures = _run(out, plan, options)
         study = Study(
             folder=out,
             data=data.absolute().name,
             protocol=options.protocol,
             quick=options.quick,
-            counts=tuple(_counts(fold) for fold in division.folds),
+            counts=tuple(tuple(Counter(fold.table["split"])[split] for split in SPLITS) for fold in division.folds),
             notes=tuple(notes),
             rows=load_rows(out, sorted({*plan, *finished_cells(out, division)}, key=str), failures),
             environment=_environment(manifest, command),
@@ -153,30 +150,23 @@ def _write_larger(out: Path, larger: Manifest, name: str, sets: Sequence[Manifes
     return file.read_text(encoding="utf-8")
 
 
-def _test_flags(fold: Fold) -> NDArray[np.object_]:
-    return np.asarray(fold.table.loc[fold.table["split"] == "test", "flag"], dtype=object)
-
-
-def _picture_notes(manifest: Manifest, folds: Sequence[Fold], blank: NDArray[np.bool_]) -> list[str]:
-    """Say how many test pictures may show no face, and how many pictures could not be read."""
-    n_no_face = sum(int((_test_flags(fold) == "no-face").sum()) for fold in folds)
+def _picture_notes(manifest: Manifest, flags: NDArray[np.object_]) -> list[str]:
+    """Say how many test pictures, by their flags, may show no face, and how many pictures could not be read."""
+    counts = Counter(flags.tolist())
     notes = []
-    if blank.any():
+    if counts["blank"]:
         notes.append(
-            f"{int(blank.sum())} of the {blank.size} test faces are of a single colour. They count; the column without "
-            "blank gives the accuracy without them."
+            f"{counts['blank']} of the {flags.size} test faces are of a single colour. They count; the column without blank "
+            "gives the accuracy without them."
         )
-    if n_no_face:
-        notes.append(f"On {n_no_face} of the {blank.size} test pictures no face was found. They count like the others.")
+    if counts["no-face"]:
+        notes.append(
+            f"On {counts['no-face']} of the {flags.size} test pictures no face was found. They count like the others."
+        )
     unreadable = sum(count_unreadable(manifest.root, split) for split in SPLITS)
     if unreadable:
         notes.append(f"Pictures of the source that could not be read and are in no split: {unreadable}.")
     return notes
-
-
-def _counts(fold: Fold) -> tuple[int, int, int]:
-    train, val, test = (int((fold.table["split"] == split).sum()) for split in SPLITS)
-    return train, val, test
 
 
 def _environment(manifest: Manifest, command: str) -> dict[str, str]:

@@ -94,7 +94,7 @@ class Study:
     data: str
     protocol: str
     quick: bool
-    counts: tuple[tuple[int, int, int], ...]
+    counts: tuple[tuple[int, ...], ...]
     notes: tuple[str, ...]
     rows: tuple[Row, ...]
     environment: dict[str, str]

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,8 +73,10 @@ class Runner(ABC):
     Attributes:
         descriptors: the descriptors that it learns from, of `lpq` and `phog`.
         members: the methods whose predictions it averages.
+        expensive: whether it needs deep networks: by default it then gets fewer seeds.
     """
 
+    expensive: ClassVar[bool] = False
     descriptors: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
 
@@ -82,11 +84,6 @@ class Runner(ABC):
     def needs(self) -> str | None:
         """`larger` (a set to train on first), `unaligned` (the same faces before alignment), or None."""
         return None
-
-    @property
-    def expensive(self) -> bool:
-        """Whether it needs deep networks: by default it then gets fewer seeds."""
-        return False
 
     @property
     def uses_pretrained_faces(self) -> bool:
