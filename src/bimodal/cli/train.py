@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from bimodal.errors import InputError
 from bimodal.removal.settings import RemovalSettings
 from bimodal.text import plural
 from bimodal.training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from bimodal.training.hardware import Hardware
 
 _PREFIX = "removal_"
 
@@ -40,7 +43,19 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the interrupted run in --out after its last finished epoch.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            help="Cross-validation: divide all faces, of all splits, into this number of folds (2 or more; 5 is usual), and train "
+            "one run for each, which is tested on its fold. Persons (groups) and copies stay together, and emotions are "
+            "stratified; an eighth of the other faces are for validation. Writes OUT/fold-1, OUT/fold-2 and so on (run folders), "
+            "OUT/predictions_out_of_fold.csv and OUT/folds.csv. The same command continues an interrupted cross-validation. "
+            "(default: one run on the splits of the data folder)"
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run, or with --folds the cross-validation, in --out.")
+    ] = False,
     accelerator: Annotated[str, typer.Option(help="Device: auto (a GPU if there is one), cpu or cuda.")] = "auto",
     devices: Annotated[
         int, typer.Option(help="Number of training processes on this machine, one for each GPU or share of the CPU.")
@@ -66,6 +81,8 @@ def train(
     bimodal train DATA --out PLAIN --removal none     train without removal
 
     bimodal train --out RUN --resume                  continue an interrupted run
+
+    bimodal train DATA --out FOLDS --folds 5          predict every face by a network that was not trained on it
     """
     changes = {key: value for key, value in values.items() if value is not None}
     removal = {key.removeprefix(_PREFIX): changes.pop(key) for key in list(changes) if key.startswith(_PREFIX)}
@@ -77,18 +94,28 @@ def train(
         raise InputError(
             "expected a data folder: bimodal train DATA --out RUN; make one with bimodal prepare SOURCE DATA"
         )
+    if folds is not None and folds < 2:
+        raise InputError(f"--folds must be a whole number of at least 2, got {folds}")
+    from bimodal.runs.folds import is_cross_validation, read_record
     from bimodal.runs.run import Run
 
-    start = TrainSettings.from_dict(Run.open(out).config) if resume else None
+    in_folds = folds is not None or (resume and is_cross_validation(out))
+    start = None
+    if resume:
+        start = TrainSettings.from_dict(read_record(out)["settings"] if in_folds else Run.open(out).config)
     settings = TrainSettings.load(preset, config, changes, start)
 
+    from bimodal.training.hardware import Hardware
+
+    hardware = Hardware(accelerator, devices, num_nodes, workers)
+    if in_folds:
+        _train_folds(data, out, settings, folds, hardware, overwrite)
+        return
     from lightning.fabric.utilities.rank_zero import rank_zero_only
 
     from bimodal.training import train as training
-    from bimodal.training.hardware import Hardware
 
     folder = shlex.quote(str(out))
-    hardware = Hardware(accelerator, devices, num_nodes, workers)
     started = _start_time(out)
     try:
         run = training.train(data, out, settings, hardware=hardware, overwrite=overwrite, resume=resume)
@@ -101,6 +128,39 @@ def train(
     best = run.metrics["val_accuracy"].max()
     print(f"\n{out}  best validation accuracy {best:.3f}, {plural(len(run.removed), 'face')} removed")
     print(f"next: bimodal evaluate {folder} --split test; bimodal report {folder}")
+
+
+def _train_folds(
+    data: Path | None, out: Path, settings: TrainSettings, folds: int | None, hardware: "Hardware", overwrite: bool
+) -> None:
+    """Run a cross-validation and print its table."""
+    from bimodal.rendering.numbers import percent
+    from bimodal.rendering.table import Table, print_table
+    from bimodal.runs.folds import MEASURES, PREDICTIONS, is_cross_validation
+    from bimodal.training.folds import cross_validate
+
+    folder = shlex.quote(str(out))
+    try:
+        result = cross_validate(data, out, settings, folds=folds, hardware=hardware, overwrite=overwrite)
+    except KeyboardInterrupt:
+        if is_cross_validation(out):
+            print(f"\ninterrupted; resume with: bimodal train --out {folder} --resume")
+        raise
+    names = [*map(str, range(1, len(result.folds) + 1)), "all"]
+    rows = [
+        [
+            name,
+            f"{one.n:,}",
+            *(percent(own).replace(" %", "") for own in (one.accuracy, one.balanced_accuracy, one.macro_f1)),
+        ]
+        for name, one in zip(names, (*result.folds, result.pooled), strict=True)
+    ]
+    head = ["fold", "faces", "accuracy, %", "balanced accuracy, %", "macro F1, %"]
+    title = "Predictions of the held-out faces, with 95 % intervals"
+    print_table(Table.of(head, rows, title))
+    print(*result.notes, sep="\n")
+    print(f"predictions: {out / PREDICTIONS}; measures: {out / MEASURES}")
+    print(f"next: bimodal report {folder}/fold-*")
 
 
 def _start_time(out: Path) -> int | None:

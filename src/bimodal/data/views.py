@@ -13,7 +13,7 @@ from bimodal.emotions import CODES, NAMES
 from bimodal.errors import InputError
 from bimodal.files import staged_folder
 
-_LINKED = ("problems.csv", "source.json")
+RECORDS = ("problems.csv", "source.json")
 """The records of `prepare` that a view links to: unreadable pictures, the source, and whether the faces are aligned."""
 
 
@@ -24,6 +24,7 @@ def write_view(
     columns: Sequence[str] = COLUMNS,
     further: Mapping[str, pd.DataFrame] | None = None,
     overwrite: bool = False,
+    records: Sequence[str] = RECORDS,
 ) -> None:
     """Write a data folder whose pictures are links to those of another data folder.
 
@@ -36,6 +37,7 @@ def write_view(
         columns: the columns of the table to write to the manifest.
         further: more tables to write to the folder, by file name.
         overwrite: replace an existing view that holds nothing else.
+        records: the records of the other folder to link to; those that it lacks are left out.
 
     Raises:
         InputError: the folder to replace holds other files.
@@ -48,9 +50,9 @@ def write_view(
                 link.symlink_to(source.root / link.name)
         return
     tops, old_tops = ({image.partition("/")[0] for image in each["image"]} for each in (table, source.table))
-    content = (FILE, *_LINKED, *further, *old_tops, ".cache")
+    content = (FILE, *RECORDS, *further, *old_tops, ".cache")
     with staged_folder(folder, overwrite, content=content, marks=(FILE,)) as new:
-        for name in sorted(tops | {name for name in _LINKED if (source.root / name).is_file()}):
+        for name in sorted(tops | {name for name in records if (source.root / name).is_file()}):
             (new / name).symlink_to(source.root / name)
         cache = source.root / ".cache"
         if table["image"].equals(source.table["image"]):  # so that both use the same decoded pictures

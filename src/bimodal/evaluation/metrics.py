@@ -102,7 +102,7 @@ def measure(labels: ArrayLike, probabilities: ArrayLike, seed: int = 0) -> Measu
     # Both means depend on the examples only through the confusion matrix: resampling examples means drawing matrices
     # from a multinomial distribution.
     drawn = rng.multinomial(n, confusion.ravel() / n, size=RESAMPLES).reshape(-1, classes, classes)
-    (recall, f1), (drawn_recall, drawn_f1) = _class_means(confusion[None]), _class_means(drawn)
+    (recall, f1), (drawn_recall, drawn_f1) = class_means(confusion[None]), class_means(drawn)
     confidence, correct = shares.max(axis=1), predicted == truth
     return Measures(
         n=n,
@@ -162,7 +162,7 @@ def _checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.in
     return truth.astype(np.int64), shares
 
 
-def _class_means(confusion: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def class_means(confusion: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean recall and mean F1 over the classes present, each (R,), of matrices (R, classes, classes)."""
     support, predicted = confusion.sum(axis=2), confusion.sum(axis=1)
     right, present = np.diagonal(confusion, axis1=1, axis2=2), support > 0

@@ -22,12 +22,12 @@ from bimodal.version import __version__
 if TYPE_CHECKING:
     from bimodal.data.manifest import Manifest
 
-_OURS = [
+CONTENT = [
     *("config.yaml", "manifest.csv", "environment.json", "network.json", "metrics.csv", "steps.csv", "seconds.csv"),
     *("losses.npz", "removed.csv", "removal_steps.csv", FINISHED, BEST, STATE, INFO_FILE, "model*.onnx"),
     *("predictions_*.csv", "README.md", "report.html", "figures", "tensorboard", ".*"),
 ]
-"""The files of a run folder that --overwrite may delete."""
+"""The names, or patterns of names, of the files of a run folder, which --overwrite may delete."""
 
 
 def begin_run(
@@ -48,7 +48,7 @@ def begin_run(
     if os.path.lexists(out) and not overwrite and not (out.is_dir() and not any(out.iterdir())):
         raise InputError(f"{out} exists; choose another --out, resume it with --resume, or replace it with --overwrite")
     config = {"bimodal": __version__, "data": str(manifest.root), **settings}
-    with staged_folder(out, overwrite, content=_OURS, marks=("config.yaml",)) as folder:
+    with staged_folder(out, overwrite, content=CONTENT, marks=("config.yaml",)) as folder:
         write_text(folder / "environment.json", json.dumps(environment, indent=1))
         write_text(folder / "network.json", json.dumps(network, indent=1))
         # the digests tell later which images of other data this run was trained on
