@@ -155,8 +155,8 @@ def _train_folds(
         ]
         for name, one in zip(names, (*result.folds, result.pooled), strict=True)
     ]
-    head = ["fold", "faces", "accuracy, %", "balanced accuracy, %", "macro F1, %"]
-    title = "Predictions of the held-out faces, with 95 % intervals"
+    head = ["fold", "faces", "accuracy", "balanced accuracy", "macro F1"]
+    title = "Predictions of the held-out faces, in percent with 95 % intervals"
     print_table(Table.of(head, rows, title))
     print(*result.notes, sep="\n")
     print(f"predictions: {out / PREDICTIONS}; measures: {out / MEASURES}")
