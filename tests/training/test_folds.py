@@ -16,6 +16,11 @@ from bimodal.errors import InputError
 from bimodal.evaluation.metrics import measure
 from bimodal.inference.load import load
 from bimodal.inference.predict import predict
+from bimodal.rendering.numbers import percent
+from bimodal.report.comparison import evaluate
+from bimodal.report.comparison_file import render
+from bimodal.report.conditions import group, open_runs
+from bimodal.report.report_page import write_report
 from bimodal.runs.run import Run
 from bimodal.runs.tables import PROBABILITIES
 from bimodal.training import folds as module
@@ -207,3 +212,36 @@ def test_the_command(data: Path, tmp_path: Path, cli: Callable[..., Outcome]) ->
     replaced = cli("train", data, "--out", out, "--folds", 2, *options, "--seed", 1, "--overwrite")
     assert replaced.returncode == 0, replaced.stderr
     assert Run.open(out / "fold-1").config["seed"] == 1
+
+
+def test_the_report_measures_all_folds_together(data: Path, done: CrossValidation, tmp_path: Path) -> None:
+    (condition,) = group(open_runs([run.path for run in done.runs]))
+    assert condition.size == "3 folds"
+    evaluation = evaluate(conditions=[condition], split="test")
+    assert evaluation.n == 105
+    (result,) = evaluation.results
+    assert result.accuracy == done.pooled.accuracy
+    assert result.measures[0].macro_f1 == done.pooled.macro_f1
+    assert len(result.run_measures) == FOLDS
+    assert any("cross-validation" in note for note in evaluation.notes)
+    page = write_report([run.path for run in done.runs], tmp_path / "report").read_text(encoding="utf-8")
+    assert f"Accuracy on 105 test faces: {percent(done.pooled.accuracy)}" in page
+    assert "seeds" not in page.split('id="results"')[0]
+
+
+def test_two_cross_validations_are_compared_face_by_face(data: Path, done: CrossValidation, tmp_path: Path) -> None:
+    removal = {"rule": "wang", "epoch": 1, "k": 0, "min_per_class": 1}
+    other = cross_validate(data, tmp_path / "removal", probe(removal=removal), folds=FOLDS)
+    runs = [run.path for result in (done, other) for run in result.runs]
+    conditions = group(open_runs(runs))
+    evaluation = evaluate(conditions, "test")
+    right = [one.predictions["label"] == one.predictions["predicted"] for one in (done, other)]
+    (comparison,) = evaluation.comparisons
+    assert comparison.n == 105
+    assert comparison.difference.value == pytest.approx(right[1].mean() - right[0].mean())
+    assert '"baseline"' in render(evaluation, ".json")
+    assert len(render(evaluation, ".csv").splitlines()) == 1 + 2 * FOLDS
+    page = write_report(runs, tmp_path / "report").read_text(encoding="utf-8")
+    assert "training faces in each of 3 folds" in page
+    with pytest.raises(InputError, match="not evaluated on the same test examples"):
+        evaluate(group(open_runs([*runs[:2], runs[3]])), "test")

@@ -24,8 +24,7 @@ def accuracies(evaluation: Evaluation) -> Figure:
             values = [100 * accuracy for accuracy in result.accuracies]
             axes.scatter([number] * len(values), values, s=22, color=colour(number), alpha=0.75, zorder=2)
             _interval(axes, number, result)
-        runs = [f"{len(r.measures)} seeds" if len(r.measures) > 1 else "one run" for r in results]
-        names = [f"{_wrapped(r.condition.name)}\n({count})" for r, count in zip(results, runs, strict=True)]
+        names = [f"{_wrapped(r.condition.name)}\n({r.condition.size})" for r in results]
         axes.set_xticks(range(len(results)), names)
         axes.set_xlim(-0.5, len(results) - 0.3)
         axes.grid(False, axis="x")

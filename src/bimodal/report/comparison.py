@@ -1,16 +1,18 @@
 """The runs of several conditions on the same examples: measured, and compared with the first condition."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bimodal.data.splits import linked_groups
 from bimodal.emotions import CODES
 from bimodal.errors import InputError
 from bimodal.evaluation.comparison import Comparison, adjusted, compare
+from bimodal.evaluation.grouped import measure_groups
 from bimodal.evaluation.metrics import Measures, measure
 from bimodal.evaluation.statistics import Estimate, mean_accuracy
 from bimodal.report.conditions import Condition
@@ -20,21 +22,28 @@ from bimodal.runs.tables import PROBABILITIES
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The measures of each run of a condition on a split, and whether each prediction is right, (runs, N)."""
+    """The measures of a condition on a split.
+
+    Attributes:
+        measures: of each seed; of a cross-validation, those of the predictions of all folds together.
+        run_measures: of each run.
+        correct: whether each prediction is right, (seeds, N).
+    """
 
     condition: Condition
     measures: tuple[Measures, ...]
+    run_measures: tuple[Measures, ...]
     correct: NDArray[np.bool_]
 
     @property
     def accuracies(self) -> list[float]:
-        """The accuracy of each run."""
+        """The accuracy of each seed."""
         return [measures.accuracy.value for measures in self.measures]
 
     @property
     def accuracy(self) -> Estimate:
-        """The mean over the seeds with its t interval, or of one run with Wilson's interval over the examples."""
-        return mean_accuracy(self.correct)
+        """The mean over the seeds with its t interval, or that of one run or of all folds with its interval over examples."""
+        return self.measures[0].accuracy if self.condition.are_folds else mean_accuracy(self.correct)
 
     def correct_of(self, seeds: Sequence[int]) -> NDArray[np.bool_]:
         """Return the rows of `correct` of these seeds, (len(seeds), N)."""
@@ -66,12 +75,20 @@ def evaluate(conditions: Sequence[Condition], split: str) -> Evaluation:
         InputError: predictions are missing, or the runs were not evaluated on the same examples with the same labels.
     """
     runs = [run for condition in conditions for run in condition.runs]
-    tables = {run.path: run.predictions(split).sort_values("row", kind="stable", ignore_index=True) for run in runs}
-    _check_same(tables, split)
-    baseline, *others = [_result(condition, tables) for condition in conditions]
+    together = [condition for condition in conditions if condition.are_folds]
+    tables = {run.path: _examples([run], split) for run in runs}
+    in_folds = {run.path for condition in together for run in condition.runs}
+    all_folds = {condition.runs[0].path: _examples(condition.runs, split) for condition in together}
+    _check_same({path: table for path, table in tables.items() if path not in in_folds} | all_folds, split)
+    baseline, *others = [_result(condition, tables, split) for condition in conditions]
     varied = [condition for condition in conditions if condition.varying]
     notes = [f"The runs of {one.name} also differ in {', '.join(one.varying)}." for one in varied]
-    if len({str(run.environment.get("data_fingerprint")) for run in runs}) > 1:
+    if together:
+        notes.append(
+            "In a cross-validation, each face is predicted by the network of its fold, which was not trained on it. The measures "
+            "are of all folds together, and their intervals are for other groups (persons, films) where groups are known."
+        )
+    if len({str(run.environment.get("data_fingerprint")) for run in runs if run.path not in in_folds}) > 1:
         same = "the evaluated examples have the same names and labels"
         notes.append(f"The data folders differ: {same}, but the training examples or the pictures differ.")
     comparisons = []
@@ -94,6 +111,17 @@ def common_split(runs: Sequence[Run]) -> str | None:
     return None
 
 
+def images_of(condition: Condition, split: str) -> list[str]:
+    """Return the evaluated images of a condition, in the order of the columns of `Result.correct`."""
+    runs = condition.runs if condition.are_folds else condition.runs[:1]
+    return list(_examples(runs, split)["image"])
+
+
+def _examples(runs: Sequence[Run], split: str) -> pd.DataFrame:
+    """Return the predictions of one run, or of several folds together, in the order of the rows of the data."""
+    return pd.concat([run.predictions(split) for run in runs]).sort_values("row", kind="stable", ignore_index=True)
+
+
 def _check_same(tables: dict[Path, pd.DataFrame], split: str) -> None:
     for path, table in tables.items():
         if table.empty:
@@ -110,18 +138,34 @@ def _check_same(tables: dict[Path, pd.DataFrame], split: str) -> None:
                 raise InputError(f"{trouble}: {column} is {one} in one and {two} in the other")
 
 
-def _result(condition: Condition, tables: dict[Path, pd.DataFrame]) -> Result:
-    measures, correct = [], []
-    for run in condition.runs:
-        labels = tables[run.path]["label"].map(CODES).to_numpy(np.int64)
-        probabilities = tables[run.path][PROBABILITIES].to_numpy(np.float64)
-        measures.append(measure(labels, probabilities))
-        correct.append(probabilities.argmax(axis=1) == labels)
-    return Result(condition, tuple(measures), np.array(correct))
+def _result(condition: Condition, tables: dict[Path, pd.DataFrame], split: str) -> Result:
+    measured = [_measured(tables[run.path]) for run in condition.runs]
+    by_run = tuple(measures for measures, _ in measured)
+    if not condition.are_folds:
+        return Result(condition, by_run, by_run, np.array([correct for _, correct in measured]))
+    table = _examples(condition.runs, split)
+    measures, correct = _measured(table)
+    manifest = condition.runs[0].manifest
+    groups = linked_groups(*([cell or None for cell in manifest[name]] for name in ("group", "digest")))
+    labels, probabilities = _arrays(table)
+    grouped = measure_groups(labels, probabilities, groups[table["row"].to_numpy()])
+    intervals = {name: getattr(grouped, name) for name in ("accuracy", "balanced_accuracy", "macro_f1")}
+    return Result(condition, (replace(measures, **intervals),), by_run, correct[None])
+
+
+def _measured(table: pd.DataFrame) -> tuple[Measures, NDArray[np.bool_]]:
+    """Return the measures of predictions, and whether each is right."""
+    labels, probabilities = _arrays(table)
+    return measure(labels, probabilities), probabilities.argmax(axis=1) == labels
+
+
+def _arrays(table: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    labels = np.asarray(table["label"].map(CODES), dtype=np.int64)
+    return labels, np.asarray(table[PROBABILITIES], dtype=np.float64)
 
 
 def _paired_seeds(baseline: Condition, condition: Condition) -> tuple[tuple[int, int], ...]:
-    """Return the seeds in common; two single runs form a pair even if their seeds differ."""
-    if len(baseline.runs) == len(condition.runs) == 1:
+    """Return the seeds in common; two single runs, or cross-validations, form a pair even if their seeds differ."""
+    if len(baseline.seeds) == len(condition.seeds) == 1:
         return ((baseline.seeds[0], condition.seeds[0]),)
     return tuple((seed, seed) for seed in baseline.seeds if seed in condition.seeds)

@@ -28,9 +28,9 @@ def render(evaluation: Evaluation, suffix: str) -> str:
 def _csv(evaluation: Evaluation) -> str:
     rows = []
     for result in evaluation.results:
-        for run, measures in zip(result.condition.runs, result.measures, strict=True):
+        for run, measures in zip(result.condition.runs, result.run_measures, strict=True):
             own = measures.accuracy
-            names = (result.condition.name, run.name, seed_of(run), evaluation.split, evaluation.n)
+            names = (result.condition.name, run.name, seed_of(run), evaluation.split, measures.n)
             rows.append((*names, own.value, own.low, own.high, len(run.removed)))
     columns = ["condition", "run", "seed", "split", "n", "accuracy", "low", "high", "removed"]
     return pd.DataFrame(rows, columns=columns).to_csv(index=False, float_format="%.6f", lineterminator="\n")
@@ -44,10 +44,9 @@ def _markdown(evaluation: Evaluation) -> str:
 def _json(evaluation: Evaluation) -> str:
     conditions = []
     for result in evaluation.results:
-        of_runs = zip(result.condition.runs, result.condition.seeds, result.measures, strict=True)
         runs = [
-            {"path": str(run.path), "seed": seed, "accuracy": _interval(measures.accuracy)}
-            for run, seed, measures in of_runs
+            {"path": str(run.path), "seed": seed_of(run), "accuracy": _interval(measures.accuracy)}
+            for run, measures in zip(result.condition.runs, result.run_measures, strict=True)
         ]
         conditions.append({"name": result.condition.name, "accuracy": _interval(result.accuracy), "runs": runs})
     comparisons = [

@@ -1,5 +1,6 @@
 """Conditions: groups of runs that differ only in their random seed, named by the settings in which they differ."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bimodal.errors import InputError
+from bimodal.runs.folds import is_cross_validation, read_record
 from bimodal.runs.run import Run
 
 RULE = "removal.rule"
@@ -16,12 +18,17 @@ _NOT_SETTINGS = ("bimodal", "data", "seed", "preset")
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """Runs that differ only in their seed, in the order of their seeds."""
+    """Runs that differ only in their seed, in the order of their seeds, or the folds of one cross-validation.
+
+    Attributes:
+        varying: further settings that differ between the runs; empty unless the runs are grouped by one setting.
+        are_folds: whether the runs are folds: they have one seed, and each was tested on other faces.
+    """
 
     name: str
     runs: tuple[Run, ...]
     varying: tuple[str, ...] = ()
-    """Further settings that differ between the runs; empty unless the runs are grouped by one setting."""
+    are_folds: bool = False
 
     @property
     def removes(self) -> bool:
@@ -31,7 +38,20 @@ class Condition:
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds in ascending order."""
-        return tuple(seed_of(run) for run in self.runs)
+        return tuple(seed_of(run) for run in (self.runs[:1] if self.are_folds else self.runs))
+
+    @property
+    def data(self) -> Path:
+        """The data folder of the runs, or that of the cross-validation."""
+        run = self.runs[0]
+        return Path(read_record(run.path.resolve().parent)["data"]) if self.are_folds else run.data
+
+    @property
+    def size(self) -> str:
+        """The number of runs in words: `one run`, `3 seeds` or `5 folds`."""
+        if len(self.runs) == 1:
+            return "one run"
+        return f"{len(self.runs)} {'folds' if self.are_folds else 'seeds'}"
 
 
 def open_runs(paths: Sequence[Path | str]) -> list[Run]:
@@ -57,7 +77,8 @@ def group(runs: Sequence[Run], by: str | None = None) -> list[Condition]:
         runs: at least one.
         by: a setting, such as `backbone` or `removal` (short for `removal.rule`): runs with the same value form a
             condition even if other settings differ; by default, all settings except the seed must be equal. The data
-            folder counts as a setting if the folders hold different data.
+            folder counts as a setting if the folders hold different data. Several folds of one cross-validation
+            (`bimodal train --folds`) form a condition.
 
     Raises:
         InputError: the setting is unknown, or two runs of one condition have the same seed.
@@ -68,14 +89,22 @@ def group(runs: Sequence[Run], by: str | None = None) -> list[Condition]:
         known = ", ".join(sorted(set.intersection(*(set(values) for values in settings.values()))))
         raise InputError(f"--by must be a setting that every run has, got {by!r}; choose one of {known}")
     groups: dict[object, list[Run]] = {}
+    folds = _cross_validations(runs)
     for run in runs:
         values = settings[run.path]
         key = values[by] if by is not None else tuple(sorted(values.items()))
-        groups.setdefault(key, []).append(run)
+        groups.setdefault((key, folds.get(run.path)), []).append(run)
     firsts = [settings[members[0].path] for members in groups.values()]
     names = [_name(values, [by] if by else _distinguishing(firsts)) for values in firsts]
+    if len(set(names)) < len(names):  # the same cross-validation with several seeds
+        paths = [members[0].path for members in groups.values()]
+        names = [
+            f"{name}, {folds[path].name}" if path in folds else name for name, path in zip(names, paths, strict=True)
+        ]
     conditions = [
-        Condition(name, _by_seed(name, members), _differing([settings[run.path] for run in members]))
+        Condition(name, tuple(members), are_folds=True)
+        if members[0].path in folds
+        else Condition(name, _by_seed(name, members), _differing([settings[run.path] for run in members]))
         for name, members in zip(names, groups.values(), strict=True)
     ]
     return sorted(conditions, key=lambda condition: condition.removes)
@@ -84,13 +113,27 @@ def group(runs: Sequence[Run], by: str | None = None) -> list[Condition]:
 def _settings_and_data(runs: Sequence[Run]) -> dict[Path, dict[str, str]]:
     """Return the settings of each run, with its data folder if the runs were trained on different data."""
     settings = {run.path: settings_of(run) for run in runs}
+    cross_validations = _cross_validations(runs)
     folders: dict[str, str] = {}
+    fingerprints: dict[Path, str] = {}
     for run in runs:
-        folders.setdefault(str(run.environment.get("data_fingerprint")), str(run.data))
+        fingerprint, folder = str(run.environment.get("data_fingerprint")), str(run.data)
+        if run.path in cross_validations:  # its folds have the same faces
+            record = read_record(cross_validations[run.path])
+            fingerprint, folder = record["fingerprint"], record["data"]
+        fingerprints[run.path] = fingerprint
+        folders.setdefault(fingerprint, folder)
     if len(set(folders.values())) > 1:
         for run in runs:
-            settings[run.path]["data"] = folders[str(run.environment.get("data_fingerprint"))]
+            settings[run.path]["data"] = folders[fingerprints[run.path]]
     return settings
+
+
+def _cross_validations(runs: Sequence[Run]) -> dict[Path, Path]:
+    """Return the folder of the cross-validation of each run that is one of several given folds of it."""
+    parents = {run.path: run.path.resolve().parent for run in runs}
+    counts = Counter(parents.values())
+    return {path: parent for path, parent in parents.items() if counts[parent] > 1 and is_cross_validation(parent)}
 
 
 def settings_of(run: Run) -> dict[str, str]:

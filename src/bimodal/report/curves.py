@@ -70,6 +70,8 @@ def _removal_steps(run: Run) -> list[int]:
 def _lines(axes: Axes, tables: list["pd.Series[float]"], hue: str, label: str, width: float = 1.8) -> None:
     """Draw the mean of several lines, and each of them as a thin line."""
     together = pd.concat(tables, axis=1)
+    if any(not table.index.equals(tables[0].index) for table in tables):  # folds differ in the steps of an epoch
+        together = together.sort_index().interpolate(method="index", limit_area="inside")
     x: NDArray[np.float64] = together.index.to_numpy(float)
     if len(tables) > 1:
         axes.plot(x, together.to_numpy(float), color=hue, linewidth=0.6, alpha=0.35)

@@ -66,7 +66,7 @@ def _result_figures(evaluation: Evaluation) -> list[ReportFigure]:
     for number, result in enumerate(evaluation.results):
         name = result.condition.name
         matrix, bins = pooled(result.measures)
-        summed = f" Sums over {len(result.measures)} seeds." if len(result.measures) > 1 else ""
+        summed = f" Sums over {result.condition.size}." if len(result.condition.runs) > 1 else ""
         caption = (
             f"Confusion matrix, {name}: rows are given labels, columns are predictions. The darker a cell, the larger its"
             f" share of the row.{summed}"
@@ -117,7 +117,8 @@ def _training_figures(conditions: Sequence[Condition]) -> list[ReportFigure]:
     figures = []
     top = loss_top(conditions)
     for number, condition in enumerate(conditions):
-        lines = " Thin lines are single seeds, thick lines their mean." if len(condition.runs) > 1 else ""
+        kind = "folds" if condition.are_folds else "seeds"
+        lines = f" Thin lines are single {kind}, thick lines their mean." if len(condition.runs) > 1 else ""
         dashes = " The dashed line marks the removal." if condition.removes else ""
         papers = (10, 11) if condition.removes else (5, 6)
         for name, end, paper in zip(("loss", "accuracy"), (top, 1.0), papers, strict=True):

@@ -46,9 +46,10 @@ class Removed:
 
 @dataclass(frozen=True)
 class Truth:
-    """The number of training labels known to be wrong, of the examples removed by each run, and of the wrong among them."""
+    """Known wrong labels: among the training faces of all runs, among those of each, and among the faces that each removed."""
 
     wrong: int
+    wrong_by_run: tuple[int, ...]
     removed: tuple[int, ...]
     removed_wrong: tuple[int, ...]
 
@@ -60,7 +61,7 @@ class Truth:
     @property
     def recall(self) -> float:
         """Share of the wrong labels that were removed, over all runs."""
-        return sum(self.removed_wrong) / (self.wrong * len(self.removed))
+        return sum(self.removed_wrong) / sum(self.wrong_by_run)
 
 
 def removed_examples(condition: Condition) -> list[Removed]:
@@ -97,17 +98,29 @@ def true_labels(run: Run) -> dict[str, str]:
     return known
 
 
+def training_faces(condition: Condition) -> pd.DataFrame:
+    """Return the manifest's rows of the training faces; of folds, those of any fold."""
+    manifests = [run.manifest for run in (condition.runs if condition.are_folds else condition.runs[:1])]
+    train = [manifest[manifest["split"] == "train"] for manifest in manifests]
+    return pd.concat(train).drop_duplicates("image").sort_index()
+
+
 def compare_with_truth(condition: Condition) -> Truth | None:
     """Count the removed examples whose label is wrong; None if no training label is known to be wrong."""
-    run = condition.runs[0]
-    truth = true_labels(run)
-    train = run.manifest[run.manifest["split"] == "train"]
+    truth = true_labels(condition.runs[0])
+    train = training_faces(condition)
     labels = zip(train["image"], train["label"], strict=True)
     wrong = {image for image, label in labels if truth.get(image, label) != label}
     if not wrong:
         return None
     removed = [list(run.removed["image"]) for run in condition.runs]
-    return Truth(len(wrong), tuple(map(len, removed)), tuple(len(wrong.intersection(images)) for images in removed))
+    in_training = [len(wrong)] * len(condition.runs)
+    if condition.are_folds:
+        in_training = [
+            len(wrong.intersection(run.manifest["image"][run.manifest["split"] == "train"])) for run in condition.runs
+        ]
+    found = tuple(len(wrong.intersection(images)) for images in removed)
+    return Truth(len(wrong), tuple(in_training), tuple(map(len, removed)), found)
 
 
 def thumbnails(run: Run, images: Sequence[str]) -> dict[str, str]:

@@ -72,20 +72,29 @@ def build(conditions: Sequence[Condition], first_answers: Answers | None = None)
     page = environment("bimodal.report").get_template("report.html.j2")
     html = page.render(
         generator=GENERATOR,
-        title=runs[0].name if len(runs) == 1 else f"{len(runs)} runs compared",
-        data=runs[0].data.name,
+        title=_title(conditions),
+        data=conditions[0].data.name,
         conditions=conditions,
         colours=[_colour(number) for number in range(len(conditions))],
         answers={**(first_answers or {}), **summarise(conditions, evaluation)},
         sections={name: [_shown(one, next(numbers)) for one in section] for name, section in sections.items()},
         evaluation=evaluation,
-        several=len(runs) > len(conditions),
+        several=any(len(condition.seeds) > 1 for condition in conditions),
         tables=tables,
         run_colours=[_colour(number) for number, condition in enumerate(conditions) for _ in condition.runs],
         galleries=[_gallery(condition) for condition in conditions if condition.removes],
         environment=runs[0].environment,
     )
     return Report(html, tuple(figure for section in sections.values() for figure in section))
+
+
+def _title(conditions: Sequence[Condition]) -> str:
+    runs = sum(len(condition.runs) for condition in conditions)
+    if runs == 1:
+        return conditions[0].runs[0].name
+    if len(conditions) == 1 and conditions[0].are_folds:
+        return f"{conditions[0].size}: {conditions[0].runs[0].path.resolve().parent.name}"
+    return f"{runs} runs compared"
 
 
 def _check(folder: Path, is_run: bool, overwrite: bool) -> None:
@@ -149,6 +158,7 @@ def _gallery(condition: Condition) -> dict[str, Any]:
     return {
         "name": condition.name,
         "seeds": len(condition.runs),
+        "kind": "folds" if condition.are_folds else "seeds",
         "examples": shown,
         "more": len(examples) - len(shown),
         "pictures": thumbnails(condition.runs[0], [example.image for example in shown]),

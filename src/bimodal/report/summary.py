@@ -7,10 +7,10 @@ import numpy as np
 
 from bimodal.evaluation.metrics import accuracy_both_ways
 from bimodal.rendering.numbers import NO_INTERVAL, percent
-from bimodal.report.comparison import Evaluation, Result
+from bimodal.report.comparison import Evaluation, Result, images_of
 from bimodal.report.conditions import Condition
 from bimodal.report.curves import removal_epochs
-from bimodal.report.gallery import compare_with_truth
+from bimodal.report.gallery import compare_with_truth, training_faces
 
 
 def summarise(conditions: Sequence[Condition], evaluation: Evaluation | None) -> dict[str, list[str]]:
@@ -23,10 +23,12 @@ def summarise(conditions: Sequence[Condition], evaluation: Evaluation | None) ->
 
 
 def _removed(condition: Condition, named: bool) -> str:
-    faces = int((condition.runs[0].manifest["split"] == "train").sum())
+    faces = len(training_faces(condition))
     start = f"{condition.name[:1].upper()}{condition.name[1:]}: " if named else ""
     none = f"{start}{'none' if named else 'None'}"
     if not condition.removes:
+        if condition.are_folds:
+            return f"{none}; the network of each fold was trained on all training faces of the fold."
         return f"{none}; the network was trained on all {faces:,} training faces."
     counts = [len(run.removed) for run in condition.runs]
     if not any(counts):
@@ -43,11 +45,19 @@ def _removed(condition: Condition, named: bool) -> str:
     else:
         times = Counter(image for run in condition.runs for image in run.removed["image"])
         always = sum(number == len(counts) for number in times.values())
-        text = (
-            f"{start}{_range(counts)} of {faces:,} training faces with each of {len(counts)} seeds{when};"
-            f" {always:,} faces were removed with every seed, {len(times):,} with at least one."
-            f" The most frequent labels of these, over all seeds: {most}."
-        )
+        if condition.are_folds:
+            sizes = _range([int((run.manifest["split"] == "train").sum()) for run in condition.runs])
+            text = (
+                f"{start}{_range(counts)} of {sizes} training faces in each of {len(counts)} folds{when};"
+                f" {len(times):,} of all {faces:,} faces were removed in at least one fold."
+                f" The most frequent labels of these, over all folds: {most}."
+            )
+        else:
+            text = (
+                f"{start}{_range(counts)} of {faces:,} training faces with each of {len(counts)} seeds{when};"
+                f" {always:,} faces were removed with every seed, {len(times):,} with at least one."
+                f" The most frequent labels of these, over all seeds: {most}."
+            )
     truth = compare_with_truth(condition)
     if truth is None or truth.precision is None:
         return text
@@ -104,8 +114,7 @@ def _blank(result: Result, evaluation: Evaluation) -> str:
     if "flag" not in run.manifest:
         return ""
     flags = dict(zip(run.manifest["image"], run.manifest["flag"], strict=True))
-    images = run.predictions(evaluation.split).sort_values("row", kind="stable")["image"]
-    blank = np.array([flags.get(image, "") == "blank" for image in images])
+    blank = np.array([flags.get(image, "") == "blank" for image in images_of(result.condition, evaluation.split)])
     if not blank.any():
         return ""
     both = accuracy_both_ways(result.correct.ravel(), np.tile(blank, len(result.correct)))

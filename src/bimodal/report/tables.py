@@ -11,7 +11,7 @@ from bimodal.rendering.table import Table
 from bimodal.report.classes import pooled
 from bimodal.report.comparison import Evaluation, Result
 from bimodal.report.conditions import Condition, seed_of, settings_of
-from bimodal.report.gallery import Removed, compare_with_truth
+from bimodal.report.gallery import Removed, compare_with_truth, training_faces
 
 _MEASURES = ("accuracy", "balanced_accuracy", "macro_f1", "calibration_error")
 
@@ -23,7 +23,7 @@ def comparison_table(evaluation: Evaluation) -> Table:
     for result in evaluation.results:
         own = compared.get(result.condition.name)
         difference = (points(own.difference), p_value(own.p_holm)) if own else ("", "")
-        rows.append((result.condition.name, str(len(result.measures)), percent(result.accuracy), *difference))
+        rows.append((result.condition.name, str(len(result.run_measures)), percent(result.accuracy), *difference))
     title = f"Accuracy on {evaluation.n:,} {evaluation.split} examples, with 95 % intervals"
     head = ("condition", "runs", "accuracy", "difference, points", "p")
     return Table.of(head, rows, title, interval_notes(evaluation))
@@ -40,7 +40,7 @@ def measures_table(evaluation: Evaluation) -> Table:
     for result in evaluation.results:
         columns = [[getattr(measures, name) for measures in result.measures] for name in _MEASURES]
         cells = [percent(own[0] if len(own) == 1 else over_seeds([one.value for one in own])) for own in columns]
-        rows.append((result.condition.name, str(len(result.measures)), *cells))
+        rows.append((result.condition.name, str(len(result.run_measures)), *cells))
     head = ("condition", "runs", *(name.replace("_", " ").replace("f1", "F1") for name in _MEASURES))
     return Table.of(head, rows, notes=interval_notes(evaluation))
 
@@ -85,8 +85,7 @@ def classes_table(result: Result) -> Table:
 
 def removed_table(condition: Condition, examples: Sequence[Removed]) -> Table:
     """Return a row for each emotion: how many faces with this label were removed, and what was predicted for them."""
-    manifest = condition.runs[0].manifest
-    train = manifest[manifest["split"] == "train"]
+    train = training_faces(condition)
     rows = []
     for name in NAMES:
         removed = [example for example in examples if example.label == name]
@@ -95,7 +94,8 @@ def removed_table(condition: Condition, examples: Sequence[Removed]) -> Table:
         predicted = Counter(example.predicted for example in removed if example.predicted).most_common(2)
         most = ", ".join(f"{label} ({count:,})" for label, count in predicted)
         rows.append((name, f"{faces:,}", f"{len(removed):,}", share, most))
-    count = "removed" if len(condition.runs) == 1 else "removed with any seed"
+    any_run = " in any fold" if condition.are_folds else " with any seed"
+    count = f"removed{any_run if len(condition.runs) > 1 else ''}"
     head = ("given label", "training faces", count, "share", "most frequent predictions")
     return Table.of(head, rows, text=("given label", "most frequent predictions"))
 
@@ -107,7 +107,9 @@ def runs_table(conditions: Sequence[Condition], evaluation: Evaluation | None) -
         truth = compare_with_truth(condition)
         for place, run in enumerate(condition.runs):
             wrong = f"{truth.removed_wrong[place]:,}" if truth else "unknown"
-            accuracy = percent(evaluation.results[number].measures[place].accuracy) if evaluation else "not measured"
+            accuracy = (
+                percent(evaluation.results[number].run_measures[place].accuracy) if evaluation else "not measured"
+            )
             rows.append((run.name, condition.name, str(seed_of(run)), f"{len(run.removed):,}", wrong, accuracy))
     head = ("run", "condition", "seed", "removed", "known wrong among these", "accuracy")
     return Table.of(head, rows, text=("run", "condition"))
