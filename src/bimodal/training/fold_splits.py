@@ -17,7 +17,8 @@ VAL_SHARE = 1 / 8
 """The share of the faces outside the held-out fold that are for validation: a tenth of all faces with five folds.
 
 The epoch (`--keep best`) and one calibration temperature are chosen on them, which needs few faces, and faces for validation
-are missing in training.
+are missing in training. With the probe on press photographs (1,691 and 500 faces, 3 seeds), an eighth was as accurate as a
+twentieth, a fifth and a third, to within a point.
 """
 
 
