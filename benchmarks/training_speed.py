@@ -133,7 +133,9 @@ def work(way: str, data: str, recipe: dict[str, Any], seed_offset: int) -> dict[
     def stamp() -> None:
         stamps.append((time.perf_counter(), time.process_time()))
 
-    losses = train_bimodal(data, recipe, stamp) if way == "bimodal" else train_plain(way, data, recipe, seed_offset, stamp)
+    losses = (
+        train_bimodal(data, recipe, stamp) if way == "bimodal" else train_plain(way, data, recipe, seed_offset, stamp)
+    )
     seconds, computing = (end - begin for begin, end in zip(*stamps[-2:], strict=True))
     return {"seconds": seconds, "computing": computing, "losses": losses}
 
