@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import DisjointSet
 
 from bimodal.errors import InputError
 from bimodal.text import plural
@@ -108,6 +107,8 @@ def linked_groups(*keys: Sequence[object]) -> NDArray[np.int64]:
     >>> linked_groups(["Ann", "Ann", None, "Bob"], [1, 2, 2, None]).tolist()
     [0, 0, 0, 3]
     """
+    from scipy.cluster.hierarchy import DisjointSet  # slow to import, and not needed to read an earlier result
+
     groups = DisjointSet(range(len(keys[0])))
     for column in keys:
         first: dict[object, int] = {}

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from bimodal.errors import InputError
 
@@ -46,6 +45,8 @@ def wilson(successes: int, n: int) -> Estimate:
     """
     if not 0 <= successes <= n or n < 1:
         raise InputError(f"a share needs 0 <= successes <= n and n >= 1, got {successes} of {n}")
+    from scipy import stats  # slow to import, and most commands compute no interval
+
     interval = stats.binomtest(successes, n).proportion_ci(CONFIDENCE, method="wilson")
     return Estimate(successes / n, float(interval.low), float(interval.high))
 
@@ -87,6 +88,8 @@ def over_seeds(values: ArrayLike) -> Estimate:
     mean = float(sample.mean())
     if sample.size < MIN_SEEDS:
         return Estimate(mean, -math.inf, math.inf)
+    from scipy import stats
+
     quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, sample.size - 1))
     reach = quantile * float(sample.std(ddof=1)) / math.sqrt(sample.size)
     return Estimate(mean, mean - reach, mean + reach)
