@@ -1,5 +1,6 @@
 """The cache of features: the same values as the network's, resumed after an interruption, never damaged."""
 
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -159,13 +160,34 @@ def test_a_read_only_data_folder_uses_the_cache_of_the_user(
     manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    access = store.os.access
+    access = os.access
     monkeypatch.setattr(
         "os.access", lambda path, mode: not str(path).startswith(str(manifest.root)) and access(path, mode)
     )
     features_of(manifest, embedder(Calls()))
     assert not list(manifest.root.glob(".cache/features-*"))
     assert len(list((tmp_path / "cache/bimodal").glob("features-*.npy"))) == 1
+
+
+def test_the_pictures_do_not_stay_in_the_memory_of_the_process(manifest: Manifest) -> None:
+    pictures = decoded(manifest, 256)  # 39 MB
+
+    def mapped_kb() -> int:
+        """Return the resident pages of the file of pictures, in kB; other pages of this process vary."""
+        lines = Path("/proc/self/smaps").read_text().splitlines()
+        found, is_ours = 0, False
+        for line in lines:
+            if not line.partition(" ")[0].endswith(":"):
+                is_ours = "/.cache/faces-256-" in line
+            elif is_ours and line.startswith("Rss:"):
+                found += int(line.split()[1])
+        return found
+
+    whole = replace(embedder(Calls(), workers=2), image_size=256)
+    features_of(manifest, whole)
+    assert mapped_kb() < 4000
+    np.asarray(pictures).sum()  # the test can fail: reading the memory map itself keeps its pages
+    assert mapped_kb() > 30_000
 
 
 def test_two_calls_at_once_compute_once(manifest: Manifest) -> None:

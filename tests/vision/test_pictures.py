@@ -1,6 +1,8 @@
 import os
 import struct
 import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bimodal.vision.pictures import UnreadableError, decode, is_blank, pixel_digest
+from bimodal.vision.pictures import UnreadableError, decode, in_order, is_blank, pixel_digest
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (7, 5, 3), dtype=np.uint8)
 
@@ -131,3 +133,24 @@ def test_blank_is_a_single_colour() -> None:
         spot[place] = 4
         assert is_blank(spot)
     assert is_blank(black[:1, :1])
+
+
+def test_work_is_done_in_order_with_few_items_waiting() -> None:
+    taken = []
+
+    def items() -> Iterator[int]:
+        for item in range(100):
+            taken.append(item)
+            yield item
+
+    with ThreadPoolExecutor(2) as pool:
+        results = in_order(pool, lambda item: item * item, items(), ahead=5)
+        for item in range(100):
+            assert next(results) == item * item
+            assert len(taken) <= item + 6
+        assert list(results) == []
+
+
+def test_an_error_in_a_thread_is_raised() -> None:
+    with ThreadPoolExecutor(2) as pool, pytest.raises(ZeroDivisionError):
+        list(in_order(pool, lambda item: 1 / item, [2, 1, 0, 1]))

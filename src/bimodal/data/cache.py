@@ -41,19 +41,21 @@ def decoded(manifest: Manifest, size: int) -> NDArray[np.uint8]:
 
 
 def _decode_into(file: Path, manifest: Manifest, size: int) -> None:
-    target = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=(len(manifest), size, size, 3))
-    with open(file, "r+b") as handle:
-        # Reserve the space first: on a full disk a write to a memory map kills the process (SIGBUS).
+    shape = (len(manifest), size, size, 3)
+    offset = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape).offset  # writes the header
+    with open(file, "r+b", buffering=0) as handle:
+        # Reserve the space first: a full disk then ends this call before the work. Pictures are not written through a memory
+        # map, because all of its pages would count as memory of this process.
         os.posix_fallocate(handle.fileno(), 0, os.path.getsize(file))
 
-    def fill(row: int) -> None:
-        try:
-            target[row] = resize(decode(manifest.path(row)), size)
-        except UnreadableError as error:
-            raise InputError(f"{manifest.path(row)} cannot be read ({error}); run bimodal prepare again") from error
+        def fill(row: int) -> None:
+            try:
+                picture = resize(decode(manifest.path(row)), size)
+            except UnreadableError as error:
+                raise InputError(f"{manifest.path(row)} cannot be read ({error}); run bimodal prepare again") from error
+            os.pwrite(handle.fileno(), np.ascontiguousarray(picture).data, offset + row * picture.size)
 
-    map_in_threads(fill, range(len(manifest)), "decoding pictures")
-    target.flush()
+        map_in_threads(fill, range(len(manifest)), "decoding pictures")
 
 
 def cache_folder(manifest: Manifest) -> Path:

@@ -18,7 +18,7 @@ from bimodal.data.tables import read_table
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
 from bimodal.files import sha256_of
-from bimodal.vision.pictures import UnreadableError, decode, map_in_threads, pixel_digest
+from bimodal.vision.pictures import UnreadableError, decode, in_order, map_in_threads, pixel_digest
 
 FILE = "manifest.csv"
 REQUIRED = ("image", "label", "split")
@@ -126,7 +126,7 @@ class Manifest:
     def file_digests(self) -> list[str]:
         """SHA-256 of the bytes of each picture's file, by row, in hexadecimal."""
         with ThreadPoolExecutor() as pool:  # hashing and reading both release the interpreter's lock
-            return list(pool.map(lambda row: sha256_of(self.path(row)), range(len(self))))
+            return list(in_order(pool, lambda row: sha256_of(self.path(row)), range(len(self))))
 
     @cached_property
     def pictures_fingerprint(self) -> str:

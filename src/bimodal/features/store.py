@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -80,27 +79,25 @@ def _compute(file: Path, manifest: Manifest, embedder: Embedder) -> None:
         with suppress(FileNotFoundError):
             part.unlink()
         np.lib.format.open_memmap(part, mode="w+", dtype=np.float16, shape=shape).flush()
-        with part.open("r+b") as handle:
-            # Reserve the space first: on a full disk a write to a memory map kills the process (SIGBUS).
-            os.posix_fallocate(handle.fileno(), 0, part.stat().st_size)
-    values = np.lib.format.open_memmap(part, mode="r+")
-    digest = hashlib.sha256(values[:done].tobytes())
-    for start, batch in _batches(pictures, embedder, done):
-        end = start + len(batch)
-        values[start:end] = batch
-        digest.update(values[start:end].tobytes())
-        if start % _SAVE_EVERY == 0:
-            values.flush()
-            write_text(progress, json.dumps({"rows": end, "sha256": digest.hexdigest()}))
-    values.flush()
-    del values
+    values: NDArray[np.float16] = np.load(part, mmap_mode="r", allow_pickle=False)
+    digest = hashlib.sha256(values[:done].data)
+    with part.open("r+b") as handle:  # pages of a memory map would count as memory of this process
+        handle.seek(values.offset + values[:done].nbytes)  # type: ignore[attr-defined]
+        del values
+        for start, batch in _batches(pictures, embedder, done):
+            rows = batch.astype(np.float16).tobytes()
+            handle.write(rows)
+            digest.update(rows)
+            if start % _SAVE_EVERY == 0:
+                handle.flush()
+                write_text(progress, json.dumps({"rows": start + len(batch), "sha256": digest.hexdigest()}))
     part.replace(file)
     progress.unlink(missing_ok=True)
 
 
 def _batches(pictures: NDArray[np.uint8], embedder: Embedder, done: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
     def compute(start: int) -> tuple[int, NDArray[np.float32]]:
-        features, logits = embedder(np.asarray(pictures[start : start + _BATCH]))
+        features, logits = embedder(_read(pictures, start, min(start + _BATCH, len(pictures))))
         return start, np.concatenate([features, log_softmax(logits)] if logits.shape[1] else [features], axis=1)
 
     starts = range(done, len(pictures), _BATCH)
@@ -114,6 +111,14 @@ def _batches(pictures: NDArray[np.uint8], embedder: Embedder, done: int) -> Iter
             yield waiting.popleft().result()
 
 
+def _read(pictures: NDArray[np.uint8], start: int, end: int) -> NDArray[np.uint8]:
+    """Return a copy of some pictures of a memory map, without its pages staying in the memory of this process."""
+    if not isinstance(pictures, np.memmap) or pictures.filename is None:
+        return pictures[start:end]
+    offset = pictures.offset + start * pictures[0].nbytes
+    return np.array(np.memmap(pictures.filename, np.uint8, "r", offset, (end - start, *pictures.shape[1:])))
+
+
 def _finished_rows(part: Path, progress: Path, shape: tuple[int, int]) -> int:
     """Return how many rows of a partial file are finished and undamaged."""
     try:
@@ -122,6 +127,6 @@ def _finished_rows(part: Path, progress: Path, shape: tuple[int, int]) -> int:
         rows = int(state["rows"])
         if values.shape != shape or values.dtype != np.float16 or not 0 < rows <= len(values):
             return 0
-        return rows if hashlib.sha256(values[:rows].tobytes()).hexdigest() == state["sha256"] else 0
+        return rows if hashlib.sha256(values[:rows]).hexdigest() == state["sha256"] else 0
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return 0

@@ -3,8 +3,9 @@
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from io import BytesIO
 from pathlib import Path
@@ -140,9 +141,27 @@ def map_in_threads(function: Callable[[T], R], items: Sequence[T], what: str) ->
     pool = ThreadPoolExecutor(THREADS)  # decoding releases the interpreter's lock
     try:
         with no_size_warnings():
-            return list(track(pool.map(function, items), what, len(items)))
+            return list(track(in_order(pool, function, items), what, len(items)))
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def in_order(pool: Executor, function: Callable[[T], R], items: Iterable[T], ahead: int = 64) -> Iterator[R]:
+    """Yield the results of a function in the order of the items, as `pool.map`, with at most `ahead` of them waiting.
+
+    `pool.map` keeps an object of over 1 kB for each item, 150 MB for 100,000 pictures.
+
+    >>> with ThreadPoolExecutor(2) as pool:
+    ...     list(in_order(pool, abs, range(-3, 2), ahead=2))
+    [3, 2, 1, 0, 1]
+    """
+    waiting: deque[Future[R]] = deque()
+    for item in items:
+        if len(waiting) >= ahead:
+            yield waiting.popleft().result()
+        waiting.append(pool.submit(function, item))
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _too_large(size: str) -> UnreadableError:
