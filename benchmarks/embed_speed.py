@@ -3,7 +3,6 @@ not grow with the number of pictures."""
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -26,7 +25,7 @@ SIZE = 44
 
 
 def main() -> None:
-    parser = options(__doc__ or "", rounds=3, threads=True)
+    parser = options(__doc__ or "", rounds=3)
     parser.add_argument("--pictures", type=int, default=1200, help="number of drawn pictures [1200]")
     parser.add_argument("--side", type=int, default=256, help="side of the stored pictures in pixels [256]")
     parser.add_argument(
@@ -40,8 +39,6 @@ def main() -> None:
     if arguments.worker:
         print(json.dumps(work(*arguments.worker)))
         return
-    if arguments.threads:
-        os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
     with tempfile.TemporaryDirectory() as folder:
         compare(Path(folder), arguments)
         if arguments.many or arguments.quick:
@@ -137,10 +134,7 @@ def run(name: str, data: Path) -> dict[str, float]:
 
 
 def work(name: str, data: str) -> dict[str, float]:
-    """Embed the pictures of a data folder by a method, without imports and loading the network in the time.
-
-    The peak memory is that of the whole process.
-    """
+    """Embed the pictures of a data folder by a method; the peak memory is that of the whole process."""
     import numpy as np
 
     from ledger_speed import memory

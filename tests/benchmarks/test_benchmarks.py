@@ -16,12 +16,15 @@ ROWS = {
     "onnx_speed": ["PyTorch, batch 1", "ONNX Runtime, batch 1", "ONNX Runtime, batch 64"],
     "predict_speed": ["bimodal predict"],
     "first_result": ["python -c pass", "bimodal predict"],
+    "audit_speed": ["bimodal audit", "the same call again", "bimodal audit --training", "cleanlab, 5 folds"],
+    "embed_speed": ["bimodal.embed", "bimodal.embed, from its cache", "one picture at a time in PyTorch", "600"],
     "startup": ["python -c pass", "bimodal --help"],
 }
 OPTIONS = {
     "removal_cost": ["--steps", "2"],
     "training_speed": ["--ways", "plain", "bimodal"],
     "predict_speed": ["--no-peer"],
+    "audit_speed": ["--cleanlab"],
 }
 
 
