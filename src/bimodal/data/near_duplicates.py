@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import DisjointSet
 
 from bimodal.data.sources.entry import Problem
 from bimodal.progress import warn
@@ -87,6 +86,8 @@ def similar_groups(thumbnails: Thumbnails) -> list[int | None]:
     >>> similar_groups(np.eye(8, 256, dtype=np.float32)[[0, 1, 2, 1, 3, 4, 5, 6, 7]])
     [None, 1, None, 1, None, None, None, None, None]
     """
+    from scipy.cluster.hierarchy import DisjointSet  # slow to import, and not needed to read an earlier result
+
     groups = DisjointSet(range(len(thumbnails)))
     for start in range(0, len(thumbnails), _CHUNK):
         for first in range(0, start + _CHUNK, _CHUNK):
