@@ -28,7 +28,8 @@ MAX_LOGIT_DIFFERENCE = 1e-3
 INPUT = "images"
 _USAGE = (
     "images: float32 (N,3,S,S), red, green and blue of a cropped face resized to S x S: (pixel / 255 - mean) / std. "
-    "logits: float32 (N,K); probabilities are softmax(logits / temperature). features: float32 (N,F), the pooled features. The key bimodal holds all numbers as JSON."
+    "logits: float32 (N,K); probabilities are softmax(logits / temperature), where mirror is true of the mean of the logits of the "
+    "face and its mirror image. features: float32 (N,F), the pooled features. The key bimodal holds all numbers as JSON."
 )
 _MIN_HALF_SIZE = 1024  # numbers; smaller tensors stay in single precision
 
@@ -111,11 +112,14 @@ def describe(proto: Any, info: ModelInfo) -> None:
 
 def measure_parity(model: nn.Module, network: Network, faces: NDArray[np.uint8]) -> Parity:
     """Return the difference between an exported network and its original on the same faces, uint8 (n,S,S,3)."""
+
+    @torch.inference_mode()
+    def original(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(model.eval()(torch.from_numpy(inputs)).float().numpy())
+
     inputs = network.normalise(faces)
-    with torch.inference_mode():
-        original = model.eval()(torch.from_numpy(inputs)).float().numpy()
-    expected = Network(network.info, lambda _: original).probabilities(faces)
-    logits = np.abs(network.forward(inputs) - original).max(initial=0)
+    expected = Network(network.info, original).probabilities(faces)
+    logits = np.abs(network.forward(inputs) - original(inputs)).max(initial=0)
     probabilities = np.abs(network.probabilities(faces) - expected).max(initial=0)
     return Parity(float(logits), float(probabilities), len(faces))
 

@@ -25,12 +25,13 @@ def network_outputs(
         rows: (n,), the rows of the faces.
         device: where to compute.
     """
-    model = load_model(run).to(device)
-    faces = FaceData(manifest, TrainSettings.from_dict(run.config))
+    model, settings = load_model(run).to(device), TrainSettings.from_dict(run.config)
+    faces = FaceData(manifest, settings)
     faces.setup("predict")
     features, logits = [], []
     for batch in faces.plain_dataloader(rows):
-        pooled = model.backbone(batch["image"].to(device))
-        features.append(pooled.float().cpu())
-        logits.append(model.head(pooled).float().cpu())
+        images = batch["image"].to(device)
+        views = [model.embed(view) for view in ([images, images.flip(3)] if settings.mirror else [images])]
+        features.append(torch.stack([pooled for pooled, _ in views]).mean(dim=0).float().cpu())
+        logits.append(torch.stack([scores for _, scores in views]).mean(dim=0).float().cpu())
     return torch.cat(features).numpy(), to_probabilities(torch.cat(logits))

@@ -36,6 +36,7 @@ class ModelInfo:
             the mouth; empty: the template of `bimodal prepare --align`.
         temperature: the logits are divided by it before the softmax (Guo et al., On calibration of modern neural
             networks, 2017), 0.05 to 20; 1 where it was not fitted.
+        mirror: True if predictions average the logits of each face and its mirror image.
         version: the version of bimodal that wrote the description.
 
     Raises:
@@ -53,6 +54,7 @@ class ModelInfo:
     aligned: bool = True
     template: tuple[tuple[float, ...], ...] = ()
     temperature: float = 1.0
+    mirror: bool = False
     version: str = ""
 
     def __post_init__(self) -> None:
@@ -71,6 +73,7 @@ class ModelInfo:
             and all(value >= 1 / _MAX_VALUE for value in self.std)
             and isinstance(self.temperature, int | float)
             and TEMPERATURES[0] <= self.temperature <= TEMPERATURES[1]
+            and isinstance(self.mirror, bool)
         )
         if not is_valid:
             raise InputError(f"the description of the network has an invalid value: {self}")

@@ -48,7 +48,8 @@ class Network:
 
         Args:
             faces: uint8 (N,H,W,3) RGB, cropped faces; faces of another size than S are resized.
-            flip: also classify the mirrored faces and average the probabilities, which takes twice as long.
+            flip: also classify the mirrored faces and average the probabilities, which takes twice as long. It has no
+                effect on a network whose description says `mirror`, because that averages the logits of both already.
 
         >>> trial = Network(ModelInfo("trial", ("a", "b"), image_size=16), lambda x: x.mean(axis=(2, 3))[:, :2])
         >>> trial.probabilities(np.zeros((1, 16, 16, 3), np.uint8)).round(2).tolist()
@@ -60,8 +61,13 @@ class Network:
         if faces.shape[1:3] != (size, size):
             faces = np.stack([resize(face, size) for face in faces])
         inputs = self.normalise(faces)
-        result = self._softmax(inputs)
-        return (result + self._softmax(np.ascontiguousarray(inputs[..., ::-1]))) / 2 if flip else result
+        logits = self.forward(inputs)
+        if not (self.info.mirror or flip):
+            return self._softmax(logits)
+        mirrored = self.forward(np.ascontiguousarray(inputs[..., ::-1]))
+        if self.info.mirror:
+            return self._softmax((logits + mirrored) / 2)
+        return (self._softmax(logits) + self._softmax(mirrored)) / 2
 
-    def _softmax(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        return np.exp(log_softmax(self.forward(inputs).astype(np.float64) / self.info.temperature))
+    def _softmax(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.exp(log_softmax(logits.astype(np.float64) / self.info.temperature))

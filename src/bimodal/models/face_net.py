@@ -78,6 +78,10 @@ class FaceNet(nn.Module):
             images = interpolate(images, (SIZE, SIZE), mode="bilinear", antialias=True, align_corners=False)
         return self.features(self.grey(images))
 
+    def group_matcher(self, coarse: bool = False) -> dict[str, str]:
+        """Return the patterns by which timm assigns parameters to stages, or to blocks."""
+        return {"stem": r"^stem", "stages": r"^stages\.(\d+)" if coarse else r"^stages\.(\d+)\.(\d+)"}
+
     def features(self, grey: Tensor) -> Tensor:
         """Return pooled features, (B,F), of normalised grey pictures, (B,1,S,S)."""
         features: Tensor = self.stages(self.stem(grey)).mean(dim=(2, 3))

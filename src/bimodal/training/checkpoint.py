@@ -15,6 +15,7 @@ from safetensors.torch import save
 from bimodal.errors import InputError
 from bimodal.files import write_atomically
 from bimodal.runs.run import BEST, STATE
+from bimodal.training.averaging import AveragedWeights
 from bimodal.training.settings import TrainSettings
 
 
@@ -22,11 +23,12 @@ class KeepState(Checkpoint):
     """Writes `last.ckpt` after each epoch, and `best.safetensors` whenever the weights are to be kept.
 
     Lightning calls a `Checkpoint` after all other callbacks, so the state includes their changes of this epoch. `keep` is
-    `best` (the epoch with the highest validation accuracy; of equal ones the first) or `last`.
+    `best` (the epoch with the highest validation accuracy; of equal ones the first) or `last`. With `average`, the averaged
+    weights are written.
     """
 
-    def __init__(self, folder: Path, keep: str, identity: str) -> None:
-        self.folder, self.keep, self.identity = folder, keep, identity
+    def __init__(self, folder: Path, keep: str, identity: str, average: AveragedWeights | None = None) -> None:
+        self.folder, self.keep, self.identity, self.average = folder, keep, identity, average
         self.best = (0, -1.0)  # (epoch, validation accuracy) of the kept weights
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -34,8 +36,8 @@ class KeepState(Checkpoint):
         if self.keep == "last" or accuracy > self.best[1]:
             self.best = (trainer.current_epoch + 1, accuracy)
             if trainer.is_global_zero:
-                model: Any = pl_module.model
-                weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+                module: Any = self.average.module if self.average else pl_module
+                weights = {name: value.contiguous() for name, value in module.model.state_dict().items()}
                 content = save(weights, metadata={"epoch": str(self.best[0])})
                 write_atomically(self.folder / BEST, lambda part: part.write_bytes(content))
         trainer.save_checkpoint(self.folder / STATE)  # on all processes: some strategies gather the state

@@ -6,16 +6,18 @@ from typing import Any
 import lightning.pytorch as pl
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
+from torchvision.transforms.v2 import MixUp
 
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.models import EmotionClassifier
 from bimodal.training.batch_augmentation import augment_batch
+from bimodal.training.layer_decay import learning_rate_groups
 
 
 class EmotionModule(pl.LightningModule):
@@ -24,11 +26,25 @@ class EmotionModule(pl.LightningModule):
     `training_step` returns `loss`, `sample_loss` (B,) and `logits` (B,7). The last two are computed without dropout: the
     head alone runs a second time on the pooled features, so no second pass over the backbone is needed.
 
-    The optimiser is Adam; `schedule` is `constant` (as in the paper) or `cycle`, see `learning_rate_factor`. Dropout and batch
-    augmentation of a step depend on (seed, step, process) only. With `augment`, `augment_batch` changes each training batch.
+    The optimiser is Adam; `schedule` is `constant` (as in the paper) or `cycle`, see `learning_rate_factor`. Dropout, batch
+    augmentation and mixup of a step depend on (seed, step, process) only.
+
+    `sample_loss` is always the plain cross entropy of the given label, without label smoothing. With mixup, it is measured on
+    the faces before they are mixed: the whole network runs a second time on them, in evaluation mode and without gradients.
+
+    Args:
+        model: the classifier.
+        lr: the highest learning rate, that of the head.
+        schedule: `constant` or `cycle`.
+        seed: random seed.
+        augment: change each training batch with `augment_batch`.
+        layer_decay: each stage of the backbone has the learning rate of the stage above times this factor.
+        label_smoothing: share of each label that is spread over all classes (Szegedy et al. 2016).
+        mixup: parameter of the Beta distribution of the mixing shares (Zhang et al. 2018); 0: off.
+        mirror: in validation, average the logits of each face and its mirror image.
 
     Raises:
-        InputError: in a training step whose loss is not finite.
+        InputError: in a training step whose loss is not finite, or for a backbone without stages and a `layer_decay` below 1.
     """
 
     def __init__(
@@ -38,10 +54,17 @@ class EmotionModule(pl.LightningModule):
         schedule: str = "constant",
         seed: int = 0,
         augment: bool = False,
+        *,
+        layer_decay: float = 1.0,
+        label_smoothing: float = 0.0,
+        mixup: float = 0.0,
+        mirror: bool = False,
     ) -> None:
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)
         self.lr, self.schedule, self.seed, self.augment = lr, schedule, seed, augment
+        self.layer_decay, self.label_smoothing, self.mirror = layer_decay, label_smoothing, mirror
+        self.mix = MixUp(alpha=mixup, num_classes=list(model.head.children())[-1].out_features) if mixup else None
         self.val_loss = MeanMetric()
         self.val_accuracy = MulticlassAccuracy(len(NAMES), average="micro")
 
@@ -59,15 +82,16 @@ class EmotionModule(pl.LightningModule):
         # Batch norm cannot compute statistics of a single face (the last batch may have one): use the running ones.
         self.model.backbone.train(len(labels) > 1)
         images = augment_batch(batch["image"]) if self.augment else batch["image"]
-        features = self.model.backbone(images)  # (B,F)
+        inputs, targets = self.mix(images, labels) if self.mix else (images, labels)
+        features = self.model.backbone(inputs)  # (B,F)
         self.model.backbone.train()
-        loss = cross_entropy(self.model.head(features), labels)
+        loss = cross_entropy(self.model.head(features), targets, label_smoothing=self.label_smoothing)
         if not torch.isfinite(loss):
             raise InputError(
                 f"the loss became {loss.item()} at step {self.global_step + 1} (epoch {self.current_epoch + 1}); "
                 f"try a lower --lr than {self.lr:g}; the last finished epoch is kept"
             )
-        logits = self._logits_without_dropout(features.detach())
+        logits = self._logits_without_dropout(self._features_unmixed(images) if self.mix else features.detach())
         return {"loss": loss, "sample_loss": cross_entropy(logits, labels, reduction="none"), "logits": logits}
 
     @torch.no_grad()
@@ -77,8 +101,15 @@ class EmotionModule(pl.LightningModule):
         self.model.head.train()
         return logits
 
+    @torch.no_grad()
+    def _features_unmixed(self, images: Tensor) -> Tensor:
+        self.model.backbone.eval()  # with its running statistics, which a second training pass would change
+        features: Tensor = self.model.backbone(images)
+        self.model.backbone.train()
+        return features
+
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        logits = self(batch["image"]).float()
+        logits = logits_of(self, batch["image"], self.mirror).float()
         self.val_loss.update(cross_entropy(logits, batch["label"], reduction="none"))
         self.val_accuracy.update(logits, batch["label"])
 
@@ -88,11 +119,20 @@ class EmotionModule(pl.LightningModule):
         self.val_accuracy.reset()
 
     def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.Adam(self.parameters(), lr=self.lr, fused=True)
+        groups = (
+            self.parameters() if self.layer_decay == 1 else learning_rate_groups(self.model, self.lr, self.layer_decay)
+        )
+        optimizer = torch.optim.Adam(groups, lr=self.lr, fused=True)
         if self.schedule == "constant":
             return optimizer
         epochs = self.trainer.max_epochs or 1
         return [optimizer], [LambdaLR(optimizer, lambda epoch: learning_rate_factor(epoch, epochs))]
+
+
+def logits_of(model: nn.Module, images: Tensor, mirror: bool = False) -> Tensor:
+    """Return logits (B,K) of pictures (B,3,S,S); with `mirror`, the mean of those of each picture and its mirror image."""
+    logits: Tensor = model(images)
+    return (logits + model(images.flip(3))) / 2 if mirror else logits
 
 
 def learning_rate_factor(epoch: int, epochs: int) -> float:

@@ -19,7 +19,7 @@ from bimodal.runs.run import FINISHED, Run
 from bimodal.runs.tables import predictions_table
 from bimodal.training.callback import Losses
 from bimodal.training.datamodule import FaceData
-from bimodal.training.module import EmotionModule
+from bimodal.training.module import EmotionModule, logits_of
 from bimodal.training.settings import TrainSettings
 
 
@@ -48,9 +48,14 @@ def load_model(run: Run, weights: str = FINISHED) -> EmotionClassifier:
 
 
 @torch.no_grad()
-def predict_logits(model: nn.Module, loader: DataLoader[dict[str, Tensor]], device: torch.device) -> Tensor:
-    """Return the logits of all faces of a loader, float32 (N,7) on the CPU; the model is in evaluation mode."""
-    return torch.cat([model(batch["image"].to(device)).float().cpu() for batch in loader])
+def predict_logits(
+    model: nn.Module, loader: DataLoader[dict[str, Tensor]], device: torch.device, mirror: bool = False
+) -> Tensor:
+    """Return the logits of all faces of a loader, float32 (N,7) on the CPU; the model is in evaluation mode.
+
+    With `mirror`, they are the mean of the logits of each face and its mirror image.
+    """
+    return torch.cat([logits_of(model, batch["image"].to(device), mirror).float().cpu() for batch in loader])
 
 
 def to_probabilities(logits: Tensor, temperature: float = 1.0) -> NDArray[np.float64]:
@@ -72,13 +77,13 @@ def predict(
     Args:
         model: in evaluation mode.
         manifest, rows: the faces.
-        settings: of the run: image size and batch size.
+        settings: of the run: image size, batch size and whether mirror images are averaged.
         device: where to compute.
         temperature: the calibration temperature (`Run.info.temperature`); 1: uncalibrated probabilities.
     """
     faces = FaceData(manifest, settings)
     faces.setup("predict")
-    logits = predict_logits(model.to(device), faces.plain_dataloader(rows), device)
+    logits = predict_logits(model.to(device), faces.plain_dataloader(rows), device, settings.mirror)
     return predictions_table(manifest, rows, to_probabilities(logits, temperature))
 
 

@@ -14,7 +14,7 @@ from bimodal.data.manifest import Manifest
 from bimodal.data.splits import linked_groups
 from bimodal.emotions import NAMES
 from bimodal.features.embedder import Embedder, packaged_embedder
-from bimodal.features.probe import Probe, out_of_sample
+from bimodal.features.probe import OutOfSample, Probe, out_of_sample
 from bimodal.features.store import features_of
 from bimodal.files import write_atomically, write_csv
 from bimodal.model_files.info import MEAN, STD
@@ -50,9 +50,7 @@ def fit_probe(
     rows, val_rows = manifest.rows("train"), manifest.rows("val")
     values, val_values = (np.asarray(found.values[part], dtype=np.float32) for part in (rows, val_rows))
     labels, val_labels = manifest.labels[rows], manifest.labels[val_rows]
-    copies = linked_groups([manifest.pixel_digests[row] for row in rows]).tolist()
-    folds = min(_FOLDS, len(rows))
-    held_out = out_of_sample(values, labels, len(NAMES), groups=copies, folds=folds, seed=settings.seed)
+    held_out = _out_of_sample(manifest, values, settings)
     every_label = np.full(len(manifest), -1, dtype=np.int64)
     every_label[rows] = labels
     remover = Remover(every_label, settings.removal)
@@ -90,6 +88,30 @@ def fit_probe(
     removed = held_out.pred_probs[positions]
     predictions = zip(removed.argmax(axis=1).tolist(), removed.max(axis=1).tolist(), strict=True)
     return remover, dict(zip(step.rows.tolist(), predictions, strict=True))
+
+
+def start_head(manifest: Manifest, model: EmotionClassifier, settings: TrainSettings) -> None:
+    """Set the linear head of a classifier to a logistic regression on the features of its backbone, before training.
+
+    The gradients of a random head damage pretrained features in the first steps (Kumar et al. 2022, "Fine-tuning can distort
+    pretrained features and underperform out-of-distribution").
+    """
+    values = np.asarray(features_of(manifest, _embedder(model, settings)).values[manifest.rows("train")], np.float32)
+    held_out = _out_of_sample(manifest, values, settings)
+    labels = manifest.labels[manifest.rows("train")]
+    _load_into(model, Probe.fit(values, labels, len(NAMES), held_out.inverse_penalty))
+    accuracy = (held_out.pred_probs.argmax(axis=1) == labels).mean()
+    inform(
+        f"the head starts as a logistic regression on features of {settings.backbone}: out-of-sample accuracy {accuracy:.3f}"
+    )
+
+
+def _out_of_sample(manifest: Manifest, values: NDArray[np.float32], settings: TrainSettings) -> OutOfSample:
+    """Predict the training faces by folds from their features; copies of a picture are in one fold."""
+    rows = manifest.rows("train")
+    copies = linked_groups([manifest.pixel_digests[row] for row in rows]).tolist()
+    folds = min(_FOLDS, len(rows))
+    return out_of_sample(values, manifest.labels[rows], len(NAMES), groups=copies, folds=folds, seed=settings.seed)
 
 
 def _embedder(model: EmotionClassifier, settings: TrainSettings) -> Embedder:

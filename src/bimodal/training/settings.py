@@ -43,6 +43,11 @@ class TrainSettings:
         "how the weights are fitted: gradient (training over epochs), or probe (a logistic regression on the features of the "
         "frozen backbone, in seconds; options of the epochs, such as the learning rate, have no effect)",
     )
+    head_start: Literal["random", "probe"] = option(
+        "random",
+        "initial weights of the head: random, or probe (a logistic regression on the features of the backbone before training; "
+        "the first steps then do not damage pretrained features; needs --hidden 0)",
+    )
     hidden: int = option(512, "width of the head's hidden layer, 0 (a linear head) to 65536", 0, 65536)
     dropout_features: float = option(0.6, "dropout rate before the head's first layer, 0 to 0.99", 0, 0.99)
     dropout_hidden: float = option(0.8, "dropout rate before the head's second layer, 0 to 0.99", 0, 0.99)
@@ -54,8 +59,40 @@ class TrainSettings:
     epochs: int = option(31, "number of training epochs, 1 to 100000", 1, 100_000)
     batch_size: int = option(64, "faces in a batch, over all devices together, 2 to 65536", 2, 65536)
     lr: float = option(1e-4, "highest learning rate of Adam, 1e-9 to 10", 1e-9, 10)
+    layer_decay: float = option(
+        1.0,
+        "learning rate of each stage of the backbone as a share of that of the stage above, 0.01 to 1; the head has the full "
+        "rate; below 1, the first stages keep more of their pretraining",
+        0.01,
+        1,
+    )
     schedule: Literal["constant", "cycle"] = option(
         "constant", "learning rate by epoch: constant, or cycle (rises for a fifth of the epochs, then falls to 0)"
+    )
+    label_smoothing: float = option(
+        0.0,
+        "share of each training label that is spread over all emotions, 0 to 0.9; wrong labels and rare confident errors then "
+        "weigh less",
+        0,
+        0.9,
+    )
+    mixup: float = option(
+        0.0,
+        "train on mixtures of two faces and of their labels, with shares from Beta(MIXUP, MIXUP); 0 (off) to 10; delays "
+        "memorising wrong labels; takes about a third more time",
+        0,
+        10,
+    )
+    ema: float = option(
+        0.0,
+        "decay of an exponential moving average of the weights, by step; the averaged weights are validated and kept; 0 (off) "
+        "to 0.9999; they vary less from epoch to epoch",
+        0,
+        0.9999,
+    )
+    mirror: bool = option(
+        False,
+        "average the logits of each face and its mirror image in validation, evaluation and prediction; takes twice as long there",
     )
     keep: Literal["best", "last"] = option(
         "best", "weights to keep: best (of the epoch with the highest validation accuracy) or last (of the last epoch)"
@@ -77,6 +114,8 @@ class TrainSettings:
         check_fields(self)
         if self.fit == "probe" and (self.hidden or self.backbone_options):
             raise InputError("--fit probe needs a linear head, --hidden 0, and no backbone-options")
+        if self.head_start == "probe" and (self.hidden or self.backbone_options):
+            raise InputError("--head-start probe needs a linear head, --hidden 0, and no backbone-options")
         if not isinstance(self.backbone_options, Mapping):
             raise InputError(f"backbone-options must be a mapping of names to values, got {self.backbone_options!r}")
 

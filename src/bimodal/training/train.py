@@ -27,6 +27,7 @@ from bimodal.removal import Remover
 from bimodal.runs.run import BEST, STATE, Run
 from bimodal.runs.tables import predictions_table
 from bimodal.runs.writer import begin_run, finish_run
+from bimodal.training.averaging import AveragedWeights
 from bimodal.training.callback import BimodalDistributionRemoval
 from bimodal.training.checkpoint import AtomicCheckpointIO, KeepState, check_state, identity_of
 from bimodal.training.datamodule import FaceData, check_faces
@@ -36,7 +37,7 @@ from bimodal.training.history import History
 from bimodal.training.memory import keep_freed_memory
 from bimodal.training.module import EmotionModule
 from bimodal.training.predict import build_classifier, clean_losses, load_model, predict_logits, to_probabilities
-from bimodal.training.probe import fit_probe
+from bimodal.training.probe import fit_probe, start_head
 from bimodal.training.settings import TrainSettings
 from bimodal.version import __version__
 
@@ -84,7 +85,10 @@ def train(
         if is_first_process:
             _finish(out, training, *fit_probe(out, manifest, training.module.model, settings), epoch=1)
     else:
-        _fit(training, out / STATE if run is not None and (out / STATE).is_file() else None)
+        state = out / STATE if run is not None and (out / STATE).is_file() else None
+        if settings.head_start == "probe" and state is None and is_first_process:  # Lightning copies it to the others
+            start_head(manifest, training.module.model, settings)
+        _fit(training, state)
         if is_first_process:
             removal = training.removal
             _finish(out, training, removal.remover, removal.predictions_at_removal, training.keeper.best[0])
@@ -142,13 +146,24 @@ def _build(out: Path, faces: FaceData, hardware: Hardware, callbacks: Sequence[p
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or matrix products on a GPU differ from run to run
     pl.seed_everything(settings.seed, verbose=False)
     model = _build_model(settings)
-    module = EmotionModule(model, settings.lr, settings.schedule, settings.seed, settings.augment == "fast")
+    module = EmotionModule(
+        model,
+        settings.lr,
+        settings.schedule,
+        settings.seed,
+        settings.augment == "fast",
+        layer_decay=settings.layer_decay,
+        label_smoothing=settings.label_smoothing,
+        mixup=settings.mixup,
+        mirror=settings.mirror,
+    )
     measure = partial(clean_losses, module, faces) if settings.losses == "clean" else None
     removal = BimodalDistributionRemoval(settings=settings.removal, measure=measure, pred_probs=True)
-    keeper = KeepState(out, settings.keep, identity_of(settings, faces.manifest.fingerprint))
+    average = AveragedWeights(settings.ema) if settings.ema else None
+    keeper = KeepState(out, settings.keep, identity_of(settings, faces.manifest.fingerprint), average)
     # augmentation depends on the epoch, which Lightning does not pass to a dataset
     epoch = LambdaCallback(on_train_epoch_start=lambda trainer, _: faces.set_epoch(trainer.current_epoch))
-    required = [epoch, removal, History(out, removal), keeper]
+    required = [epoch, removal, *([average] if average else []), History(out, removal), keeper]
     trainer = _build_trainer(out, settings, hardware, precision, [*required, *callbacks])
     return _Training(faces, module, removal, keeper, trainer, precision)
 
@@ -231,9 +246,15 @@ def _finish(
     faces, device = training.faces, training.trainer.strategy.root_device
     manifest, rows = faces.manifest, faces.manifest.rows("val")
     model = load_model(Run.open(out), BEST).to(device)
-    logits = predict_logits(model, faces.plain_dataloader(rows), device)
+    logits = predict_logits(model, faces.plain_dataloader(rows), device, faces.settings.mirror)
     temperature = fit_temperature(logits, manifest.labels[rows])
     predictions = predictions_table(manifest, rows, to_probabilities(logits, temperature))
-    name, size, aligned = out.resolve().name, faces.settings.image_size, manifest.source_info.aligned
-    info = ModelInfo(name, image_size=size, aligned=aligned, temperature=temperature, version=__version__)
+    info = ModelInfo(
+        out.resolve().name,
+        image_size=faces.settings.image_size,
+        aligned=manifest.source_info.aligned,
+        temperature=temperature,
+        mirror=faces.settings.mirror,
+        version=__version__,
+    )
     finish_run(out, manifest, remover, predictions_at_removal, predictions, info, epoch)
