@@ -69,5 +69,5 @@ class Network:
             return self._softmax((logits + mirrored) / 2)
         return (self._softmax(logits) + self._softmax(mirrored)) / 2
 
-    def _softmax(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _softmax(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
         return np.exp(log_softmax(logits.astype(np.float64) / self.info.temperature))

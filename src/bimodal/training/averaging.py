@@ -1,6 +1,7 @@
 """An exponential moving average of the weights, which is validated and kept in place of the last weights."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import WeightAveraging
@@ -18,7 +19,8 @@ class AveragedWeights(WeightAveraging):
     def __init__(self, decay: float) -> None:
         def average(averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor) -> None:
             steps = int(count)
-            get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))(averaged, current, count)
+            update: Any = get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))  # type: ignore[no-untyped-call]
+            update(averaged, current, count)
 
         super().__init__(multi_avg_fn=average)
 

@@ -200,7 +200,7 @@ def _rebuild(loader: DataLoader[Any], dataset: Subset[Any]) -> DataLoader[Any]:
     old = loader.sampler
     sampler: DistributedSampler[Any] | None = None
     if isinstance(old, DistributedSampler):
-        sampler = DistributedSampler(dataset, old.num_replicas, old.rank, old.shuffle, old.seed, old.drop_last)
+        sampler = type(old)(dataset, old.num_replicas, old.rank, old.shuffle, old.seed, old.drop_last)
         sampler.set_epoch(old.epoch)
     shuffle = isinstance(old, RandomSampler) if sampler is None else None
     same = {name: getattr(loader, name) for name in _SAME_OPTIONS}

@@ -15,6 +15,7 @@ from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.training.augmentation import Transform
+from bimodal.training.balance import BalancedSampler
 from bimodal.training.settings import TrainSettings
 
 
@@ -64,14 +65,16 @@ class FaceData(pl.LightningDataModule):
         """Return the shuffled batches of one of the training processes.
 
         The order depends on (seed, epoch) only, so that a resumed run gets the batches of an uninterrupted one. The last
-        batch of an epoch is smaller, as in the paper (891 faces in 14 steps of 64).
+        batch of an epoch is smaller, as in the paper (891 faces in 14 steps of 64). With `--balance sampling`, a face can be
+        missing from an epoch, or be in it several times.
         """
         assert self.trainer is not None
         self.set_epoch(self.trainer.current_epoch)
         subset, processes = Subset(self.train_faces, self.manifest.rows("train").tolist()), self.trainer.world_size
-        sampler: DistributedSampler[Any] = DistributedSampler(
-            subset, processes, self.trainer.global_rank, shuffle=True, seed=self.settings.seed
-        )
+        kind: type[DistributedSampler[Any]] = DistributedSampler
+        if self.settings.balance == "sampling":
+            kind = BalancedSampler
+        sampler = kind(subset, processes, self.trainer.global_rank, shuffle=True, seed=self.settings.seed)
         batch_size = self.settings.batch_size // processes
         return DataLoader(subset, batch_size, sampler=sampler, num_workers=self.workers, collate_fn=_collate)
 

@@ -23,7 +23,7 @@ def learning_rate_groups(model: EmotionClassifier, lr: float, layer_decay: float
     >>> [group["lr"] for group in learning_rate_groups(model, 1.0, 0.5)]
     [1.0, 0.5, 0.25, 0.125, 0.0625, 0.03125]
     """
-    backbone: nn.Module = model.backbone
+    backbone: Any = model.backbone
     if not hasattr(backbone, "group_matcher"):
         raise InputError(f"--layer-decay: {type(backbone).__name__} has no known stages; leave the option out")
     stage_of: dict[str, int] = group_parameters(backbone, backbone.group_matcher(coarse=True), reverse=True)

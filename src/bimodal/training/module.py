@@ -6,6 +6,7 @@ from typing import Any
 import lightning.pytorch as pl
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
@@ -29,7 +30,7 @@ class EmotionModule(pl.LightningModule):
     The optimiser is Adam; `schedule` is `constant` (as in the paper) or `cycle`, see `learning_rate_factor`. Dropout, batch
     augmentation and mixup of a step depend on (seed, step, process) only.
 
-    `sample_loss` is always the plain cross entropy of the given label, without label smoothing. With mixup, it is measured on
+    `sample_loss` is always the plain cross entropy of the given label, without label smoothing and class weights. With mixup, it is measured on
     the faces before they are mixed: the whole network runs a second time on them, in evaluation mode and without gradients.
 
     Args:
@@ -41,11 +42,14 @@ class EmotionModule(pl.LightningModule):
         layer_decay: each stage of the backbone has the learning rate of the stage above times this factor.
         label_smoothing: share of each label that is spread over all classes (Szegedy et al. 2016).
         mixup: parameter of the Beta distribution of the mixing shares (Zhang et al. 2018); 0: off.
+        class_weights: (K,), weights of the classes in the loss; None: equal weights.
         mirror: in validation, average the logits of each face and its mirror image.
 
     Raises:
         InputError: in a training step whose loss is not finite, or for a backbone without stages and a `layer_decay` below 1.
     """
+
+    class_weights: Tensor | None
 
     def __init__(
         self,
@@ -58,12 +62,15 @@ class EmotionModule(pl.LightningModule):
         layer_decay: float = 1.0,
         label_smoothing: float = 0.0,
         mixup: float = 0.0,
+        class_weights: NDArray[np.float32] | None = None,
         mirror: bool = False,
     ) -> None:
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)
         self.lr, self.schedule, self.seed, self.augment = lr, schedule, seed, augment
         self.layer_decay, self.label_smoothing, self.mirror = layer_decay, label_smoothing, mirror
+        weights = None if class_weights is None else torch.from_numpy(class_weights)
+        self.register_buffer("class_weights", weights, persistent=False)
         self.mix = MixUp(alpha=mixup, num_classes=list(model.head.children())[-1].out_features) if mixup else None
         self.val_loss = MeanMetric()
         self.val_accuracy = MulticlassAccuracy(len(NAMES), average="micro")
@@ -85,7 +92,8 @@ class EmotionModule(pl.LightningModule):
         inputs, targets = self.mix(images, labels) if self.mix else (images, labels)
         features = self.model.backbone(inputs)  # (B,F)
         self.model.backbone.train()
-        loss = cross_entropy(self.model.head(features), targets, label_smoothing=self.label_smoothing)
+        logits = self.model.head(features)
+        loss = cross_entropy(logits, targets, self.class_weights, label_smoothing=self.label_smoothing)
         if not torch.isfinite(loss):
             raise InputError(
                 f"the loss became {loss.item()} at step {self.global_step + 1} (epoch {self.current_epoch + 1}); "

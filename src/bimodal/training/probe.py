@@ -22,6 +22,7 @@ from bimodal.models import EmotionClassifier
 from bimodal.progress import inform
 from bimodal.removal import Remover
 from bimodal.runs.run import BEST
+from bimodal.training.balance import class_weights
 from bimodal.training.settings import TrainSettings
 
 _FOLDS = 5
@@ -57,7 +58,7 @@ def fit_probe(
     remover.update(rows, _losses(held_out.pred_probs, labels), np.log(held_out.pred_probs))
     step = remover.end_epoch()
     kept = remover.kept[rows]
-    probe = Probe.fit(values[kept], labels[kept], len(NAMES), held_out.inverse_penalty)
+    probe = _fit(values[kept], labels[kept], held_out.inverse_penalty, settings)
     _load_into(model, probe)
     write_atomically(out / BEST, lambda part: part.write_bytes(save(_state(model), metadata={"epoch": "1"})))
     val_probs = probe.predict(val_values)
@@ -99,7 +100,7 @@ def start_head(manifest: Manifest, model: EmotionClassifier, settings: TrainSett
     values = np.asarray(features_of(manifest, _embedder(model, settings)).values[manifest.rows("train")], np.float32)
     held_out = _out_of_sample(manifest, values, settings)
     labels = manifest.labels[manifest.rows("train")]
-    _load_into(model, Probe.fit(values, labels, len(NAMES), held_out.inverse_penalty))
+    _load_into(model, _fit(values, labels, held_out.inverse_penalty, settings))
     accuracy = (held_out.pred_probs.argmax(axis=1) == labels).mean()
     inform(
         f"the head starts as a logistic regression on features of {settings.backbone}: out-of-sample accuracy {accuracy:.3f}"
@@ -112,6 +113,14 @@ def _out_of_sample(manifest: Manifest, values: NDArray[np.float32], settings: Tr
     copies = linked_groups([manifest.pixel_digests[row] for row in rows]).tolist()
     folds = min(_FOLDS, len(rows))
     return out_of_sample(values, manifest.labels[rows], len(NAMES), groups=copies, folds=folds, seed=settings.seed)
+
+
+def _fit(
+    values: NDArray[np.float32], labels: NDArray[np.int64], inverse_penalty: float, settings: TrainSettings
+) -> Probe:
+    """Fit a probe in which, with `--balance`, rare emotions weigh as much as the others."""
+    weights = class_weights(labels, len(NAMES))[labels] if settings.balance != "none" else None
+    return Probe.fit(values, labels, len(NAMES), inverse_penalty, weights)
 
 
 def _embedder(model: EmotionClassifier, settings: TrainSettings) -> Embedder:

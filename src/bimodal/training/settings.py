@@ -90,6 +90,11 @@ class TrainSettings:
         0,
         0.9999,
     )
+    balance: Literal["none", "loss", "sampling"] = option(
+        "none",
+        "help for rare emotions: none, loss (a face weighs more, the fewer training faces have its label) or sampling (each "
+        "epoch draws all emotions equally often, with repeats; needs --losses clean)",
+    )
     mirror: bool = option(
         False,
         "average the logits of each face and its mirror image in validation, evaluation and prediction; takes twice as long there",
@@ -114,6 +119,8 @@ class TrainSettings:
         check_fields(self)
         if self.fit == "probe" and (self.hidden or self.backbone_options):
             raise InputError("--fit probe needs a linear head, --hidden 0, and no backbone-options")
+        if self.balance == "sampling" and self.losses != "clean" and self.fit == "gradient":
+            raise InputError("--balance sampling needs --losses clean: an epoch then does not train on every face")
         if self.head_start == "probe" and (self.hidden or self.backbone_options):
             raise InputError("--head-start probe needs a linear head, --hidden 0, and no backbone-options")
         if not isinstance(self.backbone_options, Mapping):

@@ -18,6 +18,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from bimodal.data.leakage import pretraining_overlap
 from bimodal.data.manifest import Manifest
+from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.evaluation.calibration import fit_temperature
 from bimodal.model_files.info import ModelInfo
@@ -28,6 +29,7 @@ from bimodal.runs.run import BEST, STATE, Run
 from bimodal.runs.tables import predictions_table
 from bimodal.runs.writer import begin_run, finish_run
 from bimodal.training.averaging import AveragedWeights
+from bimodal.training.balance import class_weights
 from bimodal.training.callback import BimodalDistributionRemoval
 from bimodal.training.checkpoint import AtomicCheckpointIO, KeepState, check_state, identity_of
 from bimodal.training.datamodule import FaceData, check_faces
@@ -146,6 +148,7 @@ def _build(out: Path, faces: FaceData, hardware: Hardware, callbacks: Sequence[p
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or matrix products on a GPU differ from run to run
     pl.seed_everything(settings.seed, verbose=False)
     model = _build_model(settings)
+    labels = faces.manifest.labels[faces.manifest.rows("train")]
     module = EmotionModule(
         model,
         settings.lr,
@@ -155,6 +158,7 @@ def _build(out: Path, faces: FaceData, hardware: Hardware, callbacks: Sequence[p
         layer_decay=settings.layer_decay,
         label_smoothing=settings.label_smoothing,
         mixup=settings.mixup,
+        class_weights=class_weights(labels, len(NAMES)) if settings.balance == "loss" else None,
         mirror=settings.mirror,
     )
     measure = partial(clean_losses, module, faces) if settings.losses == "clean" else None
