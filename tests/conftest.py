@@ -53,6 +53,7 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 SMALL = [
     *("--backbone", "test_resnet", "--no-pretrained", "--image-size", "32", "--hidden", "16", "--batch-size", "16"),
     *("--dropout-features", "0.2", "--dropout-hidden", "0.2", "--lr", "0.003"),
+    *("--precision", "32"),  # what auto measures may differ from run to run
 ]
 """Options of a network of half a million weights, for runs that take seconds."""
 

@@ -12,7 +12,7 @@ TEMPLATE = tuple((0.1 * k, 0.2) for k in range(5))
 
 
 def test_a_description_is_read_back(tmp_path: Path) -> None:
-    info = ModelInfo("a/b", ("x", "y"), 48, (0.1, 0.2, 0.3), (1, 2, 3), False, TEMPLATE, 1.7, "0.1")
+    info = ModelInfo("a/b", ("x", "y"), 48, (0.1, 0.2, 0.3), (1, 2, 3), False, TEMPLATE, 1.7, True, "0.1")
     (tmp_path / "model.json").write_text(info.to_json())
     assert ModelInfo.read(tmp_path / "model.json") == info
 
@@ -31,6 +31,7 @@ def test_a_description_is_read_back(tmp_path: Path) -> None:
         {"std": [1, 1, 0]},
         {"mean": [1, 1]},
         {"template": [[0.1, 0.2]]},
+        {"mirror": "yes"},
         {"name": 3},
         {"name": "\x1b[31mred"},
         {"emotions": ["a", "\ud800"]},

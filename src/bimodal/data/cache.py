@@ -67,6 +67,11 @@ def cache_folder(manifest: Manifest) -> Path:
             return folder
     except OSError:
         pass
+    return user_cache_folder()
+
+
+def user_cache_folder() -> Path:
+    """Return the user's cache folder for bimodal; make it if it is missing."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bimodal"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -61,7 +61,8 @@ class Hardware:
 def choose_precision(precision: str, cuda: bool) -> Any:
     """Return Lightning's name of a precision, `32`, `bf16` or `auto`, on a GPU or (without `cuda`) the CPU.
 
-    `auto` is bf16 where the device computes it natively. Elsewhere PyTorch emulates it, which is slower than fp32.
+    `auto` is bf16 where the device computes it natively. Elsewhere PyTorch emulates it, which is slower than fp32. On a CPU,
+    `precision_of` also measures whether bf16 is faster.
     """
     if precision == "auto":
         native = torch.cuda.is_bf16_supported(including_emulation=False) if cuda else _cpu_has_bf16()

@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,10 +34,11 @@ from bimodal.training.callback import BimodalDistributionRemoval
 from bimodal.training.checkpoint import AtomicCheckpointIO, KeepState, check_state, identity_of
 from bimodal.training.datamodule import FaceData, check_faces
 from bimodal.training.environment import environment_of
-from bimodal.training.hardware import Hardware, choose_precision
+from bimodal.training.hardware import Hardware
 from bimodal.training.history import History
 from bimodal.training.memory import keep_freed_memory
 from bimodal.training.module import EmotionModule
+from bimodal.training.precision import precision_of
 from bimodal.training.predict import build_classifier, clean_losses, load_model, predict_logits, to_probabilities
 from bimodal.training.probe import fit_probe, start_head
 from bimodal.training.settings import TrainSettings
@@ -78,7 +79,8 @@ def train(
         inform(f"{out} is finished already")
         return run
     hardware = hardware or Hardware()
-    training = _build(out, FaceData(manifest, settings, hardware.loader_workers), hardware, callbacks)
+    recorded = run.environment if run is not None else {}
+    training = _build(out, FaceData(manifest, settings, hardware.loader_workers), hardware, callbacks, recorded)
     is_first_process = rank_zero_only.rank == 0  # type: ignore[attr-defined]
     if is_first_process:
         _begin(out, training, run, overwrite)
@@ -108,6 +110,7 @@ class _Training:
     keeper: KeepState
     trainer: pl.Trainer
     precision: str
+    bf16_time_ratio: float | None
 
 
 def _open(data: str | Path | None, settings: TrainSettings | None, run: Run | None) -> tuple[Manifest, TrainSettings]:
@@ -137,17 +140,23 @@ def _open(data: str | Path | None, settings: TrainSettings | None, run: Run | No
     return manifest, settings
 
 
-def _build(out: Path, faces: FaceData, hardware: Hardware, callbacks: Sequence[pl.Callback]) -> _Training:
-    """Build all parts of the training; nothing is written."""
+def _build(
+    out: Path,
+    faces: FaceData,
+    hardware: Hardware,
+    callbacks: Sequence[pl.Callback],
+    recorded: Mapping[str, Any],
+) -> _Training:
+    """Build all parts of the training; nothing is written. `recorded` is `environment.json` of the run to resume."""
     settings, processes = faces.settings, hardware.world_size
     if settings.batch_size % processes:
         raise InputError(f"--batch-size must be a multiple of the {processes} processes, got {settings.batch_size}")
     if settings.fit == "probe" and processes > 1:
         raise InputError("--fit probe takes seconds in one process; leave out --devices and --num-nodes")
-    precision = choose_precision(settings.precision, hardware.uses_cuda)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or matrix products on a GPU differ from run to run
     pl.seed_everything(settings.seed, verbose=False)
     model = _build_model(settings)
+    precision, ratio = precision_of(model, settings, hardware, recorded)
     labels = faces.manifest.labels[faces.manifest.rows("train")]
     module = EmotionModule(
         model,
@@ -169,7 +178,7 @@ def _build(out: Path, faces: FaceData, hardware: Hardware, callbacks: Sequence[p
     epoch = LambdaCallback(on_train_epoch_start=lambda trainer, _: faces.set_epoch(trainer.current_epoch))
     required = [epoch, removal, *([average] if average else []), History(out, removal), keeper]
     trainer = _build_trainer(out, settings, hardware, precision, [*required, *callbacks])
-    return _Training(faces, module, removal, keeper, trainer, precision)
+    return _Training(faces, module, removal, keeper, trainer, precision, ratio)
 
 
 def _build_model(settings: TrainSettings) -> EmotionClassifier:
@@ -214,6 +223,8 @@ def _begin(out: Path, training: _Training, run: Run | None, overwrite: bool) -> 
         warn(f"{overlap} for validation: the validation accuracy is too optimistic")
     if run is None:
         environment = environment_of(manifest, settings.seed) | {"precision": training.precision}
+        if training.bf16_time_ratio is not None:
+            environment["bf16_time_ratio"] = training.bf16_time_ratio
         network = describe(training.module.model, settings.image_size)
         begin_run(out, manifest, settings.to_dict(), environment, network, overwrite)
     elif run.environment.get("precision", training.precision) != training.precision:
