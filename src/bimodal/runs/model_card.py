@@ -20,14 +20,14 @@ def model_card(run: Run, epoch: int) -> str:
         start = f"{config['backbone']}, pretrained"
         if config["backbone"] == FACE:
             licence = f" {FACE} was pretrained on FER2013, whose images have no clear licence."
-    size = config["image_size"]
+    size, head = config["image_size"], "two layers with SELU and dropout" if config["hidden"] else "a linear layer"
     return f"""# {run.name}
 
 A classifier of facial emotion (`{", ".join(NAMES)}`), trained with bimodal {__version__}.
 
 | | |
 |---|---|
-| network | `{config["backbone"]}` under two layers with SELU and dropout, {size}×{size} pixels |
+| network | `{config["backbone"]}` under {head}, {size}×{size} pixels |
 | initial weights | {start} |
 | training | {config["epochs"]} epochs, batches of {config["batch_size"]}, Adam, learning rate {config["lr"]:g}, seed {config["seed"]} |
 | faces | {counts.get("train", 0)} train, {counts.get("val", 0)} val, {counts.get("test", 0)} test |
