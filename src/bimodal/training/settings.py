@@ -125,6 +125,10 @@ class TrainSettings:
             raise InputError("--balance sampling needs --losses clean: an epoch then does not train on every face")
         if self.head_start == "probe" and (self.hidden or self.backbone_options):
             raise InputError("--head-start probe needs a linear head, --hidden 0, and no backbone-options")
+        if self.head_start == "probe" and not self.pretrained and self.weights is None:
+            raise InputError(
+                "--head-start probe needs a pretrained backbone: give --weights, or leave out --no-pretrained"
+            )
         if not isinstance(self.backbone_options, Mapping):
             raise InputError(f"backbone-options must be a mapping of names to values, got {self.backbone_options!r}")
 
