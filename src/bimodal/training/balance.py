@@ -16,7 +16,7 @@ def class_weights(labels: ArrayLike, classes: int) -> NDArray[np.float32]:
         labels: (N,), 0 to `classes` - 1.
         classes: C. A class without examples has weight 1.
 
-    >>> class_weights([0, 0, 0, 1], 3).round(2).tolist()
+    >>> [round(weight, 2) for weight in class_weights([0, 0, 0, 1], 3).tolist()]
     [0.67, 2.0, 1.0]
     """
     given = np.asarray(labels)
