@@ -9,13 +9,18 @@ import time
 from pathlib import Path
 from threading import Thread, main_thread
 
+import pandas as pd
 import pytest
 
+from bimodal.data.manifest import Manifest
 from bimodal.demo import _train_all, run_demo
 from bimodal.errors import InputError
+from bimodal.report.gallery import Truth
+from bimodal.report.tables import found_table
+from bimodal.runs.run import Run
 from tests.conftest import bimodal, fails_with_one_line
 
-SMALL_DEMO = ["demo", "--seeds", "2", "--faces", "100", "--epochs", "2"]
+SMALL_DEMO = ["demo", "--seeds", "2", "--faces", "200", "--epochs", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +49,41 @@ def test_an_interrupted_demo_continues_and_ends_with_a_table_and_a_page(folder: 
     assert result.returncode == 0, result.stderr
     assert drawn.stat().st_mtime_ns == before, "the faces were drawn again"
     assert "Two seeds give no useful interval" in " ".join(result.stdout.split())
-    for words in ("without removal", "accuracy", "removed", "wrong label", "bimodal-demo/report.html"):
+    for words in (
+        "no cleaning",
+        "cleaning by the audit",
+        "removal in training",
+        "accuracy",
+        "bimodal-demo/report.html",
+    ):
         assert words in result.stdout
     page = (folder / "bimodal-demo/report.html").read_text(encoding="utf-8")
-    assert "wrong training labels were found" in page
+    assert "training labels are wrong on purpose" in page
+    assert 'href="audit/suspects.html"' in page
     again = bimodal(*SMALL_DEMO, cwd=folder)
     assert again.returncode == 0
     assert "trained" not in again.stdout + again.stderr, "networks were trained again"
+
+
+@pytest.mark.slow
+def test_the_counts_are_those_of_the_suspects_and_the_true_labels(folder: Path) -> None:
+    """Runs after the test above, which completes the demo."""
+    out = folder / "bimodal-demo"
+    demo = run_demo(out, 2, faces=200, epochs=2)
+    truth = pd.read_csv(out / "drawn/truth.csv")
+    truth = truth[truth["image"].str.startswith("train/")]
+    wrong = {f"images/{image}" for image in truth["image"][truth["label"] != truth["true_label"]]}
+    table = pd.read_csv(out / "audit/suspects.csv", keep_default_na=False)
+    suspects, removable = (set(table["image"][table["flags"].str.contains(flag)]) for flag in ("suspect", "removable"))
+    assert len(suspects) > 5
+    assert demo.found["audit"] == Truth(len(wrong), (len(suspects),), (len(suspects & wrong),))
+    (row, _) = found_table(demo.found, demo.faces).groups[0].rows
+    assert row[3].startswith(f"{100 * len(suspects & wrong) / len(suspects):.1f} % (")
+    assert row[4].startswith(f"{100 * len(suspects & wrong) / len(wrong):.1f} % (")
+    before, after = (set(Manifest.read(out / name).table["image"]) for name in ("data", "cleaned"))
+    assert before - after == removable
+    trained = {len(Run.open(out / f"{key}-seed0").manifest) for key in ("none", "cleaned")}
+    assert trained == {len(before), len(after)}
 
 
 def test_demo_keeps_other_folders(tmp_path: Path) -> None:
@@ -69,7 +102,7 @@ def test_more_seeds_continue_a_demo_and_other_settings_are_refused(
     class StopError(Exception):
         """Ends the demo before it trains."""
 
-    def train(data: Path, runs: list[Path], *_: object) -> None:
+    def train(runs: list[Path], *_: object) -> None:
         asked.append([run.name for run in runs])
         raise StopError
 
@@ -77,7 +110,7 @@ def test_more_seeds_continue_a_demo_and_other_settings_are_refused(
     for seeds in (2, 3):
         with pytest.raises(StopError):
             run_demo(tmp_path / "a/b", seeds, faces=100, epochs=2)
-    assert [len(names) for names in asked] == [4, 6]
+    assert [len(names) for names in asked] == [6, 9]
     assert set(asked[0]) < set(asked[1])
     for faces, epochs in ((101, 2), (100, 3)):
         with pytest.raises(InputError, match="has a demo with other settings"):
@@ -107,7 +140,7 @@ def test_the_other_trainings_end_when_one_fails_or_at_ctrl_c(
     if how == "failure":
         (tmp_path / "fail").touch()
         with pytest.raises(InputError, match="none-seed0 failed: no luck"):
-            _train_all(tmp_path, runs, 2)
+            _train_all(runs, 2)
     else:
 
         def interrupt() -> None:
@@ -117,7 +150,7 @@ def test_the_other_trainings_end_when_one_fails_or_at_ctrl_c(
 
         Thread(target=interrupt).start()
         with pytest.raises(KeyboardInterrupt):
-            _train_all(tmp_path, runs, 2)
+            _train_all(runs, 2)
     assert not list(tmp_path.glob("*/ended")), "a training was not stopped"
     assert sum(run.exists() for run in runs) <= 3, "further trainings were started"
 

@@ -10,19 +10,16 @@ if TYPE_CHECKING:
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for faces, runs and report.")] = Path("bimodal-demo"),
-    seeds: Annotated[
-        int, typer.Option(help="Number of trainings without removal, and of trainings with removal; 2 to 20.")
-    ] = 3,
+    out: Annotated[Path, typer.Option(help="Folder for faces, audit, runs and report.")] = Path("bimodal-demo"),
+    seeds: Annotated[int, typer.Option(help="Number of trainings of each of the three conditions, 2 to 20.")] = 3,
     faces: Annotated[int, typer.Option(help="Number of training faces to draw, 100 to 20000.")] = 891,
     epochs: Annotated[int, typer.Option(help="Epochs of each training, 2 to 200.")] = 20,
 ) -> None:
-    """Show all steps in a few minutes: draw faces, train with and without removal, and write a report.
+    """Show all steps in a few minutes on drawn faces: find wrong labels, clean the data, and train before and after.
 
-    The faces are drawn, and a tenth of their labels are wrong on purpose, so the true labels are known. Small networks
-    are trained without and with removal, with several seeds. A table and a page show which examples were removed, how
-    many of these have wrong labels, and whether removal improved the accuracy. The same command continues an
-    interrupted demo.
+    A tenth of the labels are wrong on purpose, so the true labels are known. Two tables and a page show how many of the
+    wrong labels the audit finds, and whether cleaning, or removal during training, improves the accuracy of small
+    networks. The same command continues an interrupted demo.
     """
     from bimodal.settings import check_range
 
@@ -41,23 +38,16 @@ def demo(
 def _show(demo: "Demo") -> None:
     from rich.console import Console
 
-    from bimodal.rendering.numbers import percent
-    from bimodal.rendering.table import Table
-    from bimodal.report.tables import interval_notes
+    from bimodal.report.tables import comparison_table, found_table
 
-    evaluation, truth = demo.evaluation, demo.truth
-    rows = []
-    for result in evaluation.results:
-        removed, wrong = "0", ""
-        if result.condition.removes:
-            removed, wrong = (" / ".join(map(str, counts)) for counts in (truth.removed, truth.removed_wrong))
-        rows.append((result.condition.name, percent(result.accuracy), removed, wrong))
-    title = f"Accuracy on {evaluation.n} test faces over {len(truth.removed)} seeds, with 95 % intervals"
-    note = f"{truth.wrong} training labels are wrong or belong to a picture without a face. Numbers between slashes are of single seeds."
-    head = ("condition", "accuracy", "removed", "removed, wrong label")
     console = Console(highlight=False, markup=False)
     console.print()
-    console.print(Table.of(head, rows, title, (note, *interval_notes(evaluation))))
-    for comparison in evaluation.comparisons:
-        console.print(f"\n{comparison.conclusion}")
-    print(f"\nReport: {demo.report}")
+    console.print(found_table(demo.found, demo.faces))
+    console.print(comparison_table(demo.evaluation))
+    for own in demo.evaluation.comparisons:
+        words = "more" if own.difference.value > 0 else "less"
+        text = f"{own.b} is significantly {words} accurate than {own.a}"
+        if not own.found:
+            text = f"no difference can be concluded between {own.b} and {own.a}"
+        console.print(f"{text[:1].upper()}{text[1:]}.")
+    print(f"\nSuspects: {demo.audit}\nReport: {demo.report}")

@@ -105,12 +105,16 @@ def training_faces(condition: Condition) -> pd.DataFrame:
     return pd.concat(train).drop_duplicates("image").sort_index()
 
 
+def wrong_labels(condition: Condition) -> set[str]:
+    """Return the images whose training label is known to be wrong."""
+    truth, train = true_labels(condition.runs[0]), training_faces(condition)
+    labels = zip(train["image"], train["label"], strict=True)
+    return {image for image, label in labels if truth.get(image, label) != label}
+
+
 def compare_with_truth(condition: Condition) -> Truth | None:
     """Count the removed examples whose label is wrong; None if no training label is known to be wrong."""
-    truth = true_labels(condition.runs[0])
-    train = training_faces(condition)
-    labels = zip(train["image"], train["label"], strict=True)
-    wrong = {image for image, label in labels if truth.get(image, label) != label}
+    wrong = wrong_labels(condition)
     if not wrong:
         return None
     removed = [list(run.removed["image"]) for run in condition.runs]

@@ -29,7 +29,7 @@ def _removed(condition: Condition, named: bool) -> str:
     if not condition.removes:
         if condition.are_folds:
             return f"{none}; the network of each fold was trained on all training faces of the fold."
-        return f"{none}; the network was trained on all {faces:,} training faces."
+        return f"{none} during training; the network was trained on all {faces:,} training faces."
     counts = [len(run.removed) for run in condition.runs]
     if not any(counts):
         applied = any(len(run.removal_steps) for run in condition.runs)

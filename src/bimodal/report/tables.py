@@ -1,17 +1,17 @@
 """The tables of a comparison and of a report, as text."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bimodal.emotions import NAMES
 from bimodal.evaluation.comparison import Comparison
-from bimodal.evaluation.statistics import over_seeds
+from bimodal.evaluation.statistics import over_seeds, wilson
 from bimodal.rendering.numbers import NO_INTERVAL, p_value, percent, points
 from bimodal.rendering.table import Table
 from bimodal.report.classes import pooled
 from bimodal.report.comparison import Evaluation, Result
 from bimodal.report.conditions import Condition, seed_of, settings_of
-from bimodal.report.gallery import Removed, compare_with_truth, training_faces
+from bimodal.report.gallery import Removed, Truth, compare_with_truth, training_faces
 
 _MEASURES = ("accuracy", "balanced_accuracy", "macro_f1", "calibration_error")
 
@@ -32,6 +32,39 @@ def comparison_table(evaluation: Evaluation) -> Table:
 def interval_notes(evaluation: Evaluation) -> tuple[str, ...]:
     """Return the note that an accuracy has no interval, if one has none."""
     return () if all(result.accuracy.bounded for result in evaluation.results) else (NO_INTERVAL,)
+
+
+def found_table(found: Mapping[str, Truth], faces: int) -> Table:
+    """Return a row for each way to find wrong labels that are known: counts, precision and recall.
+
+    Args:
+        found: the counts of each way, of one run or of several.
+        faces: the number of training faces.
+    """
+    rows = [
+        (
+            name,
+            " / ".join(map(str, own.removed)),
+            " / ".join(map(str, own.removed_wrong)),
+            _share(own.removed_wrong, own.removed),
+            _share(own.removed_wrong, [own.wrong] * len(own.removed)),
+        )
+        for name, own in found.items()
+    ]
+    wrong = next(iter(found.values())).wrong
+    title = f"{wrong:,} of {faces:,} training labels are wrong: how many are found?"
+    head = ("method", "marked", "wrong", "precision", "recall")
+    return Table.of(
+        head, rows, title, ("marked: faces that the method marks. wrong: those of them whose label is wrong.",)
+    )
+
+
+def _share(parts: Sequence[int], wholes: Sequence[int]) -> str:
+    """Return the share of one run with Wilson's interval, or the mean over the seeds with its t interval."""
+    pairs = [(part, whole) for part, whole in zip(parts, wholes, strict=True) if whole]
+    if not pairs:
+        return "not defined"
+    return percent(wilson(*pairs[0]) if len(pairs) == 1 else over_seeds([part / whole for part, whole in pairs]))
 
 
 def measures_table(evaluation: Evaluation) -> Table:
