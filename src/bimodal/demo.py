@@ -78,7 +78,9 @@ def run_demo(out: str | Path, seeds: int = 3, faces: int = 891, epochs: int = 20
     audited = audit(out / "data", out / "audit")
     if not (out / "cleaned").is_dir():  # not by audit(decisions=...): its page would show the suspects that are left
         manifest = Manifest.read(out / "data")
-        proposed = Rounds.read(None, manifest).with_file(out / "audit" / PROPOSALS, manifest)
+        proposed = Rounds.read(None, manifest)
+        if len(audited.ranking.suspects):
+            proposed = proposed.with_file(out / "audit" / PROPOSALS, manifest)
         write_cleaned(manifest, proposed, out / "cleaned", out / "cleaned.sha256")
     runs = {name: [out / f"{key}-seed{seed}" for seed in range(seeds)] for key, name in CONDITIONS.items()}
     _train_all([run for same_seed in zip(*runs.values(), strict=True) for run in same_seed], epochs)
