@@ -59,7 +59,7 @@ class Demo:
     report: Path
 
 
-def run_demo(out: str | Path, seeds: int = 3, faces: int = 891, epochs: int = 16) -> Demo:
+def run_demo(out: str | Path, seeds: int = 3, faces: int = 891, epochs: int = 12) -> Demo:
     """Draw faces, a tenth of them with a wrong label, find the wrong labels, and measure what cleaning is worth.
 
     For each condition there are `seeds` trainings: on all faces, on those that the audit does not propose to remove, and
