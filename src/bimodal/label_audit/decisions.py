@@ -36,7 +36,7 @@ class Rounds:
     """All decisions of an audit.
 
     Attributes:
-        table: `round,row,decision,label,by,why`, in the order in which they were handed in; the last decision on a face
+        table: `round,row,image,decision,label,by,why`, in the order in which they were handed in; the last decision on a face
             counts.
     """
 
@@ -50,7 +50,7 @@ class Rounds:
             InputError: the file is damaged.
         """
         if file is None or not file.is_file():
-            return cls(pd.DataFrame(columns=["round", "row", *COLUMNS_OF_DECISIONS[1:]]))
+            return cls(pd.DataFrame(columns=["round", "row", *COLUMNS_OF_DECISIONS]))
         numbers = read_table(file, ("round", "image", "decision"))["round"]
         parts = []
         for number in sorted(set(numbers), key=lambda text: (len(text), text)):
