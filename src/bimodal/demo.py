@@ -94,7 +94,7 @@ def run_demo(out: str | Path, seeds: int = 3, faces: int = 891, epochs: int = 12
     found = Truth(len(wrong), (len(suspects),), (len(wrong & suspects),))
     report = write_report_of(conditions, out, _answers(found, faces, audited.page.relative_to(out)))
     evaluation = evaluate(conditions, "test")
-    return Demo(faces, {"audit": found, CONDITIONS["wang"]: removal}, evaluation, audited.page, report)
+    return Demo(faces, {"audit": found, "removal": removal}, evaluation, audited.page, report)
 
 
 def _answers(found: Truth, faces: int, page: Path) -> dict[str, list[str]]:

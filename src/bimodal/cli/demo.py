@@ -43,6 +43,7 @@ def _show(demo: "Demo") -> None:
     console = Console(highlight=False, markup=False)
     console.print()
     console.print(found_table(demo.found, demo.faces))
+    console.print()
     console.print(comparison_table(demo.evaluation))
     for own in demo.evaluation.comparisons:
         words = "more" if own.difference.value > 0 else "less"

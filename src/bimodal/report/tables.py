@@ -44,18 +44,21 @@ def found_table(found: Mapping[str, Truth], faces: int) -> Table:
     rows = [
         (
             name,
-            " / ".join(map(str, own.removed)),
-            " / ".join(map(str, own.removed_wrong)),
+            f"{sum(own.removed) / len(own.removed):.3g}",
+            f"{sum(own.removed_wrong) / len(own.removed):.3g}",
             _share(own.removed_wrong, own.removed),
             _share(own.removed_wrong, [own.wrong] * len(own.removed)),
         )
         for name, own in found.items()
     ]
     wrong = next(iter(found.values())).wrong
-    title = f"{wrong:,} of {faces:,} training labels are wrong: how many are found?"
+    title = f"Which of the {wrong:,} wrong labels among {faces:,} are found, with 95 % intervals"
     head = ("method", "marked", "wrong", "precision", "recall")
     return Table.of(
-        head, rows, title, ("marked: faces that the method marks. wrong: those of them whose label is wrong.",)
+        head,
+        rows,
+        title,
+        ("marked: faces that the method marks; wrong: those with a wrong label; means over the seeds.",),
     )
 
 
