@@ -91,7 +91,7 @@ def run_demo(out: str | Path, seeds: int = 3, faces: int = 891, epochs: int = 12
     if removal is None:
         raise InputError(f"{out} has no known wrong labels; move it away and run the demo again")
     suspects = set(audited.ranking.suspects["image"])
-    found = Truth(len(wrong), (len(suspects),), (len(wrong & suspects),))
+    found = Truth(len(wrong), (len(wrong),), (len(suspects),), (len(wrong & suspects),))
     report = write_report_of(conditions, out, _answers(found, faces, audited.page.relative_to(out)))
     evaluation = evaluate(conditions, "test")
     return Demo(faces, {"audit": found, "removal": removal}, evaluation, audited.page, report)
