@@ -13,13 +13,13 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for faces, audit, runs and report.")] = Path("bimodal-demo"),
     seeds: Annotated[int, typer.Option(help="Number of trainings of each of the three conditions, 2 to 20.")] = 3,
     faces: Annotated[int, typer.Option(help="Number of training faces to draw, 100 to 20000.")] = 891,
-    epochs: Annotated[int, typer.Option(help="Epochs of each training, 2 to 200.")] = 12,
+    epochs: Annotated[int, typer.Option(help="Epochs of each training, 2 to 200.")] = 6,
 ) -> None:
     """Show all steps in a few minutes on drawn faces: find wrong labels, clean the data, and train before and after.
 
     A tenth of the labels are wrong on purpose, so the true labels are known. Two tables and a page show how many of the
-    wrong labels the audit finds, and whether cleaning, or removal during training, improves the accuracy of small
-    networks. The same command continues an interrupted demo.
+    wrong labels the audit finds, and whether cleaning, or removal during training, improves the accuracy. The same command
+    continues an interrupted demo.
     """
     from bimodal.settings import check_range
 
