@@ -76,7 +76,7 @@ def test_the_counts_are_those_of_the_suspects_and_the_true_labels(folder: Path) 
     table = pd.read_csv(out / "audit/suspects.csv", keep_default_na=False)
     suspects, removable = (set(table["image"][table["flags"].str.contains(flag)]) for flag in ("suspect", "removable"))
     assert len(suspects) > 5
-    assert demo.found["audit"] == Truth(len(wrong), (len(suspects),), (len(suspects & wrong),))
+    assert demo.found["audit"] == Truth(len(wrong), (len(wrong),), (len(suspects),), (len(suspects & wrong),))
     (row, _) = found_table(demo.found, demo.faces).groups[0].rows
     assert row[3].startswith(f"{100 * len(suspects & wrong) / len(suspects):.1f} % (")
     assert row[4].startswith(f"{100 * len(suspects & wrong) / len(wrong):.1f} % (")
