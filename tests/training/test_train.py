@@ -264,7 +264,7 @@ def test_pretraining_on_the_validation_and_test_faces_is_reported(
         {name: tensor.contiguous() for name, tensor in FaceNet().state_dict().items()}, tmp_path / packaged.WEIGHTS
     )
     monkeypatch.setattr(packaged, "FOLDER", tmp_path)
-    face = TrainSettings.preset("face", {"epochs": 1, "batch_size": 16})
+    face = TrainSettings.preset("face", {"epochs": 1, "batch_size": 16, "head_start": "random"})
     run = train(tiny_data, tmp_path / "run", face)
     assert f"{packaged.FACE} was pretrained on 2 of these 21 pictures for validation: " in caplog.text
     remarks = evaluate(run).remarks

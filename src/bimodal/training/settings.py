@@ -227,14 +227,19 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "face": {
         "backbone": FACE,
-        "image_size": 48,
-        **_SMALL_HEAD,
+        "image_size": 44,  # that of its pretraining
+        "head_start": "probe",
+        "hidden": 0,
+        "dropout_features": 0.5,
+        "dropout_hidden": 0.0,
         "augment": "fast",
-        "epochs": 15,
+        "epochs": 8,
         "batch_size": 32,
-        "lr": 1e-3,
+        "lr": 3e-4,
         "schedule": "cycle",
-        "removal": {"epoch": 6},
+        "keep": "last",  # the best epoch often comes before the removal
+        "mirror": True,
+        "removal": {"epoch": 5},
     },
     "probe": {
         "backbone": FACE,
