@@ -13,7 +13,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for faces, audit, runs and report.")] = Path("bimodal-demo"),
     seeds: Annotated[int, typer.Option(help="Number of trainings of each of the three conditions, 2 to 20.")] = 3,
     faces: Annotated[int, typer.Option(help="Number of training faces to draw, 100 to 20000.")] = 891,
-    epochs: Annotated[int, typer.Option(help="Epochs of each training, 2 to 200.")] = 6,
+    epochs: Annotated[int, typer.Option(help="Epochs of each training, 2 to 200.")] = 3,
 ) -> None:
     """Show all steps in a few minutes on drawn faces: find wrong labels, clean the data, and train before and after.
 

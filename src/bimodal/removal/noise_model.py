@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy  # loads its subpackages on first use: together they take half a second
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from bimodal.errors import InputError
 from bimodal.removal.issues import MIN_PROBABILITY, LabelIssues, best_count
@@ -113,10 +114,11 @@ def label_noise(
     logs = [log_probs for log_probs, _, _ in checked]
     _, given, classes = checked[0]
     count, size = logs[0].shape
-    model = _fit(logs, given, noise=True)
+    with threadpool_limits(1, "blas"):  # matrices with one column for each class: threads cost more than they give
+        model = _fit(logs, given, noise=True)
+        p_value = math.nan if alpha is None else _p_value(logs, given, alpha, np.random.default_rng(seed))
     wrong = np.clip(1 - model.true_class[np.arange(count), given], 0.0, 1.0)
     score = scipy.special.logit(np.clip(wrong, 1e-12, 1 - 1e-12))
-    p_value = math.nan if alpha is None else _p_value(logs, given, alpha, np.random.default_rng(seed))
     found = alpha is None or p_value <= alpha
     rate, threshold = 0.0, math.inf
     issue, remove = np.zeros((2, count), dtype=bool)
