@@ -69,9 +69,9 @@ def compare(manifest: Manifest, arguments: argparse.Namespace) -> None:
                     row.append(float(average_precision_score(wrong, values)))
         for name, values in results.items():
             estimate = over_seeds(values)
-            table.append([kind, name, f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}"])
+            table.append([name, kind, f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}"])
     title = f"{len(rows):,} faces of {person.max() + 1:,} persons, {arguments.rounds} seeds"
-    show(title, ["errors", "method", "average precision", "95 % interval"], table)
+    show(title, ["method", "errors", "average precision", "95 % interval"], table)
 
 
 def independent(labels: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:

@@ -21,11 +21,25 @@ if TYPE_CHECKING:
     from bimodal.runs.run import Run
     from bimodal.training.settings import TrainSettings
 
+FACE_S: dict[str, Any] = {
+    "preset": "face",
+    "image_size": 48,
+    "head_start": "random",
+    "hidden": 128,
+    "dropout_features": 0.2,
+    "dropout_hidden": 0.2,
+    "epochs": 15,
+    "lr": 1e-3,
+    "keep": "best",
+    "mirror": False,
+    "removal": {"epoch": 6},
+}
+"""The packaged network, in a recipe that also trains it from random weights, so that the two can be compared."""
 FULL: dict[str, dict[str, Any]] = {
     "resnet50": {},
     "vgg16": {"backbone": "vgg16.tv_in1k"},
     "inception-v3": {"backbone": "inception_v3.tv_in1k", "image_size": 299},
-    "face-s": {"preset": "face"},
+    "face-s": FACE_S,
 }
 """Networks at their full size, as changes to the preset `paper`."""
 QUICK: dict[str, dict[str, Any]] = {
@@ -39,7 +53,7 @@ QUICK: dict[str, dict[str, Any]] = {
         "epochs": 8,
     },
     "inception-v3": {"backbone": "inception_next_atto", "image_size": 64, "lr": 1e-3, "epochs": 10},
-    "face-s": {"preset": "face"},
+    "face-s": FACE_S,
 }
 """Networks at the quick size, as changes to the preset `small`, whose networks start from random weights."""
 QUICK_REMOVAL_SHARE = 0.6
@@ -88,7 +102,7 @@ class NetworkRunner(Runner):
         from bimodal.training.settings import TrainSettings
 
         changes = {"preset": "small" if quick else "paper", **(QUICK if quick else FULL)[self.network], "seed": seed}
-        preset, removal = changes.pop("preset"), {"rule": self.rule}
+        preset, removal = changes.pop("preset"), {**changes.pop("removal", {}), "rule": self.rule}
         epochs = (quick and self.quick_epochs) or self.epochs
         if epochs:
             changes["epochs"] = epochs
