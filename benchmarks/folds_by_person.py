@@ -14,12 +14,12 @@ from sklearn.metrics import average_precision_score
 
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
-from bimodal.evaluation.statistics import over_seeds
+from bimodal.evaluation.statistics import Estimate, over_seeds
 from bimodal.features.embedder import packaged_embedder
 from bimodal.features.probe import out_of_sample
 from bimodal.features.store import features_of
 from bimodal.removal.noise_model import label_noise
-from measure import options, show
+from measure import options, show, verdict
 
 INDEPENDENT, REPEATED = 0.2, 0.1
 """Share of labels made wrong: at random, or for all pictures of a person at once."""
@@ -50,7 +50,7 @@ def compare(manifest: Manifest, arguments: argparse.Namespace) -> None:
     person = np.arange(len(rows)) // 2
     if arguments.data:
         _, person = np.unique(manifest.table["group"].to_numpy(dtype=str)[rows], return_inverse=True)
-    table = []
+    table, gains = [], []
     kinds: dict[str, Callable[[np.random.Generator], NDArray[np.int64]]] = {
         "independent": lambda random: independent(labels, random),
         "repeated": lambda random: repeated(labels, person, random),
@@ -70,8 +70,22 @@ def compare(manifest: Manifest, arguments: argparse.Namespace) -> None:
         for name, values in results.items():
             estimate = over_seeds(values)
             table.append([name, kind, f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}"])
+        gains.append(
+            over_seeds(np.subtract(results["regression, folds plain"], results["regression, folds by person"]))
+        )
     title = f"{len(rows):,} faces of {person.max() + 1:,} persons, {arguments.rounds} seeds"
     show(title, ["method", "errors", "average precision", "95 % interval"], table)
+    for kind, gain in zip(kinds, gains, strict=True):
+        print(
+            f"{kind}: plain minus by person {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}), regression, paired"
+        )
+    verdict(
+        "for independent errors the difference is significantly above 0, for repeated ones not below", _holds(*gains)
+    )
+
+
+def _holds(independent_errors: Estimate, repeated_errors: Estimate) -> bool:
+    return independent_errors.low > 0 and repeated_errors.high >= 0
 
 
 def independent(labels: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
