@@ -30,8 +30,9 @@ class EmotionModule(pl.LightningModule):
     The optimiser is Adam; `schedule` is `constant` (as in the paper) or `cycle`, see `learning_rate_factor`. Dropout, batch
     augmentation and mixup of a step depend on (seed, step, process) only.
 
-    `sample_loss` is always the plain cross entropy of the given label, without label smoothing and class weights. With mixup, it is measured on
-    the faces before they are mixed: the whole network runs a second time on them, in evaluation mode and without gradients.
+    `sample_loss` is always the plain cross entropy of the given label, without label smoothing and class weights. With mixup,
+    it is measured on the faces before they are mixed: the whole network runs a second time on them, in evaluation mode and
+    without gradients.
 
     Args:
         model: the classifier.

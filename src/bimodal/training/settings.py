@@ -252,6 +252,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "epochs": 1,
         "batch_size": 32,
         "keep": "last",
+        "mirror": True,  # as its features are averaged
         "removal": {"rule": "none", "epoch": 1},
     },
 }
