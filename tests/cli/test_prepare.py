@@ -102,8 +102,8 @@ def test_reports_the_share_of_val_that_became_test(source: Path, tmp_path: Path,
 
 def test_ctrl_c_leaves_nothing(source: Path, tmp_path: Path) -> None:
     code = (
-        "import sys, time, bimodal.data.inspection as p\n"
-        "def slow(source): print('started', flush=True); time.sleep(1); return read(source)\n"
+        "import os, sys, time, bimodal.data.inspection as p\n"
+        "def slow(source): os.write(1, b'started\\n'); time.sleep(1); return read(source)\n"  # one write: threads
         "read, p.decode = p.decode, slow\n"
         "sys.argv = ['bimodal', 'prepare', *sys.argv[1:]]\n"
         "from bimodal.cli.main import run; run()\n"
