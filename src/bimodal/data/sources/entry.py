@@ -22,6 +22,7 @@ class Entry:
         true_label: the true emotion, or `no face`, or `""` if it is unknown.
         second_opinion: the label of a second annotation (FERPlus), or `""`.
         votes: the number of votes for each label, as `neutral:6 sadness:4`, or `""`.
+        box: the labelled face: left, top, width and height in pixels of the upright picture; None if the source names none.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Entry:
     true_label: str = ""
     second_opinion: str = ""
     votes: str = ""
+    box: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
