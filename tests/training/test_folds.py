@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from lightning.pytorch.callbacks import LambdaCallback
+from PIL import Image
 
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
@@ -27,6 +28,7 @@ from bimodal.training import folds as module
 from bimodal.training.folds import CrossValidation, cross_validate
 from bimodal.training.hardware import Hardware
 from bimodal.training.settings import TrainSettings
+from bimodal.vision.pictures import decode
 from tests.conftest import Outcome, fails_with_one_line, write_data
 from tests.training.conftest import settings
 
@@ -40,11 +42,12 @@ def probe(**changes: object) -> TrainSettings:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """105 faces in three splits: the first 42 of 14 persons, 3 each; pictures 50 and 60 have the same pixels."""
+    """105 faces in three splits: the first 42 of 14 persons, 3 each; pictures 50 and 60 have the same pixels, 70 is 80 but brighter."""
     folder = write_data(tmp_path_factory.mktemp("folds") / "data", {"train": 70, "val": 21, "test": 14})
     table = pd.read_csv(folder / "manifest.csv", dtype=str, keep_default_na=False)
     table["group"] = [f"person-{row % 14}" if row < 42 else "" for row in range(len(table))]
     shutil.copyfile(folder / table["image"][50], folder / table["image"][60])
+    Image.fromarray(np.minimum(decode(folder / table["image"][80]), 235) + 20).save(folder / table["image"][70])
     table.to_csv(folder / "manifest.csv", index=False)
     return folder
 
@@ -64,6 +67,7 @@ def test_every_face_is_predicted_once_by_a_run_that_did_not_see_its_person(data:
     np.testing.assert_allclose(table[PROBABILITIES].sum(axis=1), 1, atol=1e-6)
     assert [f"p_{name}" for name in table["predicted"]] == table[PROBABILITIES].idxmax(axis=1).tolist()
     assert table["fold"][50] == table["fold"][60]
+    assert table["fold"][70] == table["fold"][80]
     assert table.groupby(manifest.table["group"].where(lambda group: group != ""))["fold"].nunique().eq(1).all()
     for number, run in enumerate(done.runs, 1):
         splits = run.manifest["split"]

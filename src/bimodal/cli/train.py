@@ -47,7 +47,7 @@ def train(
         int | None,
         typer.Option(
             help="Cross-validation: divide all faces, of all splits, into this number of folds (2 or more; 5 is usual), and train "
-            "one run for each, which is tested on its fold. Persons (groups) and copies stay together, and emotions are "
+            "one run for each, which is tested on its fold. Persons (groups), copies and near-duplicates stay together, and emotions are "
             "stratified; an eighth of the other faces are for validation. Writes OUT/fold-1, OUT/fold-2 and so on (run folders), "
             "OUT/predictions_out_of_fold.csv and OUT/folds.csv. The same command continues an interrupted cross-validation. "
             "(default: one run on the splits of the data folder)"

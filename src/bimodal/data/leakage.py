@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bimodal.data.manifest import SPLITS, Manifest
-from bimodal.data.near_duplicates import PROBLEM, partner_of
+from bimodal.data.near_duplicates import PROBLEM, partner_of, similar_groups, thumbnails_of
 from bimodal.data.sources.entry import Problem
 from bimodal.data.splits import linked_groups
 from bimodal.emotions import NAMES
@@ -60,9 +60,18 @@ def has_copy_in(digests: Digests, others: Iterable[bytes | None]) -> NDArray[np.
     return np.array([digest in known for digest in digests], dtype=bool)
 
 
-def inseparable_groups(manifest: Manifest) -> NDArray[np.int64]:
-    """Number the examples by what must stay in one split: those of one group, and copies; int64 (N,)."""
-    return linked_groups([group or None for group in manifest.table["group"]], manifest.pixel_digests)
+def inseparable_groups(manifest: Manifest, near_duplicates: bool = False) -> NDArray[np.int64]:
+    """Number the examples by what must stay in one split: those of one group, and copies; int64 (N,).
+
+    With `near_duplicates` these stay together, too, which needs every picture decoded.
+
+    Raises:
+        InputError: a picture cannot be read.
+    """
+    keys: list[Sequence[object]] = [[group or None for group in manifest.table["group"]], manifest.pixel_digests]
+    if near_duplicates:
+        keys.append(similar_groups(thumbnails_of([manifest.path(row) for row in range(len(manifest))])))
+    return linked_groups(*keys)
 
 
 def groups_across_splits(groups: Sequence[Group], splits: Sequence[str]) -> dict[Group, Counter[str]]:

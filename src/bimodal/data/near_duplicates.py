@@ -1,13 +1,15 @@
 """Near-duplicates: pictures that are the same but for compression, brightness, size or a narrow crop."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bimodal.data.sources.entry import Problem
+from bimodal.errors import InputError
 from bimodal.progress import warn
-from bimodal.vision.pictures import resize
+from bimodal.vision.pictures import UnreadableError, decode, map_in_threads, resize
 
 SIDE = 16
 """The side of a thumbnail: small enough that a narrow crop moves its content by a fraction of a pixel."""
@@ -43,6 +45,22 @@ def thumbnail(pixels: NDArray[np.uint8]) -> Thumbnails:
     grey -= grey.mean()
     length = float(np.linalg.norm(grey))
     return grey / length if length > 1 else np.zeros_like(grey)
+
+
+def thumbnails_of(files: Sequence[Path]) -> Thumbnails:
+    """Return the thumbnails of picture files, float32 (N, 256).
+
+    Raises:
+        InputError: a picture cannot be read.
+    """
+
+    def read(file: Path) -> Thumbnails:
+        try:
+            return thumbnail(decode(file, least=2 * SIDE))
+        except UnreadableError as error:
+            raise InputError(f"{file} cannot be read ({error}); run bimodal prepare again") from error
+
+    return np.stack(map_in_threads(read, files, "looking for near-duplicates"))
 
 
 def most_similar(thumbnails: Thumbnails, others: Thumbnails) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bimodal.data.leakage import inseparable_groups
 from bimodal.data.manifest import Manifest
 from bimodal.data.splits import divide
 from bimodal.emotions import NAMES
@@ -22,15 +21,15 @@ twentieth, a fifth and a third, to within a point.
 """
 
 
-def fold_tables(manifest: Manifest, folds: int, seed: int) -> list[pd.DataFrame]:
+def fold_tables(manifest: Manifest, groups: NDArray[np.int64], folds: int, seed: int) -> list[pd.DataFrame]:
     """Return for each fold the table of a manifest whose test split is the fold.
 
-    The splits of the data folder do not matter. Faces of one group (person, film) and copies stay together, and the folds
-    are stratified by emotion (scikit-learn's StratifiedGroupKFold). Of the other faces, `VAL_SHARE` are for validation,
-    likewise.
+    The splits of the data folder do not matter. Faces of one group stay together, and the folds are stratified by emotion
+    (scikit-learn's StratifiedGroupKFold). Of the other faces, `VAL_SHARE` are for validation, likewise.
 
     Args:
-        manifest: the faces.
+        manifest: the N faces.
+        groups: (N,), the number of each face's group, see `inseparable_groups`.
         folds: number of folds, at least 2.
         seed: random seed of the folds.
 
@@ -40,7 +39,6 @@ def fold_tables(manifest: Manifest, folds: int, seed: int) -> list[pd.DataFrame]
     """
     if folds < 2:
         raise InputError(f"--folds must be a whole number of at least 2, got {folds}")
-    groups = inseparable_groups(manifest)
     _check_count(manifest.labels, groups, folds)
     fold = assign_folds(manifest.labels, groups.tolist(), folds, seed)
     base = manifest.table_with_digests
@@ -64,7 +62,7 @@ def _check_count(labels: NDArray[np.int64], groups: NDArray[np.int64], folds: in
     fewest = min(sets, key=sets.__getitem__)
     if sets[fewest] < folds:
         raise InputError(
-            f"--folds must be at most the number of groups (persons, films; copies are one) of each emotion, and "
+            f"--folds must be at most the number of groups (persons, films; copies and near-duplicates are one) of each emotion, and "
             f"{NAMES[fewest]} has {sets[fewest]}, got {folds}; {_advice(sets[fewest])}"
         )
 

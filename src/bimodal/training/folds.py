@@ -113,7 +113,7 @@ def cross_validate(
         "settings": settings.to_dict(),
     }
     _check_same(out, recorded, record)
-    tables = fold_tables(manifest, folds, settings.seed)
+    tables = fold_tables(manifest, inseparable_groups(manifest, near_duplicates=True), folds, settings.seed)
     for table in tables:
         check_faces(Manifest(manifest.root, table, manifest.labels), settings)
     _check_folder(out, bool(recorded), overwrite)
