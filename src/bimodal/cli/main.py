@@ -1,4 +1,4 @@
-"""The entry point `bimodal`: one file a command; an `InputError` becomes one line and exit code 2."""
+"""The entry point `bimodal`: one file a command; `ending.py` says how a command ends."""
 
 import inspect
 import sys
@@ -22,8 +22,7 @@ from bimodal.cli import (
     study,
     train,
 )
-from bimodal.cli.progress import shown_progress
-from bimodal.errors import InputError
+from bimodal.cli.ending import exit_code_of
 from bimodal.version import __version__
 
 
@@ -65,21 +64,4 @@ def _main(
 
 def run() -> None:
     """Run the command line."""
-    try:
-        with shown_progress():
-            app()
-    except InputError as error:
-        sys.exit(_fail(str(error)))
-    except OSError as error:  # a full disk or a missing permission: the system's message is clear
-        if error.errno is None:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        sys.exit(_fail(f"{where}{error.strerror}"))
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _fail(message: str) -> int:
-    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(message.split()))
-    print(f"bimodal: {line}", file=sys.stderr)  # escaped: a file name can contain terminal commands
-    return 2
+    sys.exit(exit_code_of(app))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from bimodal.cli.terminal import one_line
 from bimodal.progress import LOGGER, Progress
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class _Handler(logging.Handler):
             self._bars.stop()  # a message printed while a bar is live would break the bar
         style = {logging.WARNING: "yellow", logging.ERROR: "red"}.get(record.levelno, "")
         console = Console(highlight=False, soft_wrap=True, stderr=record.levelno >= logging.WARNING)
-        console.print(record.getMessage(), style=style, markup=False)
+        console.print(one_line(record.getMessage()), style=style, markup=False)
         if self._bars is not None:
             self._bars.start()
 

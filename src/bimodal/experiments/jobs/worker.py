@@ -5,6 +5,7 @@ import pickle
 import sys
 
 from bimodal.experiments.jobs.job import perform
+from bimodal.interruption import signals_as_interrupts
 
 
 def main() -> None:
@@ -21,7 +22,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
+    with signals_as_interrupts() as interruption:
+        try:
+            main()
+        except KeyboardInterrupt:
+            sys.exit(interruption.exit_code)
