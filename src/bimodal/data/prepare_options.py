@@ -29,6 +29,11 @@ class PrepareOptions:
         "name of a CSV column, name-before-number (Ann_2.png is of Ann), or a regular expression for file names whose first "
         "bracket is the group. problems.csv lists the groups in several splits.",
     )
+    label_pattern: str | None = option(
+        None,
+        "Regular expression that finds the label in the file names of a folder, such as '_([a-z]+)$'; its first bracket is "
+        "the label, whose meaning --labels may give.",
+    )
     root: Path | str | None = option(
         None, "Folder that the paths in a CSV source are relative to. (default: the folder of the CSV)"
     )

@@ -90,10 +90,18 @@ def test_groups_from_names(tmp_path: Path) -> None:
         read(tmp_path, group="(")
 
 
-@pytest.mark.parametrize("names", [(), ("a.png",), ("happy/a.txt",), ("train/x.png",)])
-def test_no_pictures(tmp_path: Path, names: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ((), "no pictures found"),
+        (("happy/a.txt",), "no pictures found"),
+        (("a.png",), "move the pictures into a folder for each emotion"),
+        (("train/x.png",), "move the pictures into a folder for each emotion"),
+    ],
+)
+def test_no_classes(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
     touch(tmp_path, *names)
-    with pytest.raises(InputError, match="no pictures found"):
+    with pytest.raises(InputError, match=message):
         read(tmp_path)
 
 

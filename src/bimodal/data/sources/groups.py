@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from bimodal.data.sources.entry import Entry, Source
+from bimodal.data.sources.file_names import form_of, stem_of
 from bimodal.emotions import code_of
 from bimodal.errors import InputError
 
@@ -23,6 +24,7 @@ _GENERIC = frozenset(
     )
 )  # fmt: skip
 _MIN_SHARE, _MIN_GROUPS, _MAX_SHARE = 0.3, 10, 0.25
+_MIN_PERSONS = 3  # of a known form of names; with fewer, three splits cannot keep them apart
 
 
 def film_of(name: str) -> str:
@@ -48,24 +50,46 @@ def group_rule(rule: str) -> Callable[[str], str]:
     >>> group_rule("name-before-number")("sad/Ann_Lee_0002.jpg"), group_rule(r"^s(\\d+)")("s07-happy.png")
     ('Ann_Lee', '07')
     """
-    try:
-        pattern = re.compile(NAME_BEFORE_NUMBER if rule == "name-before-number" else rule)
-    except re.error as error:
-        raise InputError(f"--group {rule!r} is no regular expression: {error}") from error
+    return search_rule(NAME_BEFORE_NUMBER if rule == "name-before-number" else rule, "--group")
 
-    def group_of(name: str) -> str:
-        match = pattern.search(PurePosixPath(name).stem)
+
+def search_rule(rule: str, option: str) -> Callable[[str], str]:
+    """Return the function from a picture's name to what a regular expression finds in it; `""` if it finds nothing.
+
+    Args:
+        rule: is searched for in the file name without its ending; the first bracket counts, or the whole match if there
+            is no bracket.
+        option: the option that the rule was given to, for the error.
+
+    Raises:
+        InputError: the rule is no regular expression.
+    """
+    try:
+        pattern = re.compile(rule)
+    except re.error as error:
+        raise InputError(f"{option} {rule!r} is no regular expression: {error}") from error
+
+    def find(name: str) -> str:
+        match = pattern.search(stem_of(name))
         return (match[1 if pattern.groups else 0] or "") if match else ""
 
-    return group_of
+    return find
 
 
 def propose_groups(source: Source) -> Source:
     """Return the source with the groups that its file names show, or unchanged if no rule gives plausible groups.
 
+    File names of a known data set, such as KDEF, show the person. For others there are general rules.
     Groups are plausible if at least 30 % of the names share their group with another name, if there are at least 10
     groups, and if none has more than 25 % of the pictures. A generic word (`img`, `happy`) and a number are no groups.
     """
+    form = form_of(entry.name for entry in source.entries)
+    if form is not None:
+        entries = [replace(entry, group=form.person_of(entry.name)) for entry in source.entries]
+        persons = sorted({entry.group for entry in entries} - {""})
+        if len(persons) >= _MIN_PERSONS:
+            said = f"{len(persons):,} persons in the file names, which have the form of {form.name}, such as {persons[0]!r}"
+            return replace(source, entries=entries, name_groups=said)
     for kind, rule in _AUTOMATIC.items():
         group_of = group_rule(rule)
         groups = [group if _is_specific(group := group_of(entry.name)) else "" for entry in source.entries]

@@ -7,8 +7,8 @@ from bimodal.data.manifest import FILE
 from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.sources.entry import Source
 from bimodal.data.sources.fer2013 import is_fer2013, read_fer2013
-from bimodal.data.sources.folders import read_folders
 from bimodal.data.sources.groups import group_by_name, propose_groups
+from bimodal.data.sources.layouts.registry import read_folder
 from bimodal.data.sources.table import read_csv
 from bimodal.errors import InputError
 
@@ -17,9 +17,10 @@ def read_source(path: Path, options: PrepareOptions) -> Source:
     """Read a source of any kind.
 
     Args:
-        path: a folder of class folders, with or without splits (SFEW or another); a data folder of `prepare`; a CSV with
+        path: a folder of class folders, with or without splits (SFEW or another), or of a known data set; a data folder of
+            `prepare`; a CSV with
             `image,label`; or `fer2013.csv`, plain or compressed with gzip.
-        options: `root`, `group`, `votes`, `label_from` and `align` are used.
+        options: `root`, `group`, `votes`, `label_from`, `labels`, `label_pattern` and `align` are used.
 
     Raises:
         InputError: the source is missing or cannot be read, or an option does not fit its kind.
@@ -35,8 +36,11 @@ def read_source(path: Path, options: PrepareOptions) -> Source:
     if root is not None and (path.is_dir() or fer2013):
         raise InputError(f"--root is for a CSV of pictures, but {path} is none; leave it out")
 
+    if options.label_pattern is not None and not path.is_dir():
+        raise InputError(f"--label-pattern is for a folder of pictures, but {path} is none; leave it out")
+
     if path.is_dir():
-        source = read_folders(path, unaligned=options.align)
+        source = read_folder(path, options)
     elif fer2013:
         source = read_fer2013(path, votes, options.label_from == "ferplus")
     elif path.is_file():

@@ -1,0 +1,1 @@
+"""Layouts of known data sets: each file recognises its layout and reads it; `registry` chooses."""
