@@ -18,7 +18,8 @@ def prepare(
         Path,
         typer.Argument(
             help="Folder with a subfolder of pictures for each emotion (also with train, val and test above them), "
-            "folder of SFEW, CSV file with the columns image and label, or fer2013.csv, also compressed with gzip."
+            "folder of SFEW, CSV file with the columns image and label (and the boxes of faces), or fer2013.csv, also compressed "
+            "with gzip."
         ),
     ],
     out: Annotated[Path, typer.Argument(help="Data folder to write, which the other commands take as DATA.")],

@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from bimodal.data.counts import count_faces, draw_counts
-from bimodal.data.inspection import Example, columns
+from bimodal.data.inspection import CROPS, Example, columns
 from bimodal.data.manifest import COLUMNS, FILE, SPLITS
 from bimodal.data.naming import Names, printable
 from bimodal.data.prepare_options import PrepareOptions
@@ -36,15 +36,15 @@ def store_pictures(examples: list[Example], folder: Path, link: bool) -> list[st
     images = []
     for example in examples:
         place = f"images/{example.entry.split}/{NAMES[example.code]}"
-        images.append(names.give(place, example.entry.name, ".png" if example.aligned else None))
+        images.append(names.give(place, example.entry.name, ".png" if example.crop else None))
     for place in sorted({os.path.dirname(image) for image in images}):
         (folder / place).mkdir(parents=True)
 
     def store(pair: tuple[Example, str]) -> None:
         example, image = pair
         path, content = folder / image, example.entry.content
-        if example.aligned is not None:
-            os.rename(example.aligned, path)
+        if example.crop is not None:
+            os.rename(example.crop, path)
         elif not isinstance(content, Path):
             Image.fromarray(content).save(path)
         elif link:
@@ -53,7 +53,7 @@ def store_pictures(examples: list[Example], folder: Path, link: bool) -> list[st
             shutil.copyfile(content, path)
 
     map_in_threads(store, list(zip(examples, images, strict=True)), "storing pictures")
-    shutil.rmtree(folder / "aligned", ignore_errors=True)
+    shutil.rmtree(folder / CROPS, ignore_errors=True)
     return images
 
 
@@ -81,6 +81,7 @@ def write_tables(examples: list[Example], images: list[str], folder: Path) -> pd
         "origin": [printable(entry.name) for entry in entries],
         "second_opinion": [entry.second_opinion for entry in entries],
         "votes": [entry.votes for entry in entries],
+        "box": [" ".join(f"{side:g}" for side in entry.box or ()) for entry in entries],
     }
     pd.DataFrame(origins).to_csv(folder / "origins.csv", index=False)
     counts = count_faces(codes, np.array(splits))

@@ -1,4 +1,4 @@
-"""Decoding every picture of a source once: which are readable, blank or copies, and where the faces are."""
+"""Decoding every picture of a source once: which are readable or blank, their digests, and their faces."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,15 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bimodal.data.face_crops import align_face, cut_face, wrong_box
 from bimodal.data.manifest import BLANK
 from bimodal.data.near_duplicates import Thumbnails, thumbnail
 from bimodal.data.prepare_options import PrepareOptions
+from bimodal.data.sources.boxes import BAD_BOX
 from bimodal.data.sources.entry import Entry, Problem
-from bimodal.vision.faces import Detector, align, centre_square, detector_file
+from bimodal.errors import InputError
+from bimodal.vision.faces import Detector, centre_square, detector_file
 from bimodal.vision.pictures import THREADS, UnreadableError, decode, map_in_threads, pixel_digest
 
-NO_FACE = "no-face"
-"""The flag of a picture in which the detector found no face."""
+CROPS = "crops"
+"""The temporary subfolder of a new data folder with the faces that were cut out or aligned."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,11 @@ class Example:
     Attributes:
         entry: the entry of the source.
         code: of the emotion, 0 to 6.
-        digest: of the source's pixels; None for a picture of a single colour.
+        digest: of the source's pixels, or of those in the entry's box; None for a single colour.
         stored_digest: of the pixels that the data folder will have; another one only if the face was aligned.
-        flag: `blank`, `no-face` or `""`.
-        aligned: the temporary file with the aligned face, if there is one.
-        thumbnail: of the source's pixels, float32 (256,); None before the inspection.
+        flag: `blank`, `no-face`, `several-faces` or `""`.
+        crop: the temporary file with the face that was aligned, or cut out by its box, if there is one.
+        thumbnail: of the pixels that `digest` is of, float32 (256,); None before the inspection.
     """
 
     entry: Entry
@@ -38,54 +41,63 @@ class Example:
     digest: bytes | None = None
     stored_digest: bytes | None = None
     flag: str = ""
-    aligned: Path | None = None
+    crop: Path | None = None
     thumbnail: Thumbnails | None = field(default=None, compare=False, repr=False)
 
 
 def inspect(examples: list[Example], folder: Path, options: PrepareOptions) -> tuple[list[Example], list[Problem]]:
-    """Decode every picture and, if asked for, align its face in the subfolder `aligned` of the new data folder.
+    """Decode every picture; cut out its face if the entry has a box, and align it if asked for.
 
-    Returns the readable examples, and a problem for each unreadable one.
+    Cut faces are in the subfolder `CROPS` of the new data folder. Returns the examples that can be used, and a problem for
+    each other one.
+
+    Raises:
+        InputError: `options.link` is set, and an entry has a box.
     """
+    if options.link and any(example.entry.box for example in examples):
+        raise InputError(
+            "--link keeps the pictures as they are, and the source has boxes of faces to cut out; leave it out"
+        )
     detectors: SimpleQueue[Detector] = SimpleQueue()  # threads cannot share a detector
     if options.align:
         model = detector_file(options.detector)
         for _ in range(THREADS):
             detectors.put(Detector(model))
-        (folder / "aligned").mkdir()
+    (folder / CROPS).mkdir()
 
-    def inspect_one(numbered: tuple[int, Example]) -> Example | str:
+    def inspect_one(numbered: tuple[int, Example]) -> Example | Problem:
         row, example = numbered
+        entry = example.entry
         try:
-            content = example.entry.content
+            content = entry.content
             pixels = decode(content) if isinstance(content, Path) else np.repeat(content[..., None], 3, axis=2)
         except UnreadableError as error:
-            return str(error)
-        digest = pixel_digest(pixels)
-        blank = digest is None
-        example = replace(
-            example, digest=digest, stored_digest=digest, flag=BLANK if blank else "", thumbnail=thumbnail(pixels)
-        )
-        if not options.align:
-            return example
-        detector = detectors.get()
-        faces = [] if blank else detector.detect(pixels)
-        detectors.put(detector)
-        if faces:
-            face = align(pixels, faces[0].landmarks, options.size)
-        else:
-            face = centre_square(pixels, options.size)
-            example = replace(example, flag=example.flag or NO_FACE)
-        path = folder / "aligned" / f"{row}.png"
-        Image.fromarray(face).save(path)
-        return replace(example, aligned=path, stored_digest=pixel_digest(face))
+            return Problem(entry.name, entry.split, "unreadable", str(error), "left out")
+        face = pixels
+        if entry.box is not None:
+            if wrong := wrong_box(entry.box, pixels):
+                return Problem(entry.name, entry.split, BAD_BOX, wrong, "left out")
+            face = cut_face(pixels, entry.box, options.box_margin)
+        digest = pixel_digest(face)
+        flag = BLANK if digest is None else ""
+        example = replace(example, digest=digest, stored_digest=digest, flag=flag, thumbnail=thumbnail(face))
+        if options.align and not flag:
+            detector = detectors.get()
+            try:
+                face, flag = align_face(pixels, entry.box, detector, options.size, options.box_margin)
+            finally:
+                detectors.put(detector)
+            example = replace(example, flag=flag, stored_digest=pixel_digest(face))
+        elif options.align:
+            face = centre_square(face, options.size)
+        if options.align or entry.box is not None:
+            crop = folder / CROPS / f"{row}.png"
+            Image.fromarray(face).save(crop)
+            example = replace(example, crop=crop)
+        return example
 
     results = map_in_threads(inspect_one, list(enumerate(examples)), "inspecting pictures")
-    problems = [
-        Problem(example.entry.name, example.entry.split, "unreadable", result, "left out")
-        for example, result in zip(examples, results, strict=True)
-        if isinstance(result, str)
-    ]
+    problems = [result for result in results if isinstance(result, Problem)]
     return [result for result in results if isinstance(result, Example)], problems
 
 

@@ -1,6 +1,7 @@
 """From any source of labelled faces to a data folder, with a report of every problem."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,8 @@ import pandas as pd
 
 from bimodal.data.counts import report_missing_classes
 from bimodal.data.data_folder import CONTENT, MARKS, store_pictures, write_problems, write_source_info, write_tables
-from bimodal.data.inspection import NO_FACE, Example, columns, inspect
+from bimodal.data.face_crops import NO_FACE, SEVERAL_FACES
+from bimodal.data.inspection import Example, columns, inspect
 from bimodal.data.labels import parse_labels, translate
 from bimodal.data.leakage import first_copies, report_copies, report_groups
 from bimodal.data.manifest import BLANK
@@ -28,7 +30,12 @@ from bimodal.files import staged_folder
 from bimodal.progress import inform
 from bimodal.text import plural
 
-_FLAGS = {BLANK: "a single colour", NO_FACE: "no face found; the middle of the picture taken"}
+_FLAGS = {
+    BLANK: "a single colour",
+    NO_FACE: "no face found; the middle of the picture taken",
+    SEVERAL_FACES: "two or more faces of similar size, and no box that says which one is labelled; the largest taken",
+}
+_NO_FACE_IN_BOX = "no face found in the box; the box taken"
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,6 +212,7 @@ def _split(examples: list[Example], loaded: Source, options: PrepareOptions) -> 
     keys: list[Sequence[object]] = [[examples[row].digest for row in rows]]
     if loaded.keep_groups_together and options.group != "none":
         keys.append([examples[row].entry.group or None for row in rows])
+    keys.append([examples[row].entry.name if examples[row].entry.box else None for row in rows])  # faces of one picture
     if loaded.keep_groups_together and not options.keep_near_duplicates:
         keys.append(similar_groups(_thumbnails([examples[row] for row in rows])))
     groups = linked_groups(*keys)
@@ -236,8 +244,10 @@ def _sample(examples: list[Example], sample: str, seed: int) -> tuple[list[Examp
 
 
 def _with_new_names(problems: list[Problem], examples: list[Example], images: list[str]) -> list[Problem]:
-    """Name the pictures of earlier problems by their paths in the data folder, if they are in it."""
-    new = {example.entry.name: image for example, image in zip(examples, images, strict=True)}
+    """Name the pictures of earlier problems by their paths in the data folder, if they are in it, once."""
+    count = Counter(example.entry.name for example in examples)
+    pairs = ((example.entry.name, image) for example, image in zip(examples, images, strict=True))
+    new = {name: image for name, image in pairs if count[name] == 1}
     return [
         replace(problem, image=new.get(problem.image, printable(problem.image)), detail=printable(problem.detail))
         for problem in problems
@@ -248,7 +258,7 @@ def _report_kept(examples: list[Example], images: list[str], dropped: bool) -> l
     """Report the problems of the pictures that are kept, in their final splits."""
     _, splits, codes = columns(examples)
     problems = [
-        Problem(image, example.entry.split, example.flag, _FLAGS[example.flag], "kept, flagged")
+        Problem(image, example.entry.split, example.flag, _flag_detail(example), "kept, flagged")
         for image, example in zip(images, examples, strict=True)
         if example.flag
     ]
@@ -259,3 +269,7 @@ def _report_kept(examples: list[Example], images: list[str], dropped: bool) -> l
     problems += report_near_duplicates(images, splits, digests, _thumbnails(examples))
     problems += report_groups(images, splits, [example.entry.group for example in examples])
     return problems + report_missing_classes(codes, splits)
+
+
+def _flag_detail(example: Example) -> str:
+    return _NO_FACE_IN_BOX if example.flag == NO_FACE and example.entry.box else _FLAGS[example.flag]

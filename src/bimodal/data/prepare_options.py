@@ -74,11 +74,22 @@ class PrepareOptions:
         "fer2013",
         "Where FER2013's pictures get their labels from: FER2013 itself, or the majority of FERPlus's --votes.",
     )
-    align: bool = option(False, "Detect the largest face of each picture, turn it upright, crop it and store the crop.")
+    align: bool = option(
+        False,
+        "Detect the face of each picture, turn it upright, crop it and store the crop: the face that overlaps the box of a "
+        "CSV best, else the largest face. problems.csv lists pictures without a box that show several faces of similar size.",
+    )
     detector: Path | str | None = option(
         None, "ONNX file of the YuNet face detector, for --align. (default: downloaded once)"
     )
     size: int = option(224, "Side of an aligned face in pixels, 16 to 2048, for --align.", 16, 2048)
+    box_margin: float = option(
+        0.1,
+        "Margin around the box of a face in a CSV (columns face_x,face_y,face_width,face_height and the like, in pixels), as "
+        "a share of its longer side, 0 to 1. The box is cut out as a square; with --align only if no face is found in it.",
+        0,
+        1,
+    )
     link: bool = option(
         False, "Store links to the pictures instead of copies; do not move or change SOURCE as long as you use them."
     )

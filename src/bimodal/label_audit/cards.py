@@ -15,6 +15,7 @@ SHOWN, SHOWN_WITHOUT_ISSUES = 40, 10
 _FLAGS = {
     "blank": "a picture of a single colour",
     "no-face": "no face was found",
+    "several-faces": "several faces of similar size, and no box",
     "duplicate": "the picture occurs more than once",
     "two-labels": "a copy has another label",
     "also-in-val": "a copy is in validation",

@@ -1,4 +1,4 @@
-"""Reading pictures that are listed in a CSV: `image,label[,split][,group][,original_label][,true_label]`."""
+"""Reading pictures that are listed in a CSV: `image,label[,split][,group][,original_label][,true_label]`, and boxes of faces."""
 
 import os
 from pathlib import Path
@@ -6,18 +6,21 @@ from pathlib import Path
 import pandas as pd
 
 from bimodal.data.manifest import SPLITS
+from bimodal.data.sources.boxes import BAD_BOX, read_boxes
 from bimodal.data.sources.entry import Entry, Problem, Source
 from bimodal.data.tables import read_table
 from bimodal.errors import InputError
+from bimodal.vision.boxes import Box
 
 
 def read_csv(table: Path, root: Path | None = None, group: str = "group") -> Source:
     """Read a CSV of pictures; the paths are relative to its folder, or to `root`.
 
-    Of a picture that is listed several times, the first row is kept and the others are reported.
+    Of a picture that is listed several times, or several times with the same box, the first row is kept and the others are
+    reported. Rows of a picture with different boxes are different faces.
 
     Args:
-        table: the CSV; other columns are ignored.
+        table: the CSV; columns with boxes (`read_boxes`) name the face of each row, and other columns are ignored.
         root: the folder of the pictures; absolute paths inside it are allowed, too. Default: the CSV's folder.
         group: the column with the groups; without such a column no picture has a group.
 
@@ -29,25 +32,30 @@ def read_csv(table: Path, root: Path | None = None, group: str = "group") -> Sou
     splits = _splits(frame, table)
     groups = _column(frame, group)
     originals, truths = _column(frame, "original_label"), _column(frame, "true_label")
-    labels = frame["label"].tolist()
+    labels, boxes = frame["label"].tolist(), read_boxes(frame)
 
     entries: list[Entry] = []
     problems: list[Problem] = []
-    first_rows: dict[str, int] = {}
+    first_rows: dict[tuple[str, Box | None], int] = {}
     for row, image in enumerate(frame["image"]):
         path = os.path.normpath(os.path.join(base, image))
         if not path.startswith(base.rstrip(os.sep) + os.sep) or "\0" in image:
             hint = "put the pictures under it" if root else "give the folder of the pictures with --root"
             raise InputError(f"{table}, row {row + 1}: the path {image!r} leaves {base}; {hint}")
-        first = first_rows.setdefault(path, row)
-        name = Path(path).relative_to(base).as_posix()
+        name, box = Path(path).relative_to(base).as_posix(), boxes[row]
+        if isinstance(box, str):
+            problems.append(Problem(name, splits[row], BAD_BOX, box, "left out"))
+            continue
+        first = first_rows.setdefault((path, box), row)
         if first != row:
             detail = f"{labels[row]} in row {row + 1}, {labels[first]} in row {first + 1}"
             if splits[first] != splits[row]:
                 detail += f"; in splits {splits[row]} and {splits[first]}"
             problems.append(Problem(name, splits[row], "listed-twice", detail, "the first row kept"))
             continue
-        entries.append(Entry(name, labels[row], splits[row], Path(path), groups[row], originals[row], truths[row]))
+        entries.append(
+            Entry(name, labels[row], splits[row], Path(path), groups[row], originals[row], truths[row], box=box)
+        )
     return Source("table", entries, problems, has_groups="group" in frame.columns)
 
 
