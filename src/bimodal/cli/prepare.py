@@ -18,8 +18,9 @@ def prepare(
         Path,
         typer.Argument(
             help="Folder with a subfolder of pictures for each emotion (also with train, val and test above them), "
-            "folder of SFEW, CSV file with the columns image and label (and the boxes of faces), or fer2013.csv, also compressed "
-            "with gzip."
+            "folder of a known data set as distributed (SFEW, RAF-DB, AffectNet, ExpW, FERPlus, CK+, KDEF, JAFFE and others: "
+            "docs/data.md), data set for YOLO, CSV file with the columns image and label (and the boxes of faces), or "
+            "fer2013.csv, also compressed with gzip."
         ),
     ],
     out: Annotated[Path, typer.Argument(help="Data folder to write, which the other commands take as DATA.")],

@@ -32,6 +32,8 @@ BLANK_RANGE = 4  # of 255: the range that a lossy codec gives to a single colour
 
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM")  # without those for which Pillow runs another program
 
+_ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # EXIF
+
 
 class UnreadableError(ValueError):
     """A picture cannot be decoded; the message says why."""
@@ -91,6 +93,25 @@ def decode(source: Path | bytes, least: int = 0) -> NDArray[np.uint8]:
         raise UnreadableError("not a picture in a known format") from error
     except Exception as error:  # for damaged files Pillow's decoders raise many types
         raise UnreadableError(f"damaged: {error}") from error
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """Return the width and the height of a picture, turned upright by its EXIF tag, without decoding it.
+
+    Raises:
+        UnreadableError: the file is not a picture, or its header is damaged.
+    """
+    if not path.is_file():  # opening a pipe would block
+        raise UnreadableError("not a regular file" if path.exists() else "no such file")
+    try:
+        with no_size_warnings(), Image.open(path, formats=_FORMATS) as image:
+            width, height = image.size
+            turned = image.getexif().get(_ORIENTATION) in _QUARTER_TURNS
+    except UnidentifiedImageError as error:
+        raise UnreadableError("not a picture in a known format") from error
+    except Exception as error:  # Pillow raises many types for damaged headers
+        raise UnreadableError(f"damaged: {error}") from error
+    return (height, width) if turned else (width, height)
 
 
 def resize(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

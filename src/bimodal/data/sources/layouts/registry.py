@@ -8,15 +8,21 @@ from bimodal.data.sources.emotion_words import is_label
 from bimodal.data.sources.entry import Source
 from bimodal.data.sources.file_names import form_of
 from bimodal.data.sources.folders import read_folders
+from bimodal.data.sources.layouts.affectnet import AFFECTNET
 from bimodal.data.sources.layouts.by_name import read_names, read_pattern
+from bimodal.data.sources.layouts.expw import EXPW
+from bimodal.data.sources.layouts.ferplus import FERPLUS
 from bimodal.data.sources.layouts.hints import hint
 from bimodal.data.sources.layouts.layout import Layout
 from bimodal.data.sources.layouts.nested import read_nested
+from bimodal.data.sources.layouts.raf_db import RAF_DB
+from bimodal.data.sources.layouts.sequences import CKPLUS, OULU_CASIA
 from bimodal.data.sources.layouts.tree import Tree
+from bimodal.data.sources.layouts.yolo import YOLO
 from bimodal.errors import InputError
 from bimodal.progress import inform
 
-LAYOUTS: tuple[Layout, ...] = ()
+LAYOUTS: tuple[Layout, ...] = (RAF_DB, AFFECTNET, EXPW, FERPLUS, CKPLUS, OULU_CASIA, YOLO)
 """The data sets that have label files of their own."""
 
 
