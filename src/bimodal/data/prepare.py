@@ -44,7 +44,7 @@ class Prepared:
 
     Attributes:
         out: the data folder.
-        kind: the kind of the source: `sfew`, `folders`, `table` or `fer2013`.
+        kind: the kind of the source, such as `folders`, `table`, `fer2013` or `raf-db`.
         counts: the number of faces by emotion (row) and split (column).
         problems: the table in `problems.csv`.
         not_sampled: the number of pictures that `sample` left out.

@@ -14,7 +14,7 @@ class SourceInfo:
 
     Attributes:
         source: the path that was given to `prepare`; `""` if `prepare` did not write the folder.
-        kind: `sfew`, `folders`, `table`, `fer2013`, or `""` if unknown.
+        kind: such as `sfew`, `folders`, `table`, `fer2013` or `raf-db`; `""` if unknown.
         aligned: whether `prepare` aligned the faces by their landmarks; False if unknown.
     """
 

@@ -53,7 +53,7 @@ class Source:
     """All pictures of a source, and the defaults for its kind, which the user's options override.
 
     Attributes:
-        kind: `sfew`, `folders`, `table` or `fer2013`.
+        kind: `sfew`, `folders`, `nested folders`, `names`, `table`, `fer2013`, or the name of another data set.
         entries: the pictures, in a stable order.
         problems: problems that the reader met, such as files that it ignored.
         labels: the meaning of the source's labels, such as `{"contempt": "drop"}`.
