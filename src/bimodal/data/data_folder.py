@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from bimodal.data.counts import count_faces, draw_counts
 from bimodal.data.inspection import CROPS, Example, columns
@@ -19,7 +18,7 @@ from bimodal.data.source_info import FILE as SOURCE_INFO
 from bimodal.data.sources.entry import Problem
 from bimodal.emotions import NAMES
 from bimodal.version import __version__
-from bimodal.vision.pictures import map_in_threads
+from bimodal.vision.pictures import map_in_threads, write_png
 
 MARKS = (FILE, SOURCE_INFO)
 """The files that identify a data folder that `prepare` wrote."""
@@ -46,7 +45,7 @@ def store_pictures(examples: list[Example], folder: Path, link: bool) -> list[st
         if example.crop is not None:
             os.rename(example.crop, path)
         elif not isinstance(content, Path):
-            Image.fromarray(content).save(path)
+            write_png(path, content)
         elif link:
             path.symlink_to(content)
         else:

@@ -6,9 +6,11 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import TypeVar
 
 import cv2
@@ -27,9 +29,13 @@ SUFFIXES = frozenset(
 MAX_PIXELS = 40_000_000
 MAX_SIDE = 32_767  # the limit of OpenCV's warp
 MAX_BYTES = 512 * 2**20
-THREADS = min(4, os.cpu_count() or 1)  # the largest pictures, decoded at the same time, take at most 2 GB
+THREADS = min(32, len(os.sched_getaffinity(0)))
+"""The number of pictures that are decoded or written at the same time: one for each core that this process may use."""
 BLANK_RANGE = 4  # of 255: the range that a lossy codec gives to a single colour
 
+_LARGE = 4_000_000  # pixels
+_large_pictures = BoundedSemaphore(4)  # so many of the largest, decoded at the same time, take at most 2 GB
+_CHUNK = 16
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM")  # without those for which Pillow runs another program
 
 _ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # EXIF
@@ -83,8 +89,9 @@ def decode(source: Path | bytes, least: int = 0) -> NDArray[np.uint8]:
                 raise _too_large(f"{width} x {height}")
             if least and image.format == "JPEG":
                 image.draft(None, (least, least))
-            image.load()
-            return _to_rgb(image)
+            with _large_pictures if width * height > _LARGE else nullcontext():
+                image.load()
+                return _to_rgb(image)
     except UnreadableError:
         raise
     except Image.DecompressionBombError as error:
@@ -160,11 +167,29 @@ def map_in_threads(function: Callable[[T], R], items: Sequence[T], what: str) ->
     Ctrl-C waits only for the items that have been started. The progress names the task in words, `what`.
     """
     pool = ThreadPoolExecutor(THREADS)  # decoding releases the interpreter's lock
+    size = min(
+        _CHUNK, 1 + len(items) // (8 * THREADS)
+    )  # handing over an item takes as long as decoding a small picture
+    chunks = [items[start : start + size] for start in range(0, len(items), size)]
     try:
         with no_size_warnings():
-            return list(track(in_order(pool, function, items), what, len(items)))
+            done = in_order(pool, lambda chunk: [function(item) for item in chunk], chunks, ahead=4 * THREADS)
+            return list(track(chain.from_iterable(done), what, len(items)))
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write a picture, uint8 (H, W) or (H, W, 3) RGB, as PNG; the same pixels give the same bytes.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    ordered = (
+        pixels if pixels.ndim == 2 else pixels[..., ::-1]
+    )  # OpenCV, which encodes six times as fast as Pillow, has BGR
+    _, content = cv2.imencode(".png", np.ascontiguousarray(ordered))
+    path.write_bytes(content.data)
 
 
 def in_order(pool: Executor, function: Callable[[T], R], items: Iterable[T], ahead: int = 64) -> Iterator[R]:

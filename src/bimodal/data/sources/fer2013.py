@@ -6,7 +6,6 @@ facial expression recognition with crowd-sourced label distribution, 2016.
 
 import csv
 import gzip
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from bimodal.data.sources.entry import Entry, Problem, Source
 from bimodal.data.tables import read_table
 from bimodal.errors import InputError
+from bimodal.progress import track
 from bimodal.text import plural
 
 CODES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -56,7 +56,7 @@ def read_fer2013(path: Path, votes: Path | None = None, ferplus: bool = False) -
     entries: list[Entry] = []
     problems: list[Problem] = []
     row = -1
-    for row, (emotion, pixels, usage) in enumerate(_rows(path)):
+    for row, (emotion, pixels, usage) in enumerate(track(_rows(path), "reading pictures")):
         name = f"fer{row:07d}.png"  # as FERPlus names it
         split = _SPLITS.get(usage.strip().casefold())
         if split is None:
@@ -144,11 +144,9 @@ def _read_annotations(path: Path) -> list[tuple[str, str, str]]:
 
 
 def _parse(pixels: str) -> NDArray[np.uint8] | None:
-    with warnings.catch_warnings(action="error"):
-        try:
-            values = np.fromstring(pixels, dtype=np.int64, sep=" ")
-        except (ValueError, DeprecationWarning):
-            return None
+    if pixels.encode().translate(None, b"0123456789 \t"):  # numpy would only warn of other characters
+        return None
+    values = np.fromstring(pixels, dtype=np.int64, sep=" ")
     if values.size != SIDE * SIDE or values.min() < 0 or values.max() > 255:
         return None
     return values.astype(np.uint8).reshape(SIDE, SIDE)
@@ -164,7 +162,8 @@ def _rows(path: Path) -> Iterator[tuple[str, str, str]]:
             if missing:
                 raise InputError(f"{path} has no column {', '.join(missing)}: expected emotion,pixels,Usage")
             order = [header.index(column) for column in ("emotion", "pixels", "usage")]
-            for row, fields in enumerate(reader):
+            rows = (line.rstrip("\r\n").split(",") if '"' not in line else next(csv.reader([line])) for line in lines)
+            for row, fields in enumerate(rows):  # splitting takes a tenth of the time of the CSV reader
                 if row >= MAX_ROWS:
                     raise InputError(f"{path} has more than {MAX_ROWS} rows: expected fer2013.csv")
                 if len(fields) != len(header):
