@@ -27,7 +27,20 @@ def read_csv(table: Path, root: Path | None = None, group: str = "group") -> Sou
     Raises:
         InputError: a column is missing, a split is unknown or given for some rows only, or a path leaves the folder.
     """
-    frame = read_table(table, ("image", "label"))
+    return read_rows(read_table(table, ("image", "label")), table, root, group)
+
+
+def read_rows(frame: pd.DataFrame, table: Path, root: Path | None = None, group: str = "group") -> Source:
+    """Read the rows of a table of pictures, see `read_csv`, whichever format its file has.
+
+    Args:
+        frame: the values as text, with the columns `image` and `label`.
+        table: the file, for messages; the paths are relative to its folder.
+        root, group: see `read_csv`.
+
+    Raises:
+        InputError: a split is unknown or given for some rows only, or a path leaves the folder.
+    """
     base = os.path.abspath(root or table.parent)
     splits = _splits(frame, table)
     groups = _column(frame, group)
