@@ -13,7 +13,7 @@ from bimodal.data.tables import read_table
 from bimodal.vision.pictures import is_picture_name
 
 _SPLITS = {
-    split: re.compile(rf"({names})([ _-]?(set|data|images))?(_aligned_faces.*)?", re.IGNORECASE)
+    split: re.compile(rf"([a-z]\w*[ _-])?({names})([ _-]?(set|data|images)|[ _-][a-z].*)?", re.IGNORECASE)
     for split, names in (("train", "train(ing)?"), ("val", "val(id(ation)?)?|dev"), ("test", "test(ing)?"))
 }
 _MAX_WRAPPERS = 8
@@ -24,8 +24,8 @@ _SFEW_SHARE = 0.9  # the share of names that must look like `Film_000310240_0000
 def split_of(folder: str) -> str:
     """Return the split that a folder is named after, or `""`.
 
-    >>> split_of("Validation"), split_of("train_set"), split_of("trainers")
-    ('val', 'train', '')
+    >>> split_of("Validation"), split_of("train_set"), split_of("val_afew"), split_of("fer_test"), split_of("test_2")
+    ('val', 'train', 'val', 'test', '')
     """
     return next((split for split, pattern in _SPLITS.items() if pattern.fullmatch(folder)), "")
 

@@ -9,6 +9,8 @@ from bimodal.data.sources.entry import Source
 from bimodal.data.sources.fer2013 import is_fer2013, read_fer2013
 from bimodal.data.sources.groups import group_by_name, propose_groups
 from bimodal.data.sources.layouts.registry import read_folder
+from bimodal.data.sources.layouts.text_lists import is_text_list, read_text_lists
+from bimodal.data.sources.layouts.tree import Tree
 from bimodal.data.sources.table import read_csv
 from bimodal.errors import InputError
 
@@ -18,8 +20,8 @@ def read_source(path: Path, options: PrepareOptions) -> Source:
 
     Args:
         path: a folder of class folders, with or without splits (SFEW or another), or of a known data set; a data folder of
-            `prepare`; a CSV with
-            `image,label`; or `fer2013.csv`, plain or compressed with gzip.
+            `prepare`; a CSV with `image,label`; a text file with lines such as `a.jpg happy`; or `fer2013.csv`, plain or
+            compressed with gzip.
         options: `root`, `group`, `votes`, `label_from`, `labels`, `label_pattern` and `align` are used.
 
     Raises:
@@ -43,6 +45,8 @@ def read_source(path: Path, options: PrepareOptions) -> Source:
         source = read_folder(path, options)
     elif fer2013:
         source = read_fer2013(path, votes, options.label_from == "ferplus")
+    elif path.is_file() and is_text_list(path):
+        source = read_text_lists(Tree.of(root or path.parent), [str(path)])
     elif path.is_file():
         source = read_csv(path, root, "group" if options.group in ("auto", "none") else options.group)
     else:

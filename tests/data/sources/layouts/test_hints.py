@@ -36,3 +36,11 @@ def test_the_command_of_the_hint_works(files: Files) -> None:
     names = ["img001_happy.jpg", "img002_Sad.jpg", "img003.jpg"]
     source = read(files(*names), label_pattern="(?i)(happy|sad)")
     assert [entry.label for entry in source.entries] == ["happy", "Sad"]
+
+
+def test_the_hint_names_the_folder_that_the_paths_of_a_table_are_relative_to(files: Files) -> None:
+    """The set facial_expressions of muxspace has `images/` and `data/legend.csv`."""
+    root = files("images/a_1.jpg", "data/legend.csv=user.id,image,emotion\n628,a_1.jpg,anger\n")
+    with pytest.raises(InputError) as caught:
+        read(root)
+    assert str(caught.value).endswith(f"such as bimodal prepare {root}/data/legend.csv OUT --root {root}/images")

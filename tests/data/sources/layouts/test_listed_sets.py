@@ -10,8 +10,8 @@ from bimodal.errors import InputError
 from tests.data.sources.layouts.conftest import Files, by, read
 
 
-def raf_db(files: Files, content: str = "train_00001.jpg 5\ntrain_00002.jpg 4\ntest_00001.jpg 1\n") -> Path:
-    names = ("train_00001", "train_00002", "test_00001")
+def raf_db(files: Files, content: str = "train_00001.jpg 5\ntrain_00002.jpg 4\ntest_0001.jpg 1\n") -> Path:
+    names = ("train_00001", "train_00002", "test_0001")
     files(*(f"RAF-DB/basic/Image/aligned/{name}_aligned.jpg" for name in names))
     files(*(f"RAF-DB/basic/Image/original/{name}.jpg" for name in names))
     return files(f"RAF-DB/basic/EmoLabel/list_patition_label.txt={content}")
@@ -33,7 +33,7 @@ def test_raf_db(files: Files, align: bool, ending: str) -> None:
 
 
 def test_raf_db_from_kaggle(files: Files) -> None:
-    root = files("DATASET/train/5/train_00001_aligned.jpg", "DATASET/test/1/test_00002_aligned.jpg")
+    root = files("DATASET/train/5/train_00001_aligned.jpg", "DATASET/test/1/test_0002_aligned.jpg")
     files("train_labels.csv=image,label\ntrain_00001_aligned.jpg,5\n")
     assert by(read(root).entries, "label", "split", "original_label") == [
         ("surprise", "test", "1"),
@@ -46,7 +46,16 @@ def test_number_folders_of_unknown_sets_keep_their_numbers(files: Files) -> None
 
 
 @pytest.mark.parametrize(
-    "line", ["train_00001.jpg 0", "train_00001.jpg 8", "train_00001.jpg", "../../etc/passwd 5", "x 5"]
+    "line",
+    [
+        "train_00001.jpg 0",
+        "train_00001.jpg 8",
+        "train_00001.jpg",
+        "../../etc/passwd 5",
+        "x 5",
+        "train_00001.jpg 4 1",
+        "train_00001.jpg\ttrain\t5",
+    ],
 )
 def test_other_lines_in_the_list_of_raf_db(files: Files, line: str) -> None:
     with pytest.raises(InputError, match=r"list_patition_label.txt, line 2: expected a picture and a code from 1 to 7"):
@@ -55,7 +64,7 @@ def test_other_lines_in_the_list_of_raf_db(files: Files, line: str) -> None:
 
 def test_raf_db_with_packed_pictures(files: Files) -> None:
     root = files("basic/EmoLabel/list_patition_label.txt=train_00001.jpg 5", "basic/Image/aligned.zip")
-    with pytest.raises(InputError, match=r"and none is in the folder; unpack Image/aligned.zip"):
+    with pytest.raises(InputError, match=r"none of which is in the folder; unpack Image/aligned.zip"):
         read(root)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from bimodal.data.sources.entry import Entry, Problem, Source
 from bimodal.data.sources.file_names import NameForm
 from bimodal.data.sources.groups import search_rule
-from bimodal.data.sources.layouts.layout import left_out, persons_in_words, splits_of_paths
+from bimodal.data.sources.layouts.layout import groups_in_words, left_out, splits_of_paths
 from bimodal.data.sources.layouts.tree import Tree
 from bimodal.errors import InputError
 
@@ -20,9 +20,11 @@ def read_names(tree: Tree, form: NameForm) -> Source:
         replace(entry, group=person, original_label=code if (code := form.code_of(entry.name)).isdecimal() else "")
         for entry, person in zip(source.entries, persons, strict=True)
     ]
-    said = persons_in_words(persons, f"the file names, which have the form of {form.name}")
+    said = groups_in_words(persons, f"persons in the file names, which have the form of {form.name}")
     dropped = dict.fromkeys(form.drop, "drop")
-    return replace(source, kind=form.name, entries=entries, labels=dropped, has_groups=True, name_groups=said)
+    return replace(
+        source, kind=form.name.casefold(), entries=entries, labels=dropped, has_groups=True, name_groups=said
+    )
 
 
 def read_pattern(tree: Tree, rule: str) -> Source:

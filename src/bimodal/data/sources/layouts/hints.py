@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections import Counter
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from bimodal.data.sources.emotion_words import emotion_in
 from bimodal.data.sources.file_names import form_of, stem_of
@@ -14,11 +14,12 @@ _VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".flv")
 _ARRAYS = (".npz", ".npy", ".mat", ".h5", ".hdf5", ".pkl", ".pickle", ".pt", ".pth", ".tfrecord", ".lmdb", ".rec")
 _TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".json")
 _SHEETS = (".xlsx", ".xls", ".ods")
-_RAF_NAME = re.compile(r"(train|test)_\d{5}(_aligned)?")
+_RAF_NAME = re.compile(r"(train|test)_\d{4,6}(_aligned)?")
 _CK_NAME = re.compile(r"S\d{3}_\d{3}_\d{8}")
 _FERPLUS = {"fer2013train", "fer2013valid", "fer2013test"}
 _WORD_SHARE = 0.5  # of the names must show an emotion for the hint of --label-pattern
 _SHOWN = 4
+_FIRST_BYTES = 4096
 
 
 def hint(tree: Tree, labels: list[str]) -> str:
@@ -73,16 +74,28 @@ def _labels_elsewhere(tree: Tree) -> str:
         example = next(name for name in tree.pictures if emotion_in(stem_of(name)))
         return f"file names show emotions ({PurePosixPath(example).name}); add --label-pattern '(?i)({alternatives})'"
     if tables := tree.ending(*_TABLES):
-        first = tree.path(tables[0])
-        beside = all(name.startswith(f"{PurePosixPath(tables[0]).parent}/") for name in tree.pictures)
-        root = "" if beside or "/" not in tables[0] else f" --root {shlex.quote(str(tree.root))}"
+        root = _root_of(tree, tables[0])
         return (
             f"the labels may be in {_some(tables)}; give the table itself, such as "
-            f"bimodal prepare {shlex.quote(str(first))} OUT{root}"
+            f"bimodal prepare {_quoted(tree, tables[0])} OUT{f' --root {shlex.quote(str(root))}' if root else ''}"
         )
     if sheets := tree.ending(*_SHEETS):
         return f"the labels may be in {_some(sheets)}; save it as CSV with the columns image,label and give that"
     return ""
+
+
+def _root_of(tree: Tree, table: str) -> Path | None:
+    """Return the folder that the paths of a table are relative to, if it is not the table's own folder."""
+    with tree.path(table).open("rb") as stream:
+        rows = stream.read(_FIRST_BYTES).decode("utf-8", "replace").splitlines()[1:4]
+    cells = {cell.strip(' "').replace("\\", "/") for row in rows for cell in re.split(r"[,;\t]", row)} - {""}
+    for picture in tree.pictures:
+        parts = picture.split("/")
+        for depth in range(len(parts)):
+            if "/".join(parts[depth:]) in cells:
+                root = tree.root.joinpath(*parts[:depth])
+                return None if root == tree.path(table).parent else root
+    return None
 
 
 def _by_hand(tree: Tree, labels: list[str]) -> str:

@@ -1,6 +1,5 @@
 """What the layout of a data set is, and what their readers share."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -57,11 +56,11 @@ def left_out(names: Iterable[str], why: str) -> list[Problem]:
     return [Problem(name, split_of_path(name), "ignored", why, "left out") for name in names]
 
 
-def persons_in_words(groups: Iterable[str], of: str) -> str:
-    """Return how many persons there are, for the terminal; `""` if there are fewer than three.
+def groups_in_words(groups: Iterable[str], what: str) -> str:
+    """Return how many groups there are, for the terminal; `""` if there are fewer than three.
 
-    >>> persons_in_words(["S1", "S2", "S3", "S1"], "the folders")
+    >>> groups_in_words(["S1", "S2", "S3", "S1"], "persons in the folders")
     "3 persons in the folders, such as 'S1'"
     """
-    counts = Counter(group for group in groups if group)
-    return f"{len(counts):,} persons in {of}, such as {min(counts)!r}" if len(counts) > 2 else ""
+    found = {group for group in groups if group}
+    return f"{len(found):,} {what}, such as {min(found)!r}" if len(found) > 2 else ""

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from bimodal.data.sources.entry import Problem
 from bimodal.data.sources.layouts.tree import Tree
 from bimodal.errors import InputError
+from bimodal.text import plural
 
 _SHOWN = 3
 
@@ -38,9 +39,10 @@ class PictureIndex:
 def check_found(found: Iterable[str], missing: Sequence[str], list_path: object, what: str) -> None:
     """Raise `InputError` if none of the pictures that a list names is there."""
     if missing and not any(found):
-        names = ", ".join(missing[:_SHOWN])
+        names = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
         raise InputError(
-            f"{list_path} names {len(missing):,} pictures ({names}, ...), and none is in the folder; unpack {what} into it"
+            f"{list_path} names {plural(len(missing), 'picture')} ({names}), none of which is in the folder; unpack {what} "
+            "into it"
         )
 
 

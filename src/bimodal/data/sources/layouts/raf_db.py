@@ -18,7 +18,7 @@ MEANINGS = {
     "1": "surprise", "2": "fear", "3": "disgust", "4": "happiness", "5": "sadness", "6": "anger", "7": "neutral"
 }  # fmt: skip
 _LISTS = ("list_patition_label.txt", "list_partition_label.txt")  # the first is as its authors spell it
-_NAME = re.compile(r"(train|test)_\d{5}(_aligned)?", re.IGNORECASE)
+_NAME = re.compile(r"(train|test)_\d{4,6}(_aligned)?", re.IGNORECASE)  # train_00001, test_0001
 
 
 def _recognise(tree: Tree) -> bool:
@@ -31,7 +31,7 @@ def _has_number_folders(tree: Tree) -> bool:
 
 
 def _read(tree: Tree, options: PrepareOptions) -> Source:
-    """Read RAF-DB; its Training becomes train, its test split becomes test.
+    """Read RAF-DB; its splits are train and test.
 
     Of the seven basic emotions, the aligned faces are read, as in most papers; with `--align` the original pictures, if
     they are there.
@@ -50,8 +50,7 @@ def _read(tree: Tree, options: PrepareOptions) -> Source:
     entries, problems, missing = [], [], []
     used = set()
     for number, line in enumerate(tree.lines(lists[0]), start=1):
-        name, _, code = line.rpartition(" ")
-        name = name.strip()
+        name, code = fields if len(fields := line.split()) == 2 else ("", "")  # other lists have a third number
         if not _NAME.fullmatch(PurePosixPath(name).stem) or code not in MEANINGS:
             raise InputError(
                 f"{tree.path(lists[0])}, line {number}: expected a picture and a code from 1 to 7, such as train_00001.jpg 5, "

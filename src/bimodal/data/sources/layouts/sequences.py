@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.sources.entry import Entry, Source
-from bimodal.data.sources.layouts.layout import Layout, codes_in_words, left_out, persons_in_words
+from bimodal.data.sources.layouts.layout import Layout, codes_in_words, groups_in_words, left_out
 from bimodal.data.sources.layouts.tree import Tree
 from bimodal.errors import InputError
 
@@ -57,7 +57,7 @@ def _read_ckplus(tree: Tree, options: PrepareOptions) -> Source:
         for name in sorted(names, key=lambda name: PurePosixPath(name).stem)[-_LAST:]:
             group = sequence.partition("_")[0]
             entries.append(Entry(name, CK_MEANINGS[code], "", tree.path(name), group=group, original_label=code))
-    said = persons_in_words((entry.group for entry in entries), "CK+'s file names")
+    said = groups_in_words((entry.group for entry in entries), "persons in CK+'s file names")
     problems = left_out(others, "of a sequence without a label")
     return Source("ck+", entries, problems, has_groups=True, name_groups=said)
 
@@ -84,7 +84,7 @@ def _read_oulu(tree: Tree, options: PrepareOptions) -> Source:
     for _, sequence in groupby(matches, key=lambda match: match["sequence"]):
         for match in list(sequence)[-_LAST:]:
             entries.append(Entry(match[0], match["label"], "", tree.path(match[0]), group=match["person"]))
-    said = persons_in_words((entry.group for entry in entries), "the folders")
+    said = groups_in_words((entry.group for entry in entries), "persons in the folders")
     return Source("oulu-casia", entries, has_groups=True, name_groups=said)
 
 
