@@ -11,7 +11,7 @@ from bimodal.progress import LOGGER, Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
-    from rich.progress import TaskID
+    from rich.progress import Task, TaskID
 
 
 @contextmanager
@@ -83,14 +83,35 @@ class _Handler(logging.Handler):
 def _new_bars() -> "Bars":
     from rich import progress
     from rich.console import Console
+    from rich.text import Text
+
+    class Rate(progress.ProgressColumn):
+        def render(self, task: "Task") -> Text:
+            return Text(rate(task.speed))
 
     columns: list[Any] = [
         progress.TextColumn("{task.description}", markup=False),
-        progress.BarColumn(),
+        progress.BarColumn(bar_width=8),
         progress.MofNCompleteColumn(),
+        Rate(),
         progress.TextColumn("elapsed"),
         progress.TimeElapsedColumn(),
-        progress.TextColumn("remaining"),
+        progress.TextColumn("left"),
         progress.TimeRemainingColumn(),
     ]
-    return progress.Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
+    return progress.Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, speed_estimate_period=60
+    )
+
+
+def rate(speed: float | None) -> str:
+    """Return the speed of a loop, in items a second, as text; slow ones as the time of an item.
+
+    >>> rate(1234.5), rate(2.34), rate(0.05), rate(None)
+    ('1,234/s', '2.3/s', '20 s each', '')
+    """
+    if not speed:
+        return ""
+    if speed < 1:
+        return f"{1 / speed:.0f} s each"
+    return f"{speed:.1f}/s" if speed < 10 else f"{speed:,.0f}/s"
