@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -14,13 +13,22 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from bimodal.errors import InputError
+from bimodal.unfinished import PREFIX, replaced, restore, unfinished
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LOCK = ".lock"
-_PREFIX = ".bimodal-"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_UNWRITTEN = (
+    "requested and",
+    "write failed",
+    "no space left",
+    "storagefull",
+    "iostream error",
+    "unexpected pos",
+    "ioerror",
+)
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -37,7 +45,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     >>> [file.name for file in folder.iterdir()]
     ['a.txt']
     """
-    part = _beside(path, path.suffix)
+    part = unfinished(path, path.suffix)
     with _errors_name(path):
         try:
             write(part)
@@ -136,13 +144,14 @@ def staged_folder(
     ['new']
     """
     out = Path(os.path.abspath(out))
+    restore(out)
     exists = os.path.lexists(out) and not _is_empty_folder(out)
     if exists and not overwrite:
         raise InputError(f"{out} exists; choose another folder, or replace it with --overwrite")
     check_replaceable(out, content, marks)
     with _errors_name(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        staging = _beside(out)
+        staging = unfinished(out)
         staging.mkdir()
         try:
             yield staging
@@ -183,7 +192,7 @@ def check_replaceable(out: Path, content: Collection[str], marks: Collection[str
             f"--overwrite replaces only a folder with {' and '.join(marks)}, which {out} is not; choose another folder"
         )
     for name in sorted(os.listdir(out)):
-        if not any(fnmatchcase(name, pattern) for pattern in (*content, f"{_PREFIX}*")):
+        if not any(fnmatchcase(name, pattern) for pattern in (*content, f"{PREFIX}*")):
             raise InputError(
                 f"{out} holds {name!r}, which --overwrite would delete; move it away, or choose another folder"
             )
@@ -193,10 +202,6 @@ def _is_empty_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
 
 
-def _beside(path: Path, suffix: str = "") -> Path:
-    return path.with_name(f"{_PREFIX}{secrets.token_hex(6)}{suffix}")
-
-
 @contextmanager
 def _errors_name(path: Path) -> Iterator[None]:
     """Make the system's errors name `path` instead of no file or a temporary one."""
@@ -204,15 +209,30 @@ def _errors_name(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno is None:
+            _raise_if_unwritten(error, path)
             raise
-        named = error.filename is not None and _PREFIX not in str(error.filename)
+        named = error.filename is not None and PREFIX not in str(error.filename)
         if named and error.errno not in _FULL:  # on a full disk, a copy names the file that it reads
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
+    except InputError:
+        raise
+    except Exception as error:  # each library has a type of its own
+        _raise_if_unwritten(error, path)
+        raise
+
+
+def _raise_if_unwritten(error: Exception, path: Path) -> None:
+    """Raise an error that names the file if this one is how numpy, PyTorch or safetensors say that a write failed."""
+    text = str(error).casefold()
+    if any(words in text for words in _UNWRITTEN):
+        is_full = "no space" in text or "storagefull" in text or shutil.disk_usage(path.parent).free < 2**20
+        code = errno.ENOSPC if is_full else errno.EIO
+        raise OSError(code, os.strerror(code), str(path)) from error
 
 
 def _replace(out: Path, staging: Path) -> None:
-    old = _beside(out)
+    old = replaced(staging)
     try:
         os.rename(out, old)
         os.rename(staging, out)

@@ -11,6 +11,7 @@ import yaml
 from bimodal.errors import InputError
 from bimodal.files import LOCK, locked, write_text
 from bimodal.settings import plain_yaml
+from bimodal.unfinished import PREFIX
 
 IDENTITY = "study.yaml"
 """The file by which a study's folder is known."""
@@ -31,7 +32,7 @@ def exclusive_folder(out: Path, may_hold: Collection[str] = ()) -> Iterator[None
         raise InputError(f"--out must be a folder, but {out} is a file; choose another")
     if out.exists() and not (out / IDENTITY).is_file():
         known = {LOCK, *may_hold}
-        if any(name not in known and not name.startswith(".bimodal-") for name in os.listdir(out)):
+        if any(name not in known and not name.startswith(PREFIX) for name in os.listdir(out)):
             raise InputError(f"{out} is not empty and holds no study; choose another --out")
     out.mkdir(parents=True, exist_ok=True)
     with locked(out):

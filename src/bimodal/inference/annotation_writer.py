@@ -1,7 +1,6 @@
 """Write a folder of annotated images and videos, with a timeline of each video."""
 
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -16,6 +15,7 @@ from bimodal.inference.inputs import ANNOTATED, display_name, is_video_name
 from bimodal.inference.results import ImageResult
 from bimodal.inference.timeline import Timeline
 from bimodal.inference.video import VideoWriter, frame_rate
+from bimodal.unfinished import unfinished
 
 _CAMERA_RATE = 15.0  # frames a second
 _JPEG_QUALITY = 92
@@ -92,7 +92,7 @@ class _AnnotatedVideo:
     def __init__(self, folder: Path, file: str, name: str, emotions: Sequence[str], rate: float) -> None:
         self.file = file
         self._final, self._figure = folder / f"{name}.mp4", folder / f"{name}-timeline.png"
-        self._part = folder / f".bimodal-{secrets.token_hex(6)}.mp4"
+        self._part = unfinished(self._final, ".mp4")
         self.writer, self.timeline = VideoWriter(self._part, rate), Timeline(emotions)
 
     def finish(self) -> None:
