@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from bimodal import unfinished as module
@@ -76,12 +75,11 @@ def test_parts_of_a_living_process_of_another_host_and_files_of_users_stay(tmp_p
 
 def test_a_new_process_with_the_number_of_the_dead_one_does_not_keep_its_parts(tmp_path: Path) -> None:
     name = unfinished(tmp_path / "a.csv").name
-    host, pid, start = name.split("-")[1:4]
+    _, pid, start = name.split("-")[1:4]
     (tmp_path / name.replace(f"-{pid}-{start}-", f"-{pid}-{int(start) + 1}-")).touch()
     module._swept.clear()
     write_text(tmp_path / "b.csv", "x")
     assert _hidden(tmp_path) == []
-    assert host
 
 
 def test_old_content_comes_back_after_a_kill_between_the_two_renames(tmp_path: Path) -> None:
@@ -104,10 +102,10 @@ write("new")
     assert not (tmp_path / "out").exists()
     write_text(tmp_path / "other.csv", "x")  # a call that writes something else deletes neither the old nor the new
     assert len(_hidden(tmp_path)) == 2
-    with pytest.raises(KeyboardInterrupt), staged_folder(tmp_path / "out", True, ("mark",), ("mark",)):
+    with staged_folder(tmp_path / "out", True, ("mark",), ("mark",)) as folder:
         assert (tmp_path / "out" / "mark").read_text() == "old"
-        raise KeyboardInterrupt
-    assert (tmp_path / "out" / "mark").read_text() == "old"
+        (folder / "mark").write_text("newer")
+    assert (tmp_path / "out" / "mark").read_text() == "newer"
 
 
 @pytest.mark.parametrize(
@@ -138,5 +136,4 @@ except OSError as error:
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert shown.stdout.split()[0] == str(tmp_path / "big.npy")
-    assert np.zeros(10_000).nbytes > 4096
     assert _hidden(tmp_path) == []
