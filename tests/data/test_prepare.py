@@ -103,18 +103,22 @@ def test_every_problem_is_reported(class_folders: Path, tmp_path: Path) -> None:
     shutil.copy(happy / "happy01.png", sad / "other.png")
     os.mkfifo(happy / "pipe.png")
     (sad / "notes.txt").write_text("x")
+    (sad / "camera.NEF").write_bytes(b"MM\0*" + bytes(99))
     out = tmp_path / "out"
     prepare(class_folders, out)
     found = sorted((Path(image).name, kind, action) for image, kind, action in kinds(out))
+    problems = table(out, "problems.csv").set_index("image")["detail"]
+    assert problems["Sadness/camera.NEF"] == "the raw file of a camera, which is not read; save it as PNG or JPEG"
     blank = "kept, flagged"
     labels = {"other.png", "happy01.png"}
     assert {name for name, kind, _ in found if kind == "identical-two-labels"} <= labels
     copies = [kind for _, kind, _ in found if kind.startswith("identical")]
     assert sorted(copies) == ["identical", "identical-two-labels"]
     assert [row for row in found if not row[1].startswith("identical")] == [
-        ("black.png", "blank", blank), ("black.png", "blank", blank), ("grey.png", "blank", blank),
-        ("notes.txt", "ignored", "left out"), ("pipe.png", "unreadable", "left out"),
-        ("short.jpg", "unreadable", "left out"), ("text.png", "unreadable", "left out"),
+        ("black.png", "blank", blank), ("black.png", "blank", blank), ("camera.NEF", "unreadable", "left out"),
+        ("grey.png", "blank", blank), ("notes.txt", "ignored", "left out"),
+        ("pipe.png", "unreadable", "left out"), ("short.jpg", "unreadable", "left out"),
+        ("text.png", "unreadable", "left out"),
     ]  # fmt: skip
     manifest = table(out, "manifest.csv")
     assert (manifest["flag"] == "blank").sum() == 3

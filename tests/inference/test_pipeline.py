@@ -93,12 +93,14 @@ def test_images_of_every_kind(tmp_path: Path, network: Network) -> None:
         "moves.gif": save(tmp_path, "moves.gif", frames[0], save_all=True, append_images=frames[1:]),
         "turned.jpg": save(tmp_path, "turned.jpg", rgb.rotate(90), exif=exif, quality=98, subsampling=0),
     }
+    readable["phone.avif"] = save(tmp_path, "phone.avif", rgb, quality=95)
     (tmp_path / "text.jpg").write_text("a letter")
+    (tmp_path / "camera.CR2").write_bytes(b"II*\0" + bytes(99))
     (tmp_path / "empty.png").touch()
     whole = (tmp_path / "rgb.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     Image.new("1", (33_000, 2)).save(tmp_path / "huge.png")
-    bad = {name: tmp_path / name for name in ("text.jpg", "empty.png", "cut.png", "huge.png", "gone.png")}
+    bad = {name: tmp_path / name for name in ("text.jpg", "empty.png", "cut.png", "huge.png", "gone.png", "camera.CR2")}
     frames = [Frame(name, path) for name, path in (readable | bad).items()]
     config = InferenceConfig(detect=False, batch_size=2)
     results = {result.frame.file: result for result in run_inference(frames, network, config)}
@@ -111,6 +113,8 @@ def test_images_of_every_kind(tmp_path: Path, network: Network) -> None:
         assert results[name].problem.startswith("unreadable: ")
     assert "no such file" in results["gone.png"].problem
     assert "too large" in results["huge.png"].problem
+    assert "raw file of a camera" in results["camera.CR2"].problem
+    assert {path.name for path in find_files([tmp_path])} == (readable | bad).keys() - {"gone.png"}, "none vanishes"
 
 
 def test_a_large_jpeg_is_decoded_small_and_its_boxes_are_in_its_own_pixels(tmp_path: Path, network: Network) -> None:

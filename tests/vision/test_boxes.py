@@ -20,7 +20,8 @@ def test_a_box_is_cut_where_it_says_and_clipped_to_the_picture() -> None:
     image[5:15, 10:18] = 200
     assert (cut_box(image, (10, 5, 8, 10)) == 200).all()
     assert cut_box(image, (-4, -4, 10, 10)).shape == (6, 6, 3)
-    assert clip_box((29.6, 0, 5, 5), 20, 30) is None
+    assert clip_box((30, 0, 5, 5), 20, 30) is None
+    assert clip_box((3.3, 2.9, 0.1, 0.2), 20, 30) == (3, 2, 4, 4), "each pixel that the box touches"
     with pytest.raises(ValueError, match="outside of a picture of 30 x 20"):
         cut_box(image, (40, 0, 5, 5))
 

@@ -19,16 +19,15 @@ _MIN_OVERLAP = 0.3  # intersection over union: some sources draw boxes around th
 _CONTEXT = 0.5  # the detector sees this margin around a box, as a share of its longer side
 
 
-def wrong_box(box: Box, image: NDArray[np.uint8]) -> str:
-    """Return why a box cannot be that of a face in a picture, uint8 (H, W, 3); `""` if it can.
+def wrong_box(box: Box, width: int, height: int) -> str:
+    """Return why a box cannot be that of a face in a picture of this size in pixels; `""` if it can.
 
-    >>> wrong_box((0.1, 0.2, 0.5, 0.5), np.zeros((40, 40, 3), np.uint8))
+    >>> wrong_box((0.1, 0.2, 0.5, 0.5), 40, 40)
     'the box 0.1 0.2 0.5 0.5 is smaller than 4 pixels; boxes are in pixels, not in shares of the picture'
     """
     shown = " ".join(f"{value:g}" for value in box)
     if min(box[2:]) < _MIN_SIDE:
         return f"the box {shown} is smaller than {_MIN_SIDE} pixels; boxes are in pixels, not in shares of the picture"
-    height, width = image.shape[:2]
     part = clip_box(box, height, width)
     inside = (part[2] - part[0]) * (part[3] - part[1]) if part else 0
     if inside < _MIN_INSIDE * box[2] * box[3]:

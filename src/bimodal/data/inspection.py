@@ -6,7 +6,6 @@ from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from bimodal.data.face_crops import align_face, cut_face, wrong_box
 from bimodal.data.manifest import BLANK
@@ -16,7 +15,7 @@ from bimodal.data.sources.boxes import BAD_BOX
 from bimodal.data.sources.entry import Entry, Problem
 from bimodal.errors import InputError
 from bimodal.vision.faces import Detector, centre_square, detector_file
-from bimodal.vision.pictures import THREADS, UnreadableError, decode, map_in_threads, pixel_digest
+from bimodal.vision.pictures import THREADS, UnreadableError, decode_reduced, map_in_threads, pixel_digest, write_png
 
 CROPS = "crops"
 """The temporary subfolder of a new data folder with the faces that were cut out or aligned."""
@@ -70,29 +69,34 @@ def inspect(examples: list[Example], folder: Path, options: PrepareOptions) -> t
         entry = example.entry
         try:
             content = entry.content
-            pixels = decode(content) if isinstance(content, Path) else np.repeat(content[..., None], 3, axis=2)
+            if isinstance(content, Path):
+                pixels, reduction = decode_reduced(content)
+            else:
+                pixels, reduction = np.repeat(content[..., None], 3, axis=2), 1
         except UnreadableError as error:
             return Problem(entry.name, entry.split, "unreadable", str(error), "left out")
         face = pixels
-        if entry.box is not None:
-            if wrong := wrong_box(entry.box, pixels):
+        box = entry.box
+        if box is not None:
+            if wrong := wrong_box(box, pixels.shape[1] * reduction, pixels.shape[0] * reduction):
                 return Problem(entry.name, entry.split, BAD_BOX, wrong, "left out")
-            face = cut_face(pixels, entry.box, options.box_margin)
+            box = (box[0] / reduction, box[1] / reduction, box[2] / reduction, box[3] / reduction)
+            face = cut_face(pixels, box, options.box_margin)
         digest = pixel_digest(face)
         flag = BLANK if digest is None else ""
         example = replace(example, digest=digest, stored_digest=digest, flag=flag, thumbnail=thumbnail(face))
         if options.align and not flag:
             detector = detectors.get()
             try:
-                face, flag = align_face(pixels, entry.box, detector, options.size, options.box_margin)
+                face, flag = align_face(pixels, box, detector, options.size, options.box_margin)
             finally:
                 detectors.put(detector)
             example = replace(example, flag=flag, stored_digest=pixel_digest(face))
         elif options.align:
             face = centre_square(face, options.size)
-        if options.align or entry.box is not None:
+        if options.align or box is not None:
             crop = folder / CROPS / f"{row}.png"
-            Image.fromarray(face).save(crop)
+            write_png(crop, face)
             example = replace(example, crop=crop)
         return example
 

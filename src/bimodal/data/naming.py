@@ -3,7 +3,7 @@
 import unicodedata
 from pathlib import PurePosixPath
 
-from bimodal.vision.pictures import SUFFIXES
+from bimodal.vision.formats import SUFFIXES
 
 MAX_NAME_BYTES = 200
 _RESERVED = frozenset('/\\:*?"<>|')

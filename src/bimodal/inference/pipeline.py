@@ -12,7 +12,6 @@ from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from bimodal.inference.config import InferenceConfig
 from bimodal.inference.inputs import Frame
@@ -20,7 +19,7 @@ from bimodal.inference.results import NO_FACE, FaceResult, ImageResult
 from bimodal.model_files.network import Network
 from bimodal.progress import warn
 from bimodal.vision.faces import Detector, Face, Finder, align, detector_file
-from bimodal.vision.pictures import THREADS, UnreadableError, decode, resize
+from bimodal.vision.pictures import THREADS, UnreadableError, decode_reduced, resize
 
 JPEG_SIDE = 1280
 """A JPEG is decoded to at least this side, in pixels: twice the detector's, so that small faces stay sharp."""
@@ -83,10 +82,10 @@ def _cropper(network: Network, config: InferenceConfig, threads: int) -> Callabl
     def crop(frame: Frame) -> _CroppedFrame:
         if frame.source is None:
             return _CroppedFrame(ImageResult(frame, problem=frame.problem), (), no_crops)
-        pixels, scale = frame.source, 1.0
+        pixels, scale = frame.source, 1
         if isinstance(pixels, Path):
             try:
-                pixels, scale = _decode(pixels, may_shrink=config.detect)
+                pixels, scale = decode_reduced(pixels, JPEG_SIDE if config.detect else 0)
             except UnreadableError as error:
                 return _CroppedFrame(ImageResult(frame, problem=f"unreadable: {error}"), (), no_crops)
         frame = replace(frame, source=None)  # a waiting batch would keep the pixels in memory
@@ -104,19 +103,6 @@ def _cropper(network: Network, config: InferenceConfig, threads: int) -> Callabl
         return _CroppedFrame(result, tuple(faces), crops)
 
     return crop
-
-
-def _decode(file: Path, may_shrink: bool) -> tuple[NDArray[np.uint8], float]:
-    """Return the pixels of an image, and how many pixels of the file one of them stands for, along a side."""
-    pixels = decode(file, JPEG_SIDE if may_shrink else 0)
-    longest = max(pixels.shape[:2])
-    if not may_shrink or longest < JPEG_SIDE:
-        return pixels, 1.0
-    try:
-        with Image.open(file) as image:  # reads the header only, which `decode` has checked
-            return pixels, max(1.0, float(round(max(image.size) / longest)))
-    except (OSError, ValueError) as error:
-        raise UnreadableError("the file changed while it was read") from error
 
 
 def _classify(batch: Sequence[_CroppedFrame], network: Network, config: InferenceConfig) -> Iterator[ImageResult]:

@@ -1,11 +1,16 @@
 """Boxes around faces: their overlap, and cutting them out of a picture."""
 
+from math import ceil, floor
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Box = tuple[float, float, float, float]
 """Left, top, width and height in pixels of the upright picture."""
+
+
+_ROUNDING = 1e-6  # pixels, of sums in floating point
 
 
 def iou(box: Box, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -26,13 +31,14 @@ def iou(box: Box, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def clip_box(box: Box, height: int, width: int) -> tuple[int, int, int, int] | None:
-    """Return the part of a box inside a picture as whole pixels: left, top, right, bottom; None if there is none.
+    """Return the pixels of a picture that a box touches: left, top, right, bottom; None if there are none.
 
     >>> clip_box((-3.0, 1.0, 6.0, 4.0), height=10, width=20), clip_box((30.0, 1.0, 6.0, 4.0), height=10, width=20)
     ((0, 1, 3, 5), None)
     """
-    left, top = max(0, round(box[0])), max(0, round(box[1]))
-    right, bottom = min(width, round(box[0] + box[2])), min(height, round(box[1] + box[3]))
+    left, top = (max(0, floor(start + _ROUNDING)) for start in box[:2])
+    right = min(width, ceil(box[0] + box[2] - _ROUNDING))
+    bottom = min(height, ceil(box[1] + box[3] - _ROUNDING))
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 

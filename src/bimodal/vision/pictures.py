@@ -6,26 +6,26 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from threading import BoundedSemaphore
-from typing import TypeVar
+from threading import BoundedSemaphore, Lock
+from typing import Any, BinaryIO, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ExifTags import Base
+from PIL.JpegImagePlugin import JpegImageFile
 
 from bimodal.progress import track
+from bimodal.vision.formats import HEIF, READ, can_read_heif, is_heif, is_raw, refusal
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pnm"}
-)
 MAX_PIXELS = 40_000_000
 MAX_SIDE = 32_767  # the limit of OpenCV's warp
 MAX_BYTES = 512 * 2**20
@@ -33,30 +33,30 @@ THREADS = min(32, len(os.sched_getaffinity(0)))
 """The number of pictures that are decoded or written at the same time: one for each core that this process may use."""
 BLANK_RANGE = 4  # of 255: the range that a lossy codec gives to a single colour
 
+_MAX_JPEG_PIXELS = 250_000_000  # the largest cameras; decoded at a half to an eighth of the size
 _LARGE = 4_000_000  # pixels
-_large_pictures = BoundedSemaphore(4)  # so many of the largest, decoded at the same time, take at most 2 GB
+_large_pictures = BoundedSemaphore(4)  # so many of up to `MAX_PIXELS`, decoded at the same time, take at most 2 GB
+_largest_picture = Lock()  # some JPEGs keep 8 bytes a pixel in memory until their last line is read
 _CHUNK = 16
-_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM")  # without those for which Pillow runs another program
+_HEAD_BYTES = 64
+_GREY_RANGE = 2**14  # of 16 bits
 
-_ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # EXIF
+_QUARTER_TURNS = (5, 6, 7, 8)  # EXIF
 
 
 class UnreadableError(ValueError):
     """A picture cannot be decoded; the message says why."""
 
 
-def is_picture_name(name: str) -> bool:
-    """Return whether a file name has the ending of a picture, such as `.png`; the case does not matter."""
-    return Path(name).suffix.casefold() in SUFFIXES
-
-
 def decode(source: Path | bytes, least: int = 0) -> NDArray[np.uint8]:
     """Decode a picture to RGB with 8 bits, turned upright by its EXIF tag; of an animation, the first frame.
 
-    The size in the header is checked before decoding, so that a small file cannot fill the memory.
+    The size in the header is checked before decoding, so that a small file cannot fill the memory. 16 bits a pixel become 8:
+    a range of less than a quarter of all greys, as of a thermal camera or one of 12 bits, is stretched to all 8 bits.
 
     Args:
-        source: a file or its content; at most 512 MiB, 40 megapixels, and 32,767 pixels a side.
+        source: a file or its content; at most 512 MiB, 40 megapixels, and 32,767 pixels a side. A JPEG of up to 250 megapixels
+            is decoded at a half, a quarter or an eighth of its size, so that it has at most 40.
         least: the least side in pixels that the caller needs. A JPEG of more than twice that size is decoded at a half,
             a quarter or an eighth of its size, which is faster. 0: at full size.
 
@@ -71,33 +71,38 @@ def decode(source: Path | bytes, least: int = 0) -> NDArray[np.uint8]:
     ...
     bimodal.vision.pictures.UnreadableError: not a picture in a known format
     """
-    if isinstance(source, Path):
-        try:
-            if not source.is_file():  # reading a pipe would block
-                raise UnreadableError("not a regular file" if source.exists() else "no such file")
-            if source.stat().st_size > MAX_BYTES:
-                raise UnreadableError(f"larger than {MAX_BYTES // 2**20} MiB")
-            source = source.read_bytes()
-        except OSError as error:
-            raise UnreadableError(error.strerror or "cannot be read") from error
-    if not source:
+    return decode_reduced(source, least)[0]
+
+
+def decode_reduced(source: Path | bytes, least: int = 0) -> tuple[NDArray[np.uint8], int]:
+    """Return a picture as `decode` does, and how many pixels of the file one of its pixels stands for, along a side."""
+    content, suffix = (_read(source), source.suffix.casefold()) if isinstance(source, Path) else (source, "")
+    if not content:
         raise UnreadableError("an empty file")
     try:
-        with Image.open(BytesIO(source), formats=_FORMATS) as image:
+        with _open(BytesIO(content), content[:_HEAD_BYTES], suffix) as image:
             width, height = image.size
-            if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+            is_jpeg = image.format == "JPEG"
+            if width * height > (_MAX_JPEG_PIXELS if is_jpeg else MAX_PIXELS):
                 raise _too_large(f"{width} x {height}")
-            if least and image.format == "JPEG":
-                image.draft(None, (least, least))
-            with _large_pictures if width * height > _LARGE else nullcontext():
+            if is_jpeg:
+                by = next(by for by in (1, 2, 4, 8) if width * height <= by * by * MAX_PIXELS)
+                image.draft(None, (min(least or width, width // by) or 1, min(least or height, height // by) or 1))
+            if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
+                raise _too_large(f"{width} x {height}")
+            with ExitStack() as limits:
+                if width * height > MAX_PIXELS:
+                    limits.enter_context(_largest_picture)
+                if width * height > _LARGE:
+                    limits.enter_context(_large_pictures)
                 image.load()
-                return _to_rgb(image)
+                return _to_rgb(image), round(max(width, height) / max(image.size))
     except UnreadableError:
         raise
     except Image.DecompressionBombError as error:
         raise _too_large("over 150,000,000") from error
     except UnidentifiedImageError as error:
-        raise UnreadableError("not a picture in a known format") from error
+        raise UnreadableError(refusal(content[:_HEAD_BYTES], suffix)) from error
     except Exception as error:  # for damaged files Pillow's decoders raise many types
         raise UnreadableError(f"damaged: {error}") from error
 
@@ -110,12 +115,18 @@ def upright_size(path: Path) -> tuple[int, int]:
     """
     if not path.is_file():  # opening a pipe would block
         raise UnreadableError("not a regular file" if path.exists() else "no such file")
+    suffix, head = path.suffix.casefold(), b""
     try:
-        with no_size_warnings(), Image.open(path, formats=_FORMATS) as image:
+        with no_size_warnings(), path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+            file.seek(0)
+            image = _open(file, head, suffix)
             width, height = image.size
-            turned = image.getexif().get(_ORIENTATION) in _QUARTER_TURNS
+            turned = image.getexif().get(Base.Orientation) in _QUARTER_TURNS
+    except UnreadableError:
+        raise
     except UnidentifiedImageError as error:
-        raise UnreadableError("not a picture in a known format") from error
+        raise UnreadableError(refusal(head, suffix)) from error
     except Exception as error:  # Pillow raises many types for damaged headers
         raise UnreadableError(f"damaged: {error}") from error
     return (height, width) if turned else (width, height)
@@ -210,9 +221,34 @@ def in_order(pool: Executor, function: Callable[[T], R], items: Iterable[T], ahe
         yield waiting.popleft().result()
 
 
+def _read(file: Path) -> bytes:
+    try:
+        if not file.is_file():  # reading a pipe would block
+            raise UnreadableError("not a regular file" if file.exists() else "no such file")
+        if file.stat().st_size > MAX_BYTES:
+            raise UnreadableError(f"larger than {MAX_BYTES // 2**20} MiB")
+        return file.read_bytes()
+    except OSError as error:
+        raise UnreadableError(error.strerror or "cannot be read") from error
+
+
+def _open(file: BinaryIO, head: bytes, suffix: str) -> Image.Image:
+    """Read the header of a picture from a file, its first bytes, and the ending of its name in lower case."""
+    if is_raw(head, suffix):
+        raise UnreadableError(refusal(head, suffix))
+    if head.startswith(b"\xff\xd8\xff"):
+        return JpegImageFile(file)  # `Image.open` refuses the largest ones, and takes some for other formats
+    if not is_heif(head):
+        return Image.open(file, formats=READ)
+    if not can_read_heif():
+        raise UnreadableError("HEIC needs one more package: pip install 'bimodal[heic]'")
+    return Image.open(file, formats=(HEIF,))
+
+
 def _too_large(size: str) -> UnreadableError:
     return UnreadableError(
-        f"too large: {size} pixels, at most {MAX_PIXELS // 10**6} megapixels and {MAX_SIDE:,} a side are allowed"
+        f"too large: {size} pixels, at most {MAX_PIXELS // 10**6} megapixels ({_MAX_JPEG_PIXELS // 10**6} of a JPEG) and "
+        f"{MAX_SIDE:,} a side are allowed"
     )
 
 
@@ -221,7 +257,17 @@ def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode in ("I", "F") and not sixteen:
         raise UnreadableError("32 bits a channel; save it with 8 or 16 bits")
     if sixteen:  # Pillow's conversion would clip all values above 255
-        return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+        exif = image.getexif()
+        image = Image.fromarray(_eight_bits(np.asarray(image)))
+        image.getexif()[Base.Orientation] = exif.get(Base.Orientation, 1)
     if "transparency" in image.info:
         image = image.convert("RGBA")
     return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def _eight_bits(grey: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+    """Return greys of 16 bits (H, W) with 8: their upper bits, or a small range stretched."""
+    low, high = int(grey.min()), int(grey.max())
+    if high - low >= _GREY_RANGE or high - low <= BLANK_RANGE:
+        return np.asarray(grey >> 8, dtype=np.uint8)
+    return np.asarray(np.rint((grey.astype(np.float32) - low) * (255 / (high - low))), dtype=np.uint8)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from bimodal.vision.pictures import is_picture_name
+from bimodal.vision.formats import is_picture_name
 
 SHARE = 0.9  # of the names must have the form
 

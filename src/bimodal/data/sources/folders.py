@@ -10,7 +10,7 @@ from bimodal.data.sources.emotion_words import is_label, label_of
 from bimodal.data.sources.entry import Entry, Problem, Source
 from bimodal.data.sources.groups import film_of
 from bimodal.data.tables import read_table
-from bimodal.vision.pictures import is_picture_name
+from bimodal.vision.formats import is_picture_name
 
 _SPLITS = {
     split: re.compile(rf"([a-z]\w*[ _-])?({names})([ _-]?(set|data|images)|[ _-][a-z].*)?", re.IGNORECASE)

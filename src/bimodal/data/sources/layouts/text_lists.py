@@ -9,7 +9,7 @@ from bimodal.data.sources.layouts.layout import left_out
 from bimodal.data.sources.layouts.listed import absent, check_found
 from bimodal.data.sources.layouts.tree import Tree
 from bimodal.errors import InputError
-from bimodal.vision.pictures import is_picture_name
+from bimodal.vision.formats import is_picture_name
 
 _ENDINGS = (".txt", ".lst", ".list")
 _FIRST_BYTES = 4096

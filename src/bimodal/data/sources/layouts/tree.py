@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from bimodal.errors import InputError
-from bimodal.vision.pictures import is_picture_name
+from bimodal.vision.formats import is_picture_name
 
 MAX_FILES = 5_000_000
 MAX_LIST_BYTES = 64 * 2**20  # ExpW's label.lst, of 91,793 faces, has 5 MiB
