@@ -7,11 +7,13 @@ import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from bimodal.cells import to_cell
 from bimodal.errors import InputError
 from bimodal.unfinished import PREFIX, replaced, restore, unfinished
 
@@ -66,6 +68,9 @@ def write_text(path: Path, text: str) -> None:
 def write_csv(path: Path, table: "pd.DataFrame", float_format: str | None = None) -> None:
     """Write a table as CSV without its index, atomically, see `write_atomically`.
 
+    Texts that a spreadsheet would take for formulas are written as `to_cell` does; `data.tables.read_table` and
+    `runs.read.read_csv` read them back.
+
     Args:
         path: the file to write.
         table: its content.
@@ -74,7 +79,25 @@ def write_csv(path: Path, table: "pd.DataFrame", float_format: str | None = None
     Raises:
         OSError: the file cannot be written; the error names `path`.
     """
-    write_atomically(path, lambda file: table.to_csv(file, index=False, float_format=float_format))
+    safe = table.copy(deep=False)
+    for column in table.select_dtypes(exclude="number").columns:
+        safe[column] = table[column].map(to_cell)
+
+    def write(file: Path) -> None:
+        with _CsvLines(file.open("wb"), encoding="utf-8", newline="") as stream:
+            safe.to_csv(stream, index=False, float_format=float_format, lineterminator="\r\n")
+
+    write_atomically(path, write)
+
+
+class _CsvLines(TextIOWrapper):
+    """Ends each row of a CSV with a line feed only.
+
+    The rows come with carriage return and line feed, because only then does Python 3.11 quote cells that hold one of them.
+    """
+
+    def write(self, row: str) -> int:
+        return super().write(row.removesuffix("\r\n") + "\n")
 
 
 def sha256_of(file: Path) -> str:

@@ -49,8 +49,8 @@ def test_reads_another_table_of_the_same_pictures(folder: Path, tmp_path: Path) 
     [
         ("image,label\nnan,happy\n", "no column split"),
         ("image,label,split\n", "lists no pictures"),
-        ("", "not a CSV"),
-        ("image,label,split\nnan,happy,train,more\n", "not a CSV"),
+        ("", "is empty"),
+        ("image,label,split\nnan,happy,train,more\n", "row 1: 4 cells for 3 columns"),
         ('image,label,split\n"nan,happy,train\n', "not a CSV"),
         ("image,label,split\nnan,happy,train\n1e5.png,furious,train\n", "row 2 ('1e5.png'): unknown label 'furious'"),
         ("image,label,split\nnan,happy,dev\n", "row 1 ('nan'): unknown split 'dev'"),
@@ -77,7 +77,7 @@ def test_refuses_a_folder_that_is_no_data_folder(tmp_path: Path) -> None:
         Manifest.read(tmp_path)
     with pytest.raises(InputError, match="bimodal prepare"):
         Manifest.read(tmp_path / "none")
-    (tmp_path / "manifest.csv").write_bytes(b"\xff\xfe\x00\x01")
+    (tmp_path / "manifest.csv").write_bytes(b"\xff\xfe\x00\x01\x02")
     with pytest.raises(InputError, match="UTF-8"):
         Manifest.read(tmp_path)
 

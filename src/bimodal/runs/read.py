@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bimodal.cells import from_cell
 from bimodal.errors import InputError
 
 _MAX_BYTES, _MAX_ARRAY_BYTES = 256 * 2**20, 2**31
@@ -79,6 +80,7 @@ def read_csv(file: Path, columns: Mapping[str, Column]) -> pd.DataFrame:
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise InputError(f"{file} lacks the column {', '.join(missing)}; was it written by bimodal train?")
+    table = table.map(from_cell)
     for name, column in columns.items():
         cells = table[name]
         if column.kind is str:

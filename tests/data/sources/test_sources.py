@@ -152,7 +152,8 @@ def test_csv_root(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("image\na\n", "no column label"),
-        ("file,emotion\na,b\n", "no column image, label"),
+        ("name,feeling\na,b\n", "no column image and no label; it has the columns name, feeling"),
+        ("a.png,happy\nb.png,sad\n", "its first line looks like a picture; put a line image,label before it"),
         ("image,label,split\na,happy,train\nb,happy,\n", "row 2: no split"),
         ("image,label,split\na,happy,later\n", "row 1: unknown split 'later'"),
     ],
