@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bimodal.errors import InputError
 from bimodal.progress import inform
-from bimodal.vision.pictures import is_picture_name
+from bimodal.vision.formats import is_picture_name
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "image": (
