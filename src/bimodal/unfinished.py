@@ -40,13 +40,16 @@ def replaced(new: Path) -> Path:
 
 
 def restore(path: Path) -> None:
-    """Give the old content of `path` back if a process died after it was moved away and before the new content came."""
-    if os.path.lexists(path):
-        return
-    for old in path.parent.glob(f"{PREFIX}*-{_digest(path.name)}-*{_OLD}"):
-        if _is_left(old) and os.path.lexists(_new_of(old)):  # otherwise the new content came, and was moved on
-            os.rename(old, path)
-            return
+    """Give the old content of `path` back if a process died after it was moved away and before the new content came.
+
+    What else the dead left in its folder is deleted.
+    """
+    if not os.path.lexists(path):
+        for old in path.parent.glob(f"{PREFIX}*-{_digest(path.name)}-*{_OLD}"):
+            if _is_left(old) and os.path.lexists(_new_of(old)):  # otherwise the new content came, and was moved on
+                os.rename(old, path)
+                break
+    _sweep(path.parent)
 
 
 def _sweep(folder: Path) -> None:

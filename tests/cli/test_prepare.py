@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bimodal.data.inspection_log import log_folder
+
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -100,7 +102,7 @@ def test_reports_the_share_of_val_that_became_test(source: Path, tmp_path: Path,
     assert "became the test split" not in out
 
 
-def test_ctrl_c_leaves_nothing(source: Path, tmp_path: Path) -> None:
+def test_ctrl_c_leaves_only_what_the_same_command_continues_from(source: Path, tmp_path: Path, run: Run) -> None:
     code = (
         "import os, sys, time, bimodal.data.inspection as p\n"
         "def slow(source): os.write(1, b'started\\n'); time.sleep(1); return read(source)\n"  # one write: threads
@@ -117,4 +119,9 @@ def test_ctrl_c_leaves_nothing(source: Path, tmp_path: Path) -> None:
     assert process.returncode == 130, errors
     assert more.count("started") < 20  # of 40: only those that the threads had begun
     assert "Traceback" not in errors
-    assert [path.name for path in tmp_path.iterdir()] == ["faces"]
+    assert more.endswith("interrupted; the same command continues\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [log_folder(tmp_path / "data").name, "faces"]
+    code, out, errors = run(source, tmp_path / "data")
+    assert (code, errors) == (0, "")
+    assert "continuing an interrupted prepare" in out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "faces"]

@@ -44,10 +44,17 @@ def prepare(
 
     bimodal prepare fer2013.csv DATA --votes fer2013new.csv --label-from ferplus
     """
+    from bimodal.data.inspection_log import log_folder
     from bimodal.data.prepare import prepare
 
     options = PrepareOptions(**{name: value for name, value in values.items() if value is not None})
-    _show(prepare(source, out, options, overwrite=overwrite))
+    try:
+        prepared = prepare(source, out, options, overwrite=overwrite)
+    except KeyboardInterrupt:
+        if log_folder(out.absolute()).is_dir():
+            print("\ninterrupted; the same command continues")
+        raise
+    _show(prepared)
 
 
 def _show(prepared: "Prepared") -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bimodal.data.counts import count_faces, draw_counts
-from bimodal.data.inspection import CROPS, Example, columns
+from bimodal.data.inspection import Example, columns
 from bimodal.data.manifest import COLUMNS, FILE, SPLITS
 from bimodal.data.naming import Names, printable
 from bimodal.data.prepare_options import PrepareOptions
@@ -43,7 +43,7 @@ def store_pictures(examples: list[Example], folder: Path, link: bool) -> list[st
         example, image = pair
         path, content = folder / image, example.entry.content
         if example.crop is not None:
-            os.rename(example.crop, path)
+            _link_or_copy(example.crop, path)
         elif not isinstance(content, Path):
             write_png(path, content)
         elif link:
@@ -52,8 +52,15 @@ def store_pictures(examples: list[Example], folder: Path, link: bool) -> list[st
             shutil.copyfile(content, path)
 
     map_in_threads(store, list(zip(examples, images, strict=True)), "storing pictures")
-    shutil.rmtree(folder / CROPS, ignore_errors=True)
     return images
+
+
+def _link_or_copy(file: Path, path: Path) -> None:
+    """Give a finished file a second name, which needs no space, so that an interrupted call does not lose the first."""
+    try:
+        os.link(file, path)
+    except OSError:  # not every file system has links
+        shutil.copyfile(file, path)
 
 
 def write_tables(examples: list[Example], images: list[str], folder: Path) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bimodal.data.face_crops import align_face, cut_face, wrong_box
+from bimodal.data.inspection_log import Found, InspectionLog
 from bimodal.data.manifest import BLANK
 from bimodal.data.near_duplicates import Thumbnails, thumbnail
 from bimodal.data.prepare_options import PrepareOptions
@@ -16,9 +17,6 @@ from bimodal.data.sources.entry import Entry, Problem
 from bimodal.errors import InputError
 from bimodal.vision.faces import Detector, centre_square, detector_file
 from bimodal.vision.pictures import THREADS, UnreadableError, decode_reduced, map_in_threads, pixel_digest, write_png
-
-CROPS = "crops"
-"""The temporary subfolder of a new data folder with the faces that were cut out or aligned."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,13 @@ class Example:
     thumbnail: Thumbnails | None = field(default=None, compare=False, repr=False)
 
 
-def inspect(examples: list[Example], folder: Path, options: PrepareOptions) -> tuple[list[Example], list[Problem]]:
+def inspect(
+    examples: list[Example], log: InspectionLog, options: PrepareOptions
+) -> tuple[list[Example], list[Problem]]:
     """Decode every picture; cut out its face if the entry has a box, and align it if asked for.
 
-    Cut faces are in the subfolder `CROPS` of the new data folder. Returns the examples that can be used, and a problem for
-    each other one.
+    What the log knows is not inspected again; cut faces are in its folder. Returns the examples that can be used, and a problem
+    for each other one.
 
     Raises:
         InputError: `options.link` is set, and an entry has a box.
@@ -62,11 +62,8 @@ def inspect(examples: list[Example], folder: Path, options: PrepareOptions) -> t
         model = detector_file(options.detector)
         for _ in range(THREADS):
             detectors.put(Detector(model))
-    (folder / CROPS).mkdir()
 
-    def inspect_one(numbered: tuple[int, Example]) -> Example | Problem:
-        row, example = numbered
-        entry = example.entry
+    def look(entry: Entry, crop: Path) -> Found:
         try:
             content = entry.content
             if isinstance(content, Path):
@@ -74,33 +71,44 @@ def inspect(examples: list[Example], folder: Path, options: PrepareOptions) -> t
             else:
                 pixels, reduction = np.repeat(content[..., None], 3, axis=2), 1
         except UnreadableError as error:
-            return Problem(entry.name, entry.split, "unreadable", str(error), "left out")
+            return Found(problem="unreadable", detail=str(error))
         face = pixels
         box = entry.box
         if box is not None:
             if wrong := wrong_box(box, pixels.shape[1] * reduction, pixels.shape[0] * reduction):
-                return Problem(entry.name, entry.split, BAD_BOX, wrong, "left out")
+                return Found(problem=BAD_BOX, detail=wrong)
             box = (box[0] / reduction, box[1] / reduction, box[2] / reduction, box[3] / reduction)
             face = cut_face(pixels, box, options.box_margin)
         digest = pixel_digest(face)
         flag = BLANK if digest is None else ""
-        example = replace(example, digest=digest, stored_digest=digest, flag=flag, thumbnail=thumbnail(face))
+        found = Found(digest, digest, flag, thumbnail=thumbnail(face))
         if options.align and not flag:
             detector = detectors.get()
             try:
                 face, flag = align_face(pixels, box, detector, options.size, options.box_margin)
             finally:
                 detectors.put(detector)
-            example = replace(example, flag=flag, stored_digest=pixel_digest(face))
+            found = replace(found, flag=flag, stored_digest=pixel_digest(face))
         elif options.align:
             face = centre_square(face, options.size)
         if options.align or box is not None:
-            crop = folder / CROPS / f"{row}.png"
             write_png(crop, face)
-            example = replace(example, crop=crop)
-        return example
+            found = replace(found, crop=True)
+        return found
 
-    results = map_in_threads(inspect_one, list(enumerate(examples)), "inspecting pictures")
+    def inspect_one(example: Example) -> Example | Problem:
+        entry = example.entry
+        key = log.key(entry)
+        found = log.recall(key)
+        if found is None:
+            found = look(entry, log.crop(key))
+            log.keep(key, found)
+        if found.problem:
+            return Problem(entry.name, entry.split, found.problem, found.detail, "left out")
+        crop = log.crop(key) if found.crop else None
+        return Example(entry, example.code, found.digest, found.stored_digest, found.flag, crop, found.thumbnail)
+
+    results = map_in_threads(inspect_one, examples, "inspecting pictures")
     problems = [result for result in results if isinstance(result, Problem)]
     return [result for result in results if isinstance(result, Example)], problems
 

@@ -14,6 +14,7 @@ from bimodal.data.counts import report_missing_classes
 from bimodal.data.data_folder import CONTENT, MARKS, store_pictures, write_problems, write_source_info, write_tables
 from bimodal.data.face_crops import NO_FACE, SEVERAL_FACES
 from bimodal.data.inspection import Example, columns, inspect
+from bimodal.data.inspection_log import inspection_log
 from bimodal.data.labels import parse_labels, translate
 from bimodal.data.leakage import first_copies, report_copies, report_groups
 from bimodal.data.manifest import BLANK
@@ -75,7 +76,8 @@ def prepare(
 
     Args:
         source: a folder of class folders, a CSV with `image,label`, SFEW, `fer2013.csv`, or a data folder.
-        out: the folder to write. An error or Ctrl-C leaves no part of it.
+        out: the folder to write. An error or Ctrl-C leaves no part of it. After Ctrl-C, or if the process is killed, a hidden
+            folder beside it keeps what is known of the pictures, and the same call continues from there.
         options: the options; default `PrepareOptions()`.
         overwrite: replace `out` if it is a data folder and holds nothing else.
         changes: fields of `PrepareOptions` that differ from `options`, such as `val_share=0.2`.
@@ -97,10 +99,10 @@ def prepare(
     options = replace(options or PrepareOptions(), **changes)
     source, out = Path(os.path.abspath(source)), Path(os.path.abspath(out))
     _check_apart(source, out, options)
-    with staged_folder(out, overwrite, CONTENT, MARKS) as folder:
+    with staged_folder(out, overwrite, CONTENT, MARKS) as folder, inspection_log(out, options) as log:
         loaded = _read(source, out, options)
         examples, label_problems = _label(loaded, options)
-        examples, unreadable = inspect(examples, folder, options)
+        examples, unreadable = inspect(examples, log, options)
         problems = loaded.problems + label_problems + unreadable
         drop = options.duplicates == "drop" or (options.duplicates == "auto" and loaded.drop_duplicates)
         if drop:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from threading import BoundedSemaphore, Lock
+from threading import BoundedSemaphore, Event, Lock
 from typing import Any, BinaryIO, TypeVar
 
 import cv2
@@ -182,11 +182,17 @@ def map_in_threads(function: Callable[[T], R], items: Sequence[T], what: str) ->
         _CHUNK, 1 + len(items) // (8 * THREADS)
     )  # handing over an item takes as long as decoding a small picture
     chunks = [items[start : start + size] for start in range(0, len(items), size)]
+    stopped = Event()
+
+    def perform(chunk: Sequence[T]) -> list[R]:
+        return [function(item) for item in chunk if not stopped.is_set()]
+
     try:
         with no_size_warnings():
-            done = in_order(pool, lambda chunk: [function(item) for item in chunk], chunks, ahead=4 * THREADS)
+            done = in_order(pool, perform, chunks, ahead=4 * THREADS)
             return list(track(chain.from_iterable(done), what, len(items)))
     finally:
+        stopped.set()
         pool.shutdown(cancel_futures=True)
 
 
