@@ -106,7 +106,7 @@ def test_ctrl_c_leaves_only_what_the_same_command_continues_from(source: Path, t
     code = (
         "import os, sys, time, bimodal.data.inspection as p\n"
         "def slow(source): os.write(1, b'started\\n'); time.sleep(1); return read(source)\n"  # one write: threads
-        "read, p.decode = p.decode, slow\n"
+        "read, p.decode_reduced = p.decode_reduced, slow\n"
         "sys.argv = ['bimodal', 'prepare', *sys.argv[1:]]\n"
         "from bimodal.cli.main import run; run()\n"
     )

@@ -64,7 +64,9 @@ def test_an_interrupted_call_is_continued(faces: Path, monkeypatch: pytest.Monke
         prepare(faces / source, faces / "data")
     assert hidden(faces) == [log_folder(faces / "data").name]
     again: list[object] = []
-    monkeypatch.setattr(inspection, "decode_reduced", lambda picture, *_: again.append(picture) or decode_reduced(picture))
+    monkeypatch.setattr(
+        inspection, "decode_reduced", lambda picture, *_: again.append(picture) or decode_reduced(picture)
+    )
     prepared = prepare(faces / source, faces / "data")
     assert content(prepared.out) == whole
     assert hidden(faces) == []
