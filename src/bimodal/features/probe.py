@@ -14,8 +14,8 @@ from bimodal.evaluation.calibration import log_softmax
 
 INVERSE_PENALTIES = (0.0003, 0.001, 0.003, 0.01, 0.03)
 """The values of C, the inverse strength of the L2 penalty on standardised features, among which folds choose."""
-_CHOICE_EXAMPLES, _SMALL = 5000, 20_000
-_MIN_PROBABILITY, _ITERATIONS = 1e-6, 300
+_CHOICE_EXAMPLES, SMALL = 5000, 20_000
+MIN_PROBABILITY, _ITERATIONS = 1e-6, 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class Probe:
             raise InputError("a probe needs examples of at least two classes")
         mean, scale = values.mean(axis=0), values.std(axis=0) + 1e-6
         # on small matrices, several threads of the linear algebra cost more than they give, and 30 times more on a busy machine
-        threads = 1 if len(values) < _SMALL else None
+        threads = 1 if len(values) < SMALL else None
         with threadpool_limits(threads, "blas"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it may stop before full convergence, which changes no result that matters
             model = LogisticRegression(C=inverse_penalty, max_iter=_ITERATIONS, tol=1e-3)
@@ -88,7 +88,7 @@ class Probe:
 
     def predict(self, features: ArrayLike) -> NDArray[np.float64]:
         """Return probabilities, (N,C), each at least 1e-6 before they are normalised."""
-        probs = np.maximum(np.exp(log_softmax(self.logits(features))), _MIN_PROBABILITY)
+        probs = np.maximum(np.exp(log_softmax(self.logits(features))), MIN_PROBABILITY)
         return np.asarray(probs / probs.sum(axis=1, keepdims=True))
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -183,7 +184,12 @@ def _settings(
 
 
 def _write_mark(out: Path, manifest: Manifest, settings: AuditSettings) -> None:
-    content = {"bimodal": __version__, "data_fingerprint": manifest.fingerprint, "settings": settings.to_dict()}
+    content = {
+        "bimodal": __version__,
+        "data": os.path.abspath(manifest.root),
+        "data_fingerprint": manifest.fingerprint,
+        "settings": settings.to_dict(),
+    }
     write_text(out / MARK, json.dumps(content, indent=1) + "\n")
 
 

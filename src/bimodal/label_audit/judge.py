@@ -84,6 +84,38 @@ class Judgement:
         return replace(self, issues=trusted if decided.any() else issues, decided=decided, identity=identity)
 
 
+@dataclass(frozen=True, eq=False)
+class FrozenEvidence:
+    """What a frozen network says about n training faces.
+
+    Attributes:
+        features: (n,F) float32.
+        network: (n,7), the predicted probabilities of the network itself; None if it has no head for these emotions.
+        copies: of each face, a number that its copies share; None if there are no copies.
+    """
+
+    features: NDArray[np.float32]
+    network: NDArray[np.float64] | None
+    copies: list[int] | None
+
+
+def frozen_evidence(manifest: Manifest, embedder: Embedder, rows: NDArray[np.int64]) -> FrozenEvidence:
+    """Return what a frozen network says about some training faces, from the cache of the data folder.
+
+    Args:
+        manifest: the faces.
+        embedder: the frozen network.
+        rows: (n,), rows of the manifest.
+
+    Raises:
+        InputError: a picture cannot be read.
+    """
+    found = features_of(manifest, embedder)
+    digests = [manifest.pixel_digests[row] for row in rows]
+    copies = linked_groups(digests).tolist() if _has_copies(digests) else None
+    return FrozenEvidence(np.asarray(found.values[rows], dtype=np.float32), _network_probs(found, rows), copies)
+
+
 def other_rows(manifest: Manifest) -> NDArray[np.int64]:
     """Return the rows of the validation and test faces, int64, ascending."""
     return np.flatnonzero(manifest.table["split"] != "train")
@@ -116,13 +148,10 @@ def judge_by_features(
     """
     if len(rows) < 2 * _MIN_PLANTED or len(np.unique(labels)) < 2:
         raise InputError(f"an audit needs at least {2 * _MIN_PLANTED} training faces of at least two emotions")
-    found = features_of(manifest, embedder)
-    values = np.asarray(found.values[rows], dtype=np.float32)
-    digests = [manifest.pixel_digests[row] for row in rows]
-    copies = linked_groups(digests).tolist() if _has_copies(digests) else None
+    evidence = frozen_evidence(manifest, embedder, rows)
+    values, copies = evidence.features, evidence.copies
     held_out = out_of_sample(values, labels, len(NAMES), groups=copies, seed=seed)
-    network = _network_probs(found, rows)
-    extra = () if network is None else (network,)
+    extra = () if evidence.network is None else (evidence.network,)
 
     pred_probs = held_out.pred_probs
     issues = label_noise(labels, pred_probs, *extra, seed=seed)
@@ -143,7 +172,7 @@ def judge_by_features(
         issues,
         pred_probs,
         values,
-        probe.predict(np.asarray(found.values[other_rows(manifest)], dtype=np.float32)),
+        probe.predict(np.asarray(features_of(manifest, embedder).values[other_rows(manifest)], dtype=np.float32)),
         np.zeros(len(rows), dtype=bool),
         float((held_out.pred_probs.argmax(axis=1) == labels).mean()),
         PlantedCheck(len(planted), int(check.is_label_issue[planted].sum())),

@@ -149,14 +149,54 @@ def label_noise(
 
 
 @dataclass(frozen=True, eq=False)
-class _Fit:
-    loss: float  # negative log posterior
-    clean: NDArray[np.float64]  # (N, K), q: probabilities of the true class before the label is seen
-    true_class: NDArray[np.float64]  # (N, K), probabilities of the true class given the label, too
-    transition: NDArray[np.float64]  # (K, K)
+class NoiseFit:
+    """The fitted model of `label_noise` for N examples, K classes and M predictors.
+
+    Attributes:
+        loss: negative log posterior.
+        true_class: (N, K), probabilities of the true class given the predictions and the label.
+        transition: (K, K), see `LabelNoise`.
+        values: all parameters, to start a later fit from.
+        clean: (N, K), probabilities of the true class before the label is seen.
+    """
+
+    loss: float
+    clean: NDArray[np.float64]
+    true_class: NDArray[np.float64]
+    transition: NDArray[np.float64]
+    values: NDArray[np.float64]
 
 
-def _fit(logs: Sequence[NDArray[np.float64]], labels: NDArray[np.int64], noise: bool) -> _Fit:
+def fit_noise(
+    logs: Sequence[NDArray[np.float64]],
+    labels: NDArray[np.int64],
+    possible: NDArray[np.bool_] | None = None,
+    start: NDArray[np.float64] | None = None,
+    iterations: int = _ITERATIONS,
+) -> NoiseFit:
+    """Fit the model of `label_noise`, with what is known about some true classes.
+
+    Examples may be chosen for review by their predictions and labels: the likelihood stays the same.
+
+    Args:
+        logs: M predictors, each (N, K): log probabilities.
+        labels: (N,), the given classes, 0 to K - 1.
+        possible: (N, K) bool, the classes that the true one can be; None: nothing is known. It shapes the parameters only:
+            `true_class` tells what the model says about each example without this knowledge.
+        start: `values` of an earlier fit; None: the usual start.
+        iterations: of L-BFGS, at most.
+    """
+    return _fit(logs, labels, True, possible, start, iterations)
+
+
+def _fit(
+    logs: Sequence[NDArray[np.float64]],
+    labels: NDArray[np.int64],
+    noise: bool,
+    possible: NDArray[np.bool_] | None = None,
+    begin: NDArray[np.float64] | None = None,
+    iterations: int = _ITERATIONS,
+) -> NoiseFit:
     """Maximise the posterior of the weights, biases and, with noise, the transition matrix."""
     stacked = np.stack(logs)  # (M, N, K)
     inputs, _, size = stacked.shape
@@ -168,15 +208,25 @@ def _fit(logs: Sequence[NDArray[np.float64]], labels: NDArray[np.int64], noise: 
         start = np.r_[start, 3.5 * np.eye(size).ravel()]
         bounds += [(-9.0, 9.0)] * size**2
     found = scipy.optimize.minimize(
-        _loss, start, (stacked, labels), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _ITERATIONS}
+        _loss,
+        start if begin is None else begin,
+        (stacked, labels, possible),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": iterations},
     )
     clean, transition = _clean(found.x, stacked), _transition(found.x, stacked)
     joint = clean * transition[:, labels].T
-    return _Fit(float(found.fun), clean, joint / (joint.sum(axis=1, keepdims=True) + 1e-300), transition)
+    true_class = joint / (joint.sum(axis=1, keepdims=True) + 1e-300)
+    return NoiseFit(float(found.fun), clean, true_class, transition, np.asarray(found.x))
 
 
 def _loss(
-    values: NDArray[np.float64], logs: NDArray[np.float64], labels: NDArray[np.int64]
+    values: NDArray[np.float64],
+    logs: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    possible: NDArray[np.bool_] | None = None,
 ) -> tuple[float, NDArray[np.float64]]:
     """Return the negative log posterior and its gradient.
 
@@ -184,10 +234,13 @@ def _loss(
         values: M weights, K biases and, with noise, the logits of the transition matrix, K * K.
         logs: (M, N, K), log probabilities of M predictors.
         labels: (N,).
+        possible: (N, K), the classes that the true one can be; None: all.
     """
     inputs, _, size = logs.shape
     bias, clean, transition = values[inputs : inputs + size], _clean(values, logs), _transition(values, logs)
     joint = clean * transition[:, labels].T  # (N, K)
+    if possible is not None:
+        joint *= possible
     likelihood = joint.sum(axis=1) + 1e-300
     true_class = joint / likelihood[:, None]
     loss = 0.5 * float(bias @ bias) - float(np.log(likelihood).sum())
