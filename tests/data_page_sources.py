@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from bimodal.emotions import NAMES
-from bimodal.vision.pictures import is_picture_name
+from bimodal.vision.formats import is_picture_name
 
 COUNTS = dict(zip(NAMES, range(3, 10), strict=True))  # all different, so that mixed-up codes show
 PERSONS = ("ann", "bob", "cem", "dee", "eva", "flo", "gus", "hal", "ida")
@@ -99,6 +99,13 @@ def names() -> None:
 def own_table() -> None:
     pictures("faces/{number}.png")
     table("faces.csv", "image,label", [[f"{number}.png", emotion] for number, emotion, _ in faces()])
+
+
+@maker("a table from Excel")
+def table_of_excel() -> None:
+    pictures("faces/{number}.jpg")
+    rows = "".join(f"{number}.jpg;{emotion.title()}\r\n" for number, emotion, _ in faces())
+    Path("faces.csv").write_bytes(f"Filename;Emotion\r\n{rows};\r\n".encode("utf-8-sig"))
 
 
 @maker("a table with boxes")
@@ -314,6 +321,14 @@ def aff_wild2() -> None:
         split = "Validation_Set" if k < 2 else "Train_Set"
         Path(f"Aff-Wild2/EXPR/{split}").mkdir(parents=True, exist_ok=True)
         Path(f"Aff-Wild2/EXPR/{split}/video{k}.txt").write_text("\n".join([header, *map(str, lines)]))
+
+
+@maker("facial_expressions")
+def legend() -> None:
+    pictures("images/{number}.jpg")
+    rows: list[list[object]] = [[628, f"{number}.jpg", emotion.upper()] for number, emotion, _ in faces()]
+    picture("images/99.jpg", 99)
+    table("data/legend.csv", "user.id,image,emotion", [*rows, [628, "99.jpg", "contempt"]])
 
 
 @maker("CAER-S")

@@ -22,6 +22,8 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "sadness": "sad",
         "surprised": "surprise",
         "surprize": "surprise",
+        "suprise": "surprise",
+        "suprised": "surprise",
     }
 )
 """Names in FERPlus, AffectNet, RAF-DB, CK+, KDEF and other data sets, with their name here."""

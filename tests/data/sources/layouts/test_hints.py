@@ -19,6 +19,7 @@ from tests.data.sources.layouts.conftest import Files, read
         (["img001_happy.jpg", "img002_sad.jpg"], "add --label-pattern '(?i)(happy|sad)'"),
         (["imgs/1.png", "labels.csv"], "the labels may be in labels.csv; give the table itself, such as bimodal prepare"),
         (["imgs/1.png", "labels.xlsx"], "the labels may be in labels.xlsx; save it as CSV"),
+        (["happy_faces/1.png", "SadFaces/1.png", "misc/1.png"], "add --labels SadFaces=sad,happy_faces=happy,misc=drop"),
         (["freude/1.png", "wut/1.png"], "give the meaning of each folder, such as --labels freude=happy (or =drop)"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

@@ -19,6 +19,7 @@ _CK_NAME = re.compile(r"S\d{3}_\d{3}_\d{8}")
 _FERPLUS = {"fer2013train", "fer2013valid", "fer2013test"}
 _WORD_SHARE = 0.5  # of the names must show an emotion for the hint of --label-pattern
 _SHOWN = 4
+_PAIRS = 12
 _FIRST_BYTES = 4096
 
 
@@ -108,6 +109,9 @@ def _by_hand(tree: Tree, labels: list[str]) -> str:
         return f"the labels may be in {_some(packed)}; unpack it, or give a CSV with the columns image,label"
     if not labels:
         return "move the pictures into a folder for each emotion, or give a CSV with the columns image,label"
+    if any(map(emotion_in, labels)):  # such as happy_faces
+        known = shlex.quote(",".join(f"{label}={emotion_in(label).casefold() or 'drop'}" for label in labels[:_PAIRS]))
+        return f"if the names mean what they seem to, add --labels {known}{',...' if len(labels) > _PAIRS else ''}"
     name = shlex.quote(f"{min(labels)}=happy")
     return f"give the meaning of each folder, such as --labels {name} (or =drop), or a CSV with the columns image,label"
 
