@@ -40,7 +40,7 @@ def read_boxes(frame: pd.DataFrame) -> list[Box | str | None]:
     ['the box 1 2 0 4 has no area']
     """
     columns = [str(column) for column in frame.columns]
-    four, corners = _columns(columns)
+    four, corners = box_columns(columns)
     if len(four) == 1:
         values: list[list[str]] = [_split(text) for text in frame[four[0]].astype(str)]
     elif four:
@@ -50,7 +50,7 @@ def read_boxes(frame: pd.DataFrame) -> list[Box | str | None]:
     return [_box(row, corners) for row in values]
 
 
-def _columns(columns: Sequence[str]) -> tuple[tuple[str, ...], bool]:
+def box_columns(columns: Sequence[str]) -> tuple[tuple[str, ...], bool]:
     """Return the four columns of a box, or the one, and whether they hold two corners; the four are empty if there is none.
 
     The four must have the same prefix. Two corners are preferred, because `width` and `height` beside them are those of the

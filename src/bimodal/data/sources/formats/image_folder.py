@@ -1,0 +1,87 @@
+"""Reading Hugging Face's imagefolder: pictures whose labels are in `metadata.csv`, `metadata.jsonl` or `metadata.parquet`."""
+
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from bimodal.data.sources.entry import Entry, Problem, Source
+from bimodal.data.sources.formats.arrow_files import read_columns
+from bimodal.data.sources.formats.json_file import read_json_lines
+from bimodal.data.sources.formats.records import LABEL_COLUMNS, find_column, frame_of, with_image_and_label
+from bimodal.data.sources.layouts.layout import left_out, split_of_path
+from bimodal.data.sources.layouts.tree import Tree
+from bimodal.data.sources.table import read_rows
+from bimodal.data.tables import read_table
+
+FILES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+_FILE_NAMES = ("file_name", "image_file_name")
+
+
+def is_image_folder(tree: Tree) -> bool:
+    """Return whether a folder has pictures and such a file that names them and their labels.
+
+    Raises:
+        InputError: such a file cannot be read.
+    """
+    files = tree.named(*FILES)
+    return bool(files) and bool(tree.pictures) and all(_has_columns(tree.path(file)) for file in files)
+
+
+def read_image_folder(tree: Tree, group: str) -> Source:
+    """Read the pictures that the metadata files list; each file's paths are relative to its folder.
+
+    The split is a column, or the folder (`train`, `validation`, `test`) in which the picture lies. Pictures that no file
+    lists are reported.
+
+    Args:
+        tree: the folder, for which `is_image_folder` is true.
+        group: the column with the groups, such as `group`.
+
+    Raises:
+        InputError: a file cannot be read, or a path leaves its folder.
+    """
+    entries: list[Entry] = []
+    problems: list[Problem] = []
+    has_groups = False
+    files = tree.named(*FILES)
+    for file in files:
+        path = tree.path(file)
+        frame = with_image_and_label(read_records(path), path)
+        has_groups |= group in frame.columns
+        source = read_rows(frame, path, None, group)
+        folder = PurePosixPath(file).parent
+        entries += [replace(entry, name=(folder / entry.name).as_posix()) for entry in source.entries]
+        problems += [replace(problem, image=(folder / problem.image).as_posix()) for problem in source.problems]
+    if not any(entry.split for entry in entries):
+        splits = [split_of_path(entry.name) for entry in entries]
+        if all(splits):
+            entries = [replace(entry, split=split) for entry, split in zip(entries, splits, strict=True)]
+    listed = {entry.name for entry in entries} | {problem.image for problem in problems}
+    problems += left_out((name for name in tree.pictures if name not in listed), f"not listed in {files[0]}")
+    return Source("imagefolder", entries, problems, has_groups=has_groups)
+
+
+def read_records(path: Path) -> pd.DataFrame:
+    """Return the rows of a CSV, JSON Lines or Parquet file as text.
+
+    Raises:
+        InputError: the file is too large, damaged or empty.
+    """
+    if path.suffix.casefold() == ".jsonl":
+        return frame_of(read_json_lines(path), path)
+    if path.suffix.casefold() == ".parquet":
+        return frame_of(read_columns(path), path)
+    return read_table(path, ())
+
+
+def _has_columns(path: Path) -> bool:
+    """Return whether the first row has a file name and a label; other files of that name are for other purposes."""
+    if path.suffix.casefold() == ".jsonl":
+        columns = [str(key) for key in next(read_json_lines(path), {})]
+    elif path.suffix.casefold() == ".parquet":
+        columns = [str(key) for key in next(read_columns(path), {})]
+    else:
+        columns = [str(column) for column in read_table(path, ()).columns]
+    has_label = find_column(columns, LABEL_COLUMNS) is not None or "objects" in columns
+    return has_label and find_column(columns, _FILE_NAMES) is not None
