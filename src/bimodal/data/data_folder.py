@@ -27,6 +27,8 @@ CONTENT = (
     *(f"{split}_labels.csv" for split in SPLITS),
 )
 """The names of all that such a folder may hold."""
+UNPACKED = "unpacked"
+"""The temporary subfolder of a new data folder with the pictures of a Parquet or Arrow file."""
 
 
 def store_pictures(examples: list[Example], folder: Path, link: bool) -> list[str]:
@@ -48,10 +50,13 @@ def store_pictures(examples: list[Example], folder: Path, link: bool) -> list[st
             write_png(path, content)
         elif link:
             path.symlink_to(content)
+        elif content.is_relative_to(folder / UNPACKED):
+            os.rename(content, path)
         else:
             shutil.copyfile(content, path)
 
     map_in_threads(store, list(zip(examples, images, strict=True)), "storing pictures")
+    shutil.rmtree(folder / UNPACKED, ignore_errors=True)
     return images
 
 
@@ -103,11 +108,11 @@ def write_problems(problems: list[Problem], folder: Path) -> pd.DataFrame:
     return table
 
 
-def write_source_info(folder: Path, source: Path, kind: str, options: PrepareOptions, name_groups: str) -> None:
+def write_source_info(folder: Path, source: str, kind: str, options: PrepareOptions, name_groups: str) -> None:
     """Write `source.json`: the source, its kind, the version of bimodal, the options, and the groups shown by names."""
     values = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()}
     content = {
-        "source": printable(str(source)),
+        "source": printable(source),
         "kind": kind,
         "version": __version__,
         "options": values,

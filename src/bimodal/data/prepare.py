@@ -11,7 +11,15 @@ import numpy as np
 import pandas as pd
 
 from bimodal.data.counts import report_missing_classes
-from bimodal.data.data_folder import CONTENT, MARKS, store_pictures, write_problems, write_source_info, write_tables
+from bimodal.data.data_folder import (
+    CONTENT,
+    MARKS,
+    UNPACKED,
+    store_pictures,
+    write_problems,
+    write_source_info,
+    write_tables,
+)
 from bimodal.data.face_crops import NO_FACE, SEVERAL_FACES
 from bimodal.data.inspection import Example, columns, inspect
 from bimodal.data.inspection_log import inspection_log
@@ -23,6 +31,7 @@ from bimodal.data.near_duplicates import Thumbnails, report_near_duplicates, sim
 from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.sampling import draw_sample, wanted_counts
 from bimodal.data.sources.entry import Problem, Source
+from bimodal.data.sources.formats.hub import is_address
 from bimodal.data.sources.read import read_source
 from bimodal.data.splits import divide, linked_groups
 from bimodal.emotions import NAMES, code_of
@@ -75,7 +84,8 @@ def prepare(
     The same source, options and seed give the same folder, byte for byte.
 
     Args:
-        source: a folder of class folders, a CSV with `image,label`, SFEW, `fer2013.csv`, or a data folder.
+        source: a folder of class folders, a CSV with `image,label`, SFEW, `fer2013.csv`, a data folder, a file of an
+            annotation format, or `hf://owner/name`; docs/data.md lists them.
         out: the folder to write. An error or Ctrl-C leaves no part of it. After Ctrl-C, or if the process is killed, a hidden
             folder beside it keeps what is known of the pictures, and the same call continues from there.
         options: the options; default `PrepareOptions()`.
@@ -97,10 +107,11 @@ def prepare(
     {'train': 6, 'val': 2, 'test': 2}
     """
     options = replace(options or PrepareOptions(), **changes)
-    source, out = Path(os.path.abspath(source)), Path(os.path.abspath(out))
+    source, out = Path(source) if is_address(source) else Path(os.path.abspath(source)), Path(os.path.abspath(out))
     _check_apart(source, out, options)
     with staged_folder(out, overwrite, CONTENT, MARKS) as folder, inspection_log(out, options) as log:
-        loaded = _read(source, out, options)
+        (folder / UNPACKED).mkdir()
+        loaded = _read(source, out, options, folder / UNPACKED)
         examples, label_problems = _label(loaded, options)
         examples, unreadable = inspect(examples, log, options)
         problems = loaded.problems + label_problems + unreadable
@@ -122,7 +133,7 @@ def prepare(
         problems = _with_new_names(problems, examples, images) + _report_kept(examples, images, drop)
         table = write_problems(problems, folder)
         counts = write_tables(examples, images, folder)
-        write_source_info(folder, source, loaded.kind, options, loaded.name_groups)
+        write_source_info(folder, loaded.origin or str(source), loaded.kind, options, loaded.name_groups)
     return Prepared(out, loaded.kind, counts, table, before - len(examples), test_of_val, loaded.name_groups)
 
 
@@ -135,11 +146,11 @@ def _check_apart(source: Path, out: Path, options: PrepareOptions) -> None:
         raise InputError(f"OUT ({out}) and the files to read must not lie in each other; choose another folder")
 
 
-def _read(source: Path, out: Path, options: PrepareOptions) -> Source:
+def _read(source: Path, out: Path, options: PrepareOptions, scratch: Path) -> Source:
     """Read the source; raise if it needs another option or lists pictures of OUT."""
-    loaded = read_source(source, options)
-    if options.link and loaded.kind == "fer2013":
-        raise InputError("--link needs pictures that are files, and FER2013 is one table; leave --link out")
+    loaded = read_source(source, options, scratch)
+    if options.link and loaded.kind in ("fer2013", "parquet"):
+        raise InputError(f"--link needs pictures that are files, and {source} holds them itself; leave --link out")
     if any(isinstance(entry.content, Path) and entry.content.is_relative_to(out) for entry in loaded.entries):
         raise InputError(f"{source} lists pictures of {out}, which would be replaced; choose another folder")
     if loaded.name_groups:

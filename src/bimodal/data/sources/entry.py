@@ -62,6 +62,7 @@ class Source:
         name_groups: the groups that the file names show, in words; `""` if these are not plausible or not used.
         val_share: the share of the training pictures for a validation split, if the source has none.
         drop_duplicates: whether later copies of the same pixels are left out.
+        origin: the address of the source with its version, if it is not a path; or `""`.
     """
 
     kind: str
@@ -73,3 +74,4 @@ class Source:
     name_groups: str = ""
     val_share: float = 0.15
     drop_duplicates: bool = False
+    origin: str = ""

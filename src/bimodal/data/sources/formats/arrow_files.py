@@ -29,7 +29,7 @@ def read_schema(path: Path) -> "pa.Schema":
         with _opened(path) as file:
             return file.schema_arrow if path.suffix.casefold() == ".parquet" else file.schema
     except _errors() as error:
-        raise _damaged(path, error) from error
+        raise _damaged(path, error) from None
 
 
 def read_batches(path: Path, columns: Sequence[str]) -> Iterator["pa.RecordBatch"]:
@@ -50,7 +50,7 @@ def read_batches(path: Path, columns: Sequence[str]) -> Iterator["pa.RecordBatch
                     for start in range(0, chosen.num_rows, BATCH_ROWS):
                         yield chosen.slice(start, BATCH_ROWS)
     except _errors() as error:
-        raise _damaged(path, error) from error
+        raise _damaged(path, error) from None
 
 
 def read_columns(path: Path) -> Iterator[dict[str, Any]]:
@@ -73,7 +73,7 @@ def features_of(schema: "pa.Schema") -> dict[str, dict[str, Any]]:
     """Return what Hugging Face notes of each column, `{"label": {"_type": "ClassLabel", "names": [...]}}`; {} if nothing."""
     noted = (schema.metadata or {}).get(b"huggingface", b"")
     try:
-        content = json.loads(noted) if len(noted) <= _MAX_SCHEMA_BYTES else None
+        content: Any = json.loads(noted) if len(noted) <= _MAX_SCHEMA_BYTES else {}
         features = content["info"]["features"]
         return {str(key): value for key, value in features.items() if isinstance(value, dict)}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -152,7 +152,9 @@ def _check_sizes(file: Any, path: Path) -> None:
     for group in range(metadata.num_row_groups):
         size = metadata.row_group(group).total_byte_size
         if not 0 <= size <= MAX_GROUP_BYTES:
-            raise InputError(f"{path}: row group {group} has {size >> 20:,} MiB, at most {MAX_GROUP_BYTES >> 20:,} are read")
+            raise InputError(
+                f"{path}: row group {group} has {size >> 20:,} MiB, at most {MAX_GROUP_BYTES >> 20:,} are read"
+            )
 
 
 def _errors() -> tuple[type[BaseException], ...]:
@@ -160,8 +162,12 @@ def _errors() -> tuple[type[BaseException], ...]:
         import pyarrow as pa
     except ImportError:
         return ()
-    return (pa.ArrowException, EOFError, UnicodeError)
+    return (pa.ArrowException, EOFError, UnicodeError, OSError)
 
 
-def _damaged(path: Path, error: BaseException) -> InputError:
-    return InputError(f"{path} is no {path.suffix.removeprefix('.').capitalize()} file, or damaged: {first_line(error)}")
+def _damaged(path: Path, error: BaseException) -> Exception:
+    if isinstance(error, OSError) and error.errno is not None:  # of the disk; those of pyarrow have no number
+        return error
+    return InputError(
+        f"{path} is no {path.suffix.removeprefix('.').capitalize()} file, or damaged: {first_line(error)}"
+    )

@@ -15,7 +15,7 @@ from bimodal.data.sources.formats.shards import choose_config, configs_of, is_sh
 from bimodal.errors import InputError
 from bimodal.progress import inform
 from bimodal.text import first_line, plural
-from bimodal.vision.pictures import is_picture_name
+from bimodal.vision.formats import is_picture_name
 
 MAX_DOWNLOAD_BYTES = 32 * 2**30
 MAX_FILES = 200_000
@@ -188,7 +188,9 @@ def _load(name: str, listing: _Listing, files: list[str]) -> Path:
     cache = Path(constants.HF_HUB_CACHE)
     place = next((folder for folder in (cache, *cache.parents) if folder.is_dir()), Path("/"))
     if size > shutil.disk_usage(place).free:
-        raise InputError(f"hf://{name} has {size / 2**30:.1f} GiB, and {cache} has less space; set HF_HOME to another disk")
+        raise InputError(
+            f"hf://{name} has {size / 2**30:.1f} GiB, and {cache} has less space; set HF_HOME to another disk"
+        )
     inform(f"reading {plural(len(files), 'file')} of {size / 2**20:,.1f} MiB from hf://{name}")
     patterns = [re.sub(r"([\[*?])", r"[\1]", file) for file in files]
     root = Path(

@@ -29,7 +29,7 @@ _MAX_HEADER = 65_536
 def is_label_studio(content: object) -> bool:
     """Return whether the content of a JSON file is an export of Label Studio."""
     rows = list_of_dicts(content)[:1]
-    return any("data" in row and ("annotations" in row or "completions" in row) or _is_row(row) for row in rows)
+    return any(("data" in row and ("annotations" in row or "completions" in row)) or _is_row(row) for row in rows)
 
 
 def is_label_studio_csv(path: Path) -> bool:
@@ -100,7 +100,9 @@ def _with_emotions(tasks: list[Task], meanings: Mapping[str, str], table: Path) 
         kept = set(controls)
     if not kept:
         found = ", ".join(f"{name} ({labels.most_common(1)[0][0][:40]})" for name, labels in list(controls.items())[:5])
-        raise InputError(f"{table} is an export of Label Studio without choices of emotions; found {found or 'no labels'}")
+        raise InputError(
+            f"{table} is an export of Label Studio without choices of emotions; found {found or 'no labels'}"
+        )
     return [task.only(kept) for task in tasks]
 
 

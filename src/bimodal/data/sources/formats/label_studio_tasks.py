@@ -10,12 +10,22 @@ from bimodal.data.sources.formats.exported_paths import path_parts
 from bimodal.data.sources.formats.json_file import list_of_dicts
 from bimodal.data.sources.formats.records import IMAGE_COLUMNS, find_column
 from bimodal.vision.boxes import Box
-from bimodal.vision.pictures import is_picture_name
+from bimodal.vision.formats import is_picture_name
 
 _LABEL_KEYS = ("choices", "rectanglelabels", "labels")
 _SIDES = ("x", "y", "width", "height")
 _NO_LABELS = frozenset(
-    ("annotation_id", "annotator", "completed_by", "created_at", "updated_at", "lead_time", "id", "agreement", "comment")
+    (
+        "annotation_id",
+        "annotator",
+        "completed_by",
+        "created_at",
+        "updated_at",
+        "lead_time",
+        "id",
+        "agreement",
+        "comment",
+    )
 )
 _MAX_CELL = 2**20
 
@@ -146,8 +156,12 @@ def _regions_of_cell(column: str, value: object) -> Iterator[Region]:
 
 
 def _labels_of(value: Mapping[str, Any]) -> list[str]:
-    labels = next((value[key] for key in _LABEL_KEYS if key in value), [])
-    return [label.strip() for label in labels if isinstance(label, str) and label.strip()] if isinstance(labels, list) else []
+    labels: object = next((value[key] for key in _LABEL_KEYS if key in value), [])
+    return (
+        [label.strip() for label in labels if isinstance(label, str) and label.strip()]
+        if isinstance(labels, list)
+        else []
+    )
 
 
 def _box_of(item: Mapping[str, Any]) -> Box | str | None:

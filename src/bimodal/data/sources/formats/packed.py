@@ -15,7 +15,8 @@ from bimodal.data.sources.formats.arrow_files import class_names, features_of, n
 from bimodal.data.sources.formats.json_file import text_of
 from bimodal.data.sources.formats.records import IMAGE_COLUMNS, LABEL_COLUMNS, MAX_ROWS, find_column
 from bimodal.errors import InputError
-from bimodal.vision.pictures import MAX_BYTES, is_picture_name
+from bimodal.vision.formats import is_heif, is_picture_name
+from bimodal.vision.pictures import MAX_BYTES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +29,7 @@ _ENDINGS = (
     (re.compile(rb"GIF8"), ".gif"),
     (re.compile(rb"BM"), ".bmp"),
     (re.compile(rb"II\*\0|MM\0\*"), ".tif"),
+    (re.compile(rb"....ftypavif", re.DOTALL), ".avif"),
 )
 
 
@@ -59,18 +61,20 @@ def holds_pictures(path: Path) -> bool:
     return bool(_picture_columns(read_schema(path)))
 
 
-def read_packed(shards: Sequence[Shard], scratch: Path, group: str) -> Source:
+def read_packed(shards: Sequence[Shard], scratch: Path | None, group: str) -> Source:
     """Write the pictures of all files to a folder and read their labels.
 
     Args:
         shards: the files.
-        scratch: an empty folder for the pictures.
+        scratch: an empty folder for the pictures; `prepare` gives one.
         group: the column with the groups, such as `group`.
 
     Raises:
         InputError: a file is damaged, or lacks a column with pictures or one with labels.
         OSError: the disk is full.
     """
+    if scratch is None:
+        raise ValueError("reading packed pictures needs a folder to write them to")
     entries: list[Entry] = []
     problems: list[Problem] = []
     has_groups = False
@@ -123,9 +127,13 @@ def _choose(schema: "pa.Schema", shard: Shard, group: str) -> _Columns:
     features = features_of(schema)
     pictures = _picture_columns(schema)
     image = find_column(pictures, _BYTES_COLUMNS) or (pictures[0] if len(pictures) == 1 else None)
-    classes = [name for name in names if class_names(features.get(name)) and features[name].get("_type") == "ClassLabel"]
+    classes = [
+        name for name in names if class_names(features.get(name)) and features[name].get("_type") == "ClassLabel"
+    ]
     plain = [name for name in names if name not in pictures]
-    label = find_column(classes, LABEL_COLUMNS) or (classes[0] if len(classes) == 1 else find_column(plain, LABEL_COLUMNS))
+    label = find_column(classes, LABEL_COLUMNS) or (
+        classes[0] if len(classes) == 1 else find_column(plain, LABEL_COLUMNS)
+    )
     if image is None or label is None:
         missing = "image with pictures" if image is None else "label or emotion"
         raise InputError(f"{shard.path} has no column such as {missing}; its columns are {', '.join(names)[:300]}")
@@ -144,7 +152,9 @@ def _picture_columns(schema: "pa.Schema") -> list[str]:
     found = []
     for field in schema:
         kind = field.type
-        inner = {kind.field(i).name: kind.field(i).type for i in range(kind.num_fields)} if pa.types.is_struct(kind) else {}
+        inner = (
+            {kind.field(i).name: kind.field(i).type for i in range(kind.num_fields)} if pa.types.is_struct(kind) else {}
+        )
         if is_bytes(kind) or ("bytes" in inner and is_bytes(inner["bytes"])):
             found.append(str(field.name))
     return found
@@ -155,7 +165,8 @@ def _picture(value: object, row: int) -> tuple[bytes | Path | str, str]:
     content, path = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, None)
     given = PurePosixPath(path.replace("\\", "/")).name if isinstance(path, str) else ""
     if isinstance(content, bytes):
-        ending = next((ending for pattern, ending in _ENDINGS if pattern.match(content)), "")
+        known = next((ending for pattern, ending in _ENDINGS if pattern.match(content)), "")
+        ending = ".heic" if is_heif(content[:64]) else known
         name = given if is_picture_name(given) else f"{given or f'{row:07d}'}{ending}"
         if len(content) > MAX_BYTES:
             return f"larger than {MAX_BYTES // 2**20} MiB", name

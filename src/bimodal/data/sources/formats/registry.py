@@ -36,7 +36,7 @@ def is_format(path: Path) -> bool:
     return path.suffix.casefold() in _SUFFIXES or is_label_studio_csv(path)
 
 
-def read_format(path: Path, root: Path | None, options: PrepareOptions, scratch: Path) -> Source:
+def read_format(path: Path, root: Path | None, options: PrepareOptions, scratch: Path | None) -> Source:
     """Read a file for which `is_format` is true.
 
     Args:
@@ -52,7 +52,9 @@ def read_format(path: Path, root: Path | None, options: PrepareOptions, scratch:
     if suffix in SUFFIXES:
         if holds_pictures(path):
             if root is not None:
-                raise InputError(f"--root is for a list of pictures, and {path} holds the pictures itself; leave it out")
+                raise InputError(
+                    f"--root is for a list of pictures, and {path} holds the pictures itself; leave it out"
+                )
             return read_packed([Shard(path, path.name, "")], scratch, _group(options))
         rows = frame_of(read_columns(path), path)
     elif suffix in (".jsonl", ".ndjson"):
@@ -69,7 +71,7 @@ def read_format(path: Path, root: Path | None, options: PrepareOptions, scratch:
     return read_rows(with_image_and_label(rows, path), path, root, _group(options))
 
 
-def read_format_folder(path: Path, options: PrepareOptions, scratch: Path) -> Source | None:
+def read_format_folder(path: Path, options: PrepareOptions, scratch: Path | None) -> Source | None:
     """Read a folder with files of one of these formats; None if it is another folder.
 
     Args:
@@ -95,7 +97,7 @@ def read_format_folder(path: Path, options: PrepareOptions, scratch: Path) -> So
     return _read_shards(tree.root, files, [split_of_shard(file) for file in files], scratch, options)
 
 
-def read_hub(address: Address, options: PrepareOptions, scratch: Path) -> Source:
+def read_hub(address: Address, options: PrepareOptions, scratch: Path | None) -> Source:
     """Read a data set of the Hugging Face hub.
 
     Args:
@@ -112,12 +114,14 @@ def read_hub(address: Address, options: PrepareOptions, scratch: Path) -> Source
     else:
         tree = Tree(download.root, tuple(sorted(download.files)))
         listed = is_image_folder(tree)
-        source = read_image_folder(tree, _group(options)) if listed else read_folder(download.root / address.config, options)
+        source = (
+            read_image_folder(tree, _group(options)) if listed else read_folder(download.root / address.config, options)
+        )
     return replace(source, origin=str(download.address))
 
 
 def _read_shards(
-    root: Path, files: Sequence[str], splits: Sequence[str], scratch: Path, options: PrepareOptions
+    root: Path, files: Sequence[str], splits: Sequence[str], scratch: Path | None, options: PrepareOptions
 ) -> Source:
     chosen, problems = with_splits(files, splits)
     inform(f"reading the pictures in {plural(len(chosen), f'{PurePosixPath(files[0]).suffix} file')}")
