@@ -71,7 +71,7 @@ def _chosen_places(names: list[str], chosen: Mapping[str, str], table: Path | st
     places = {}
     for target, name in chosen.items():
         equal = [place for place, other in enumerate(names) if other == name.strip()]
-        equal = equal or [place for place, other in enumerate(names) if _folded(other) == _folded(name)]
+        equal = equal or [place for place, other in enumerate(names) if folded(other) == folded(name)]
         if len(equal) != 1:
             what = "no column" if not equal else f"{len(equal)} columns"
             raise InputError(f"--{target}-column: {table} has {what} {name!r}; it has the columns {_some(names)}")
@@ -88,13 +88,13 @@ def _place(
     free = [place for place in range(len(names)) if place not in taken.values()]
     for name in wanted:
         equal = [place for place in free if names[place] == name] or [
-            place for place in free if _folded(names[place]) == _folded(name)
+            place for place in free if folded(names[place]) == folded(name)
         ]
         if len(equal) > 1:
             raise InputError(f"{table} has {len(equal)} columns {name}; rename all but one")
         if equal:
-            others = {_folded(other) for other in wanted if other != name}
-            if alone and (also := [names[place] for place in free if _folded(names[place]) in others]):
+            others = {folded(other) for other in wanted if other != name}
+            if alone and (also := [names[place] for place in free if folded(names[place]) in others]):
                 raise InputError(
                     f"{table}: both {names[equal[0]]} and {also[0]} could be the labels; choose one, such as "
                     f"--label-column {names[equal[0]]}"
@@ -125,6 +125,6 @@ def _free(name: str, taken: Mapping[str, int]) -> str:
     return f"{name} (2)" if name in taken else name
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     """Return a name without what differs between spellings: `file_name`, `File Name` and `fileName` are equal."""
     return re.sub(r"[\W_]+", "", name).casefold()

@@ -71,6 +71,15 @@ def test_other_files_of_that_name_are_not_read(tmp_path: Path, read: Read) -> No
     assert read(tmp_path).kind == "folders"
 
 
+def test_a_split_without_labels_is_reported(tmp_path: Path, read: Read) -> None:
+    pictures(tmp_path, "train/1.png", "test/1.png")
+    (tmp_path / "train/metadata.csv").write_text("file_name,label\n1.png,happy\n")
+    (tmp_path / "test/metadata.csv").write_text("file_name\n1.png\n")
+    source = read(tmp_path)
+    assert by(source, "name", "split") == [("train/1.png", "train")]
+    assert {image for image, _, _ in why(source)} == {"test/metadata.csv", "test/1.png"}
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -94,5 +103,5 @@ def test_hostile_json_lines(tmp_path: Path, read: Read, line: bytes, message: st
 
 def test_columns_are_named_if_none_fits(tmp_path: Path, read: Read) -> None:
     table = lines(tmp_path / "all.jsonl", {"where": "1.png", "emotion": "sad"})
-    with pytest.raises(InputError, match="no column such as file_name for the picture; its columns are where, emotion"):
+    with pytest.raises(InputError, match=r"all.jsonl has no column image; it has the columns where, emotion: "):
         read(table)

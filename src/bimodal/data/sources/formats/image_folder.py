@@ -1,5 +1,6 @@
 """Reading Hugging Face's imagefolder: pictures whose labels are in `metadata.csv`, `metadata.jsonl` or `metadata.parquet`."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +16,7 @@ from bimodal.data.sources.table import read_rows
 from bimodal.data.tables import read_table
 
 FILES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
-_FILE_NAMES = ("file_name", "image_file_name")
+_FILE_NAMES = ("image", "file_name", "image_file_name")  # `read_table` renames
 
 
 def is_image_folder(tree: Tree) -> bool:
@@ -25,10 +26,10 @@ def is_image_folder(tree: Tree) -> bool:
         InputError: such a file cannot be read.
     """
     files = tree.named(*FILES)
-    return bool(files) and bool(tree.pictures) and all(_has_columns(tree.path(file)) for file in files)
+    return bool(files) and bool(tree.pictures) and any(_has_columns(tree.path(file)) for file in files)
 
 
-def read_image_folder(tree: Tree, group: str) -> Source:
+def read_image_folder(tree: Tree, group: str, chosen: Mapping[str, str]) -> Source:
     """Read the pictures that the metadata files list; each file's paths are relative to its folder.
 
     The split is a column, or the folder (`train`, `validation`, `test`) in which the picture lies. Pictures that no file
@@ -37,6 +38,7 @@ def read_image_folder(tree: Tree, group: str) -> Source:
     Args:
         tree: the folder, for which `is_image_folder` is true.
         group: the column with the groups, such as `group`.
+        chosen: the user's choice of columns, see `name_columns`.
 
     Raises:
         InputError: a file cannot be read, or a path leaves its folder.
@@ -47,7 +49,10 @@ def read_image_folder(tree: Tree, group: str) -> Source:
     files = tree.named(*FILES)
     for file in files:
         path = tree.path(file)
-        frame = with_image_and_label(read_records(path), path)
+        if not _has_columns(path):
+            problems.append(Problem(file, "", "ignored", "no columns with file names and labels", "left out"))
+            continue
+        frame = with_image_and_label(read_records(path), path, chosen)
         has_groups |= group in frame.columns
         source = read_rows(frame, path, None, group)
         folder = PurePosixPath(file).parent

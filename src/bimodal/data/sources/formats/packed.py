@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -61,13 +61,14 @@ def holds_pictures(path: Path) -> bool:
     return bool(_picture_columns(read_schema(path)))
 
 
-def read_packed(shards: Sequence[Shard], scratch: Path | None, group: str) -> Source:
+def read_packed(shards: Sequence[Shard], scratch: Path | None, group: str, chosen: Mapping[str, str]) -> Source:
     """Write the pictures of all files to a folder and read their labels.
 
     Args:
         shards: the files.
         scratch: an empty folder for the pictures; `prepare` gives one.
         group: the column with the groups, such as `group`.
+        chosen: the user's choice of columns, by bimodal's name: `{"label": "emotion"}`.
 
     Raises:
         InputError: a file is damaged, or lacks a column with pictures or one with labels.
@@ -80,7 +81,7 @@ def read_packed(shards: Sequence[Shard], scratch: Path | None, group: str) -> So
     has_groups = False
     taken: set[str] = set()
     for shard in shards:
-        columns = _choose(read_schema(shard.path), shard, group)
+        columns = _choose(read_schema(shard.path), shard, group, chosen)
         has_groups |= group in columns.others
         for row, (value, texts, box) in enumerate(_rows(shard, columns)):
             content, name = _picture(value, row)
@@ -120,20 +121,22 @@ def _rows(shard: Shard, columns: _Columns) -> Iterator[tuple[object, dict[str, s
             yield picture, {column: cells[row] for column, cells in texts.items()}, box
 
 
-def _choose(schema: "pa.Schema", shard: Shard, group: str) -> _Columns:
+def _choose(schema: "pa.Schema", shard: Shard, group: str, chosen: Mapping[str, str]) -> _Columns:
     names = [str(name) for name in schema.names]
     if len(set(names)) < len(names):
         raise InputError(f"{shard.path} has two columns of the same name")
     features = features_of(schema)
     pictures = _picture_columns(schema)
-    image = find_column(pictures, _BYTES_COLUMNS) or (pictures[0] if len(pictures) == 1 else None)
+    usual = find_column(pictures, _BYTES_COLUMNS) or (pictures[0] if len(pictures) == 1 else None)
+    image = find_column(pictures, [chosen["image"]]) if "image" in chosen else usual
     classes = [
         name for name in names if class_names(features.get(name)) and features[name].get("_type") == "ClassLabel"
     ]
     plain = [name for name in names if name not in pictures]
-    label = find_column(classes, LABEL_COLUMNS) or (
-        classes[0] if len(classes) == 1 else find_column(plain, LABEL_COLUMNS)
-    )
+    named = find_column(plain, LABEL_COLUMNS)
+    label = find_column(classes, LABEL_COLUMNS) or (classes[0] if len(classes) == 1 else named)
+    if "label" in chosen:
+        label = find_column(plain, [chosen["label"]])
     if image is None or label is None:
         missing = "image with pictures" if image is None else "label or emotion"
         raise InputError(f"{shard.path} has no column such as {missing}; its columns are {', '.join(names)[:300]}")

@@ -7,15 +7,13 @@ from typing import Any
 import pandas as pd
 
 from bimodal.data.sources.formats.json_file import text_of
+from bimodal.data.table_columns import SYNONYMS, folded, name_columns
 from bimodal.errors import InputError
 
-IMAGE_COLUMNS = (
-    *("image", "file_name", "image_file_name", "filename", "file", "path", "image_path", "filepath", "file_path"),
-    *("img", "image_name", "image_id", "picture", "photo", "url", "image_url"),
-)
+IMAGE_COLUMNS = ("image", *SYNONYMS["image"], "filename", "image_file_name", "url", "image_url")
 LABEL_COLUMNS = (
-    *("label", "labels", "emotion", "emotions", "expression", "choice", "choices", "category", "class", "label_text"),
-    *("class_name", "class_label", "emotion_label", "sentiment", "target", "text"),
+    *("label", *SYNONYMS["label"], "labels", "emotions", "expressions", "choices", "class_label", "label_text"),
+    *("sentiment", "text"),
 )
 MAX_ROWS = 5_000_000
 _OBJECTS = "objects"
@@ -23,28 +21,33 @@ _OBJECT_LABELS = ("label", "labels", "category", "categories", "emotion", "class
 
 
 def find_column(columns: Sequence[str], names: Sequence[str]) -> str | None:
-    """Return the column with the first of these names, in upper or lower case; None if there is none.
+    """Return the column with the first of these names, however it is spelt; None if there is none.
 
-    >>> find_column(["Emotion", "File_Name"], IMAGE_COLUMNS)
-    'File_Name'
+    >>> find_column(["Emotion", "File Name"], IMAGE_COLUMNS)
+    'File Name'
     """
-    plain = {column.strip().casefold(): column for column in reversed(columns)}
-    return next((plain[name] for name in names if name in plain), None)
+    plain = {folded(column): column for column in reversed(columns)}
+    return next((plain[folded(name)] for name in names if folded(name) in plain), None)
 
 
-def with_image_and_label(frame: pd.DataFrame, table: Path) -> pd.DataFrame:
+def with_image_and_label(frame: pd.DataFrame, table: Path, chosen: Mapping[str, str]) -> pd.DataFrame:
     """Return a table whose columns with the picture and its label are called `image` and `label`.
 
+    Args:
+        frame: the table.
+        table: its file, for messages.
+        chosen: the user's choice of columns, see `name_columns`.
+
     Raises:
-        InputError: there is no such column; the message lists the columns.
+        InputError: there is no such column, or several could be the labels.
     """
     columns = [str(column) for column in frame.columns]
-    image, label = find_column(columns, IMAGE_COLUMNS), find_column(columns, LABEL_COLUMNS)
-    if image is None or label is None:
-        missing = "file_name for the picture" if image is None else "label or emotion for its label"
-        raise InputError(f"{table} has no column such as {missing}; its columns are {', '.join(columns)[:300]}")
-    others = [column for column in columns if column not in (image, label, "image", "label")]
-    return frame[[image, label, *others]].set_axis(["image", "label", *others], axis=1)
+    further = {"image": IMAGE_COLUMNS, "label": LABEL_COLUMNS}
+    for target, names in further.items():
+        usual = find_column(columns, (target, *SYNONYMS[target]))
+        if target not in chosen and usual is None and (column := find_column(columns, names)) is not None:
+            chosen = {**chosen, target: column}
+    return frame.set_axis(name_columns(columns, ("image", "label"), table, chosen), axis=1)
 
 
 def frame_of(rows: Iterable[Mapping[str, Any]], table: Path) -> pd.DataFrame:
