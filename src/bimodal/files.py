@@ -265,3 +265,27 @@ def _replace(out: Path, staging: Path) -> None:
                 os.rename(old, out)
         raise
     shutil.rmtree(old)
+
+
+def user_cache_folder() -> Path:
+    """Return the user's cache folder for bimodal; make it if it is missing.
+
+    Raises:
+        InputError: the folder cannot be made; the message says how to choose another one.
+    """
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bimodal"
+    except RuntimeError as error:
+        raise InputError("there is no home folder; set XDG_CACHE_HOME to a folder that can be written") from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable_cache(folder, error) from error
+    return folder
+
+
+def unwritable_cache(folder: Path, error: OSError) -> InputError:
+    """Return the error for a cache folder of the user that cannot be written."""
+    return InputError(
+        f"{folder} cannot be written ({error.strerror}); set XDG_CACHE_HOME to a folder that can be written"
+    )

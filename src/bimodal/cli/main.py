@@ -23,6 +23,7 @@ from bimodal.cli import (
     train,
 )
 from bimodal.cli.ending import exit_code_of
+from bimodal.cli.names import Command
 from bimodal.version import __version__
 
 
@@ -40,7 +41,7 @@ _COMMANDS = {
 }
 for _panel, _functions in _COMMANDS.items():
     for _function in _functions:
-        app.command(rich_help_panel=_panel, help=_paragraphs(_function.__doc__))(_function)
+        app.command(cls=Command, rich_help_panel=_panel, help=_paragraphs(_function.__doc__))(_function)
 app.add_typer(study.app, name="study", rich_help_panel="Experiments")
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from bimodal.cli.names import Command
+
 if TYPE_CHECKING:
     from bimodal.experiments.label_noise.plan import Methods
 
@@ -15,7 +17,7 @@ app = typer.Typer(
 )
 
 
-@app.command("label-noise")
+@app.command("label-noise", cls=Command)
 def label_noise(
     out: Annotated[Path, typer.Option("--out", help="Study folder to write or to resume.")],
     fer: Annotated[

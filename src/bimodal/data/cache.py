@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
-from bimodal.files import write_atomically
+from bimodal.files import user_cache_folder, write_atomically
 from bimodal.vision.pictures import UnreadableError, decode, map_in_threads, resize
 
 
@@ -68,10 +68,3 @@ def cache_folder(manifest: Manifest) -> Path:
     except OSError:
         pass
     return user_cache_folder()
-
-
-def user_cache_folder() -> Path:
-    """Return the user's cache folder for bimodal; make it if it is missing."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bimodal"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

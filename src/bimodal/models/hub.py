@@ -5,6 +5,7 @@ the checksum of the hub.
 """
 
 import contextlib
+import errno
 import logging
 import re
 import threading
@@ -154,6 +155,9 @@ def _download(file: _HubFile, timeout: float) -> Path:
         with _quiet_http():
             return Path(hf_hub_download(file.repository, file.filename, revision=file.revision, etag_timeout=timeout))
     except Exception as error:  # the exceptions of the client differ between its releases
+        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            place = f"{constants.HF_HUB_CACHE} cannot be written ({error.strerror})"
+            raise InputError(f"{place}; set HF_HOME to a folder that can be written, {_CURE}") from error
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise InputError(f"the download of {file} failed, {_reason(error)}: run again, {_CURE}") from error

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from bimodal.data.cache import user_cache_folder
-from bimodal.files import write_text
+from bimodal.errors import InputError
+from bimodal.files import user_cache_folder, write_text
 from bimodal.models import EmotionClassifier
 from bimodal.training.environment import processor
 from bimodal.training.hardware import Hardware, choose_precision
@@ -89,7 +89,7 @@ def _remembered_ratio(model: EmotionClassifier, settings: TrainSettings) -> floa
     network = (settings.backbone, dict(settings.backbone_options), settings.hidden)
     size = (settings.image_size, min(settings.batch_size, _MOST_FACES))
     key = repr((processor(), torch.__version__, network, size))
-    with suppress(OSError):
+    with suppress(OSError, InputError):  # without a folder that can be written, it is measured each time
         file = user_cache_folder() / f"bf16-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
         if (ratio := _read(file)) is not None:
             return ratio

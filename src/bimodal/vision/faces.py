@@ -5,6 +5,7 @@ brings five landmarks nearest to a template (Umeyama, Least-squares estimation o
 between two point patterns, 1991).
 """
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bimodal.errors import InputError
+from bimodal.files import unwritable_cache, user_cache_folder
 from bimodal.vision.pictures import resize
 
 TEMPLATE = np.array([[0.35, 0.39], [0.65, 0.39], [0.50, 0.56], [0.375, 0.735], [0.625, 0.735]])
@@ -162,11 +164,14 @@ def detector_file(given: str | Path | None = None) -> Path:
         return Path(given)
     import pooch  # slow to import, and often not needed
 
+    folder = user_cache_folder()
     try:
         downloader = pooch.HTTPDownloader(timeout=_TIMEOUT_S)
-        digest, folder = f"sha256:{DETECTOR_SHA256}", pooch.os_cache("bimodal")
+        digest = f"sha256:{DETECTOR_SHA256}"
         return Path(pooch.retrieve(DETECTOR_URL, digest, Path(DETECTOR_URL).name, folder, downloader=downloader))
     except (OSError, ValueError) as error:  # no network, a full disk; or another checksum
+        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise unwritable_cache(folder, error) from error
         raise InputError(
             f"the face detector cannot be downloaded from {DETECTOR_URL} ({type(error).__name__}); "
             "download it on another machine and give it with --detector FILE"
