@@ -132,7 +132,7 @@ def pretraining_overlap(manifest: Manifest, rows: Sequence[int] | None = None, t
     Raises:
         InputError: a picture cannot be read.
     """
-    if manifest.source_info.kind == "fer2013" and manifest.source_info.aligned:
+    if manifest.source_info.kind in ("fer2013", "ferplus") and manifest.source_info.aligned:
         return f"{FACE} was pretrained on FER2013, the source of these faces"
     digests = manifest.pixel_digests if rows is None else [manifest.pixel_digests[row] for row in rows]
     count = int(in_pretraining([digest for digest in digests if digest is not None]).sum())

@@ -1,8 +1,8 @@
 """The formats of picture files: which are read, and why others are not."""
 
 import importlib
+import os
 from functools import cache
-from pathlib import Path
 
 READ = ("PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "AVIF")
 """Pillow's names of the formats that are read, beside JPEG; those are missing for which it runs another program."""
@@ -104,7 +104,7 @@ def is_picture_name(name: str) -> bool:
     >>> [is_picture_name(name) for name in ("a.PNG", "b.heic", "c.CR2", "notes.txt")]
     [True, True, True, False]
     """
-    suffix = Path(name).suffix.casefold()
+    suffix = os.path.splitext(name)[1].casefold()  # faster than Path
     return suffix in SUFFIXES or suffix in _OTHERS
 
 

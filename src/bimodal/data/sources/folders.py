@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from bimodal.data.sources.emotion_words import is_label, label_of
@@ -21,6 +22,7 @@ TRUTH = "truth.csv"
 _SFEW_SHARE = 0.9  # the share of names that must look like `Film_000310240_00000007.png`
 
 
+@lru_cache(maxsize=4096)
 def split_of(folder: str) -> str:
     """Return the split that a folder is named after, or `""`.
 

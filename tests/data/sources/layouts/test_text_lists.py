@@ -41,7 +41,7 @@ def test_a_picture_that_is_listed_twice(files: Files) -> None:
     ]
 
 
-@pytest.mark.parametrize("line", ["a.jpg", "a.jpg 3 1", "a happy", "happy a.jpg"])
+@pytest.mark.parametrize("line", ["a.jpg", "a.jpg 3 1", "a happy", "happy a.jpg", "x" + " " * 100_000 + "y"])
 def test_other_lines(files: Files, line: str) -> None:
     with pytest.raises(InputError, match=r"list\.txt, line 2: expected a picture and a label"):
         read(files("a.jpg", f"list.txt=a.jpg 3\n{line}"))

@@ -35,7 +35,8 @@ def _first_line(tree: Tree, file: str) -> str:
 
 
 def _annotations(tree: Tree) -> list[str]:
-    videos = {PurePosixPath(name).parent.name for name in tree.pictures}
+    folders = {name.rpartition("/")[0] for name in tree.pictures}
+    videos = {folder.rpartition("/")[2] for folder in folders}
     files = [file for file in tree.ending(".txt") if PurePosixPath(file).stem in videos]
     return [file for file in files if _names(_first_line(tree, file))]
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.sources.entry import Problem, Source
@@ -33,7 +32,7 @@ def split_of_path(name: str) -> str:
     >>> split_of_path("archive/val/P001/1.png"), split_of_path("train.png")
     ('val', '')
     """
-    return next((split for part in PurePosixPath(name).parts[:-1] if (split := split_of(part))), "")
+    return next((split for part in name.split("/")[:-1] if (split := split_of(part))), "")
 
 
 def splits_of_paths(names: list[str]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 
 from bimodal.data.sources.emotion_words import is_label, label_of
 from bimodal.data.sources.entry import Entry, Source
@@ -19,17 +18,16 @@ def read_nested(tree: Tree, meanings: Mapping[str, str]) -> Source | None:
     The folder above it is the group, if it looks like a person: it has several emotions, and there are at least three such
     folders, each with at most half of the pictures.
     """
-    known: dict[str, bool] = {}
-    labelled: dict[str, tuple[str, str]] = {}  # picture -> label, the folder above it
-    for name in tree.pictures:
-        parts = PurePosixPath(name).parts[:-1]
+    by_folder: dict[str, tuple[str, str]] = {}
+    for folder in {name.rpartition("/")[0] for name in tree.pictures}:
+        parts = folder.split("/")
         for depth in reversed(range(len(parts))):
-            part = parts[depth]
-            if part not in known:
-                known[part] = is_label(part, meanings) and not part.isdecimal()
-            if known[part]:
-                labelled[name] = (label_of(part, meanings), parts[depth - 1] if depth else "")
+            if not parts[depth].isdecimal() and is_label(parts[depth], meanings):
+                by_folder[folder] = (label_of(parts[depth], meanings), parts[depth - 1] if depth else "")
                 break
+    labelled = {  # picture -> label, the folder above it
+        name: found for name in tree.pictures if (found := by_folder.get(name.rpartition("/")[0])) is not None
+    }
     if not labelled or len(labelled) < _SHARE * len(tree.pictures):
         return None
     splits = splits_of_paths(list(labelled))

@@ -26,8 +26,8 @@ def _recognise(tree: Tree) -> bool:
 
 
 def _has_number_folders(tree: Tree) -> bool:
-    paths = [PurePosixPath(name) for name in tree.pictures]
-    return bool(paths) and all(_NAME.fullmatch(path.stem) and path.parent.name in MEANINGS for path in paths)
+    paths = map(PurePosixPath, tree.pictures)  # ends at the first other path
+    return bool(tree.pictures) and all(_NAME.fullmatch(path.stem) and path.parent.name in MEANINGS for path in paths)
 
 
 def _read(tree: Tree, options: PrepareOptions) -> Source:

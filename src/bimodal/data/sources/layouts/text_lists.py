@@ -13,7 +13,7 @@ from bimodal.vision.formats import is_picture_name
 
 _ENDINGS = (".txt", ".lst", ".list")
 _FIRST_BYTES = 4096
-_LINE = re.compile(r"(?P<picture>[^,;\t]+?)\s*[,;\t ]\s*(?P<label>[^\s,;]+)")
+_LABEL = re.compile(r"[,;\t ][^\s,;]+$")  # with what is before it
 
 
 def is_text_list(path: Path) -> bool:
@@ -78,10 +78,12 @@ def _parse(line: str) -> tuple[str, str] | None:
     >>> _parse("faces/my cat.jpg 3"), _parse("a.jpg,happy"), _parse("a.jpg 3 1"), _parse("some words")
     (('faces/my cat.jpg', '3'), ('a.jpg', 'happy'), None, None)
     """
-    match = _LINE.fullmatch(line.strip())
-    if not match or not is_picture_name(match["picture"]):
+    line = line.strip()
+    match = _LABEL.search(line)
+    picture = line[: match.start()].rstrip(" ,;\t") if match else ""
+    if not match or not is_picture_name(picture):
         return None
-    return match["picture"].replace("\\", "/"), match["label"]
+    return picture.replace("\\", "/"), match[0][1:]
 
 
 def _find(listed: str, base: PurePosixPath, by_name: dict[str, list[str]]) -> str:

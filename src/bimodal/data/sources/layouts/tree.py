@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Self
 
 from bimodal.errors import InputError
@@ -57,7 +57,7 @@ class Tree:
     def named(self, *names: str) -> list[str]:
         """Return the files with one of these names, at any depth; upper and lower case are equal."""
         wanted = {name.casefold() for name in names}
-        return [file for file in self.files if PurePosixPath(file).name.casefold() in wanted]
+        return [file for file in self.files if file.rpartition("/")[2].casefold() in wanted]
 
     def ending(self, *suffixes: str) -> list[str]:
         """Return the files with one of these endings, such as `.txt`."""
