@@ -14,7 +14,8 @@ from bimodal.data.face_crops import align_face, wrong_box
 from bimodal.data.manifest import Manifest
 from bimodal.data.prepare import prepare
 from bimodal.errors import InputError
-from bimodal.vision.faces import Detector, Face
+from bimodal.vision.face import Face
+from bimodal.vision.faces import Detector
 
 SHARED = Path(os.environ.get("BIMODAL_SHARED", Path(__file__).parents[2] / ".." / "shared"))
 MODEL = SHARED / "models" / "face_detection_yunet_2023mar.onnx"

@@ -20,7 +20,7 @@ from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.sources.fer2013 import CODES
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
-from bimodal.vision.faces import Face
+from bimodal.vision.face import Face
 
 Noise = Callable[..., Path]
 SHARED = Path(os.environ.get("BIMODAL_SHARED", Path(__file__).parents[2] / ".." / "shared"))

@@ -12,7 +12,7 @@ from torch import nn
 
 from bimodal.export.onnx import write_onnx
 from bimodal.model_files.info import ModelInfo
-from bimodal.vision.faces import Face
+from bimodal.vision.face import Face
 
 SIZE = 32
 EMOTIONS = ("angry", "happy", "sad")

@@ -148,6 +148,8 @@ def test_a_call_that_fails_leaves_no_files(
         (["{crops}", "--out", "a.csv", "--resume", "--overwrite"], ["exclude each other"]),
         (["{crops}", "--batch-size", "0"], ["--batch-size must be a whole number from 1"]),
         (["{crops}", "--every", "0"], ["--every must be a whole number of at least 1"]),
+        (["{crops}", "--detect-side", "4096"], ["--detect-side and --no-detect exclude each other"]),
+        (["{crops}", "--detect-side", "100"], ["--detect-side must be a whole number from 640"]),
         (["{crops}/broken.png"], ["no input could be read"]),
         (["--camera", "97"], ["no camera 97"]),
     ],
@@ -346,3 +348,23 @@ def test_faces_are_found_in_photographs(onnx_file: Path, cli: Callable[..., Outc
         cli("predict", files[0], "--model", onnx_file, "--detector", YUNET, "--draw", tmp_path / "mine", "--overwrite"),
         "did not write",
     )
+
+
+@pytest.mark.skipif(not YUNET.exists() or not PHOTOGRAPHS.is_dir(), reason="no YuNet or no photographs")
+def test_many_tiny_faces_give_a_hint(onnx_file: Path, cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    photograph = Image.open(sorted((PHOTOGRAPHS / "happy").glob("*.jpg"))[0]).convert("RGB")
+    for name, side in (("crowd.jpg", 75), ("group.jpg", 150)):
+        group = Image.new("RGB", (4000, 3000), (90, 110, 100))
+        for number in range(20):
+            group.paste(photograph.resize((side, side)), (40 + number % 5 * 780, 40 + number // 5 * 740))
+        group.save(tmp_path / name, quality=95)
+    options = ("--model", onnx_file, "--detector", YUNET)
+    crowd = cli("predict", tmp_path / "crowd.jpg", *options, "--out", tmp_path / "crowd.csv")
+    assert "--detect-side 4096 looks closer" in crowd.stdout, crowd
+    closer = cli("predict", tmp_path / "crowd.jpg", *options, "--out", tmp_path / "closer.csv", "--detect-side", 4096)
+    assert "--detect-side" not in closer.stdout, "nothing is gained beyond the resolution of the file"
+    coarse, close = (pd.read_csv(tmp_path / name)["x"].notna().sum() for name in ("crowd.csv", "closer.csv"))
+    assert coarse < close == 20
+    group = cli("predict", tmp_path / "group.jpg", *options, "--out", tmp_path / "group.csv")
+    assert "20 faces in 1 image" in group.stdout
+    assert "--detect-side" not in group.stdout

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _MAX_ROWS = 40
 """The number of rows that the terminal shows."""
+_MANY_TINY = 0.2
+"""The share of tiny faces from which the terminal gives a hint."""
 
 
 def predict(
@@ -92,7 +94,7 @@ def predict(
         print_table(_table(rows))
     if count > len(rows):
         print(f"... and {count - len(rows):,} more rows; write all of them with --out FILE.csv")
-    for line in [*_summary_lines(summary), *([f"annotated copies: {draw}"] if draw else [])]:
+    for line in [*_summary_lines(summary, config.detect_side), *([f"annotated copies: {draw}"] if draw else [])]:
         print(line, file=sys.stderr if out is None else None)
     if out is not None:
         if summary.emotions:
@@ -100,7 +102,8 @@ def predict(
         print(f"table: {out}")
 
 
-def _summary_lines(summary: "Summary") -> list[str]:
+def _summary_lines(summary: "Summary", detect_side: int | None) -> list[str]:
+    from bimodal.inference.pipeline import TINY_FACE
     from bimodal.text import plural
 
     parts = [f"{plural(summary.faces, 'face')} in {plural(summary.images, 'image')}"]
@@ -111,6 +114,12 @@ def _summary_lines(summary: "Summary") -> list[str]:
     if summary.skipped:
         parts.append(f"{plural(summary.skipped, 'file')} done before")
     lines = ["; ".join(parts), *(f"  {problem}" for problem in summary.problems)]
+    if summary.tiny > _MANY_TINY * summary.faces:
+        side = 4096 if detect_side is None else 2 * detect_side
+        lines.append(
+            f"  {plural(summary.tiny, 'face')} had under {TINY_FACE} pixels where they were looked for; smaller ones may be "
+            f"missing: --detect-side {side} looks closer, and takes longer"
+        )
     if summary.unreadable > len(summary.problems):
         lines.append("  ...")
     return lines

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bimodal.vision.boxes import Box, clip_box, cut_box, iou, square_of_box, with_margin
-from bimodal.vision.faces import Face, Finder, align, centre_square
+from bimodal.vision.face import Face, Finder
+from bimodal.vision.faces import align, centre_square
 
 NO_FACE = "no-face"
 """The flag of a picture in which the detector found no face, or none that overlaps the box of the source."""

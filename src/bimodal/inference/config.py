@@ -9,7 +9,7 @@ from bimodal.errors import InputError
 from bimodal.settings import check_fields, option
 
 if TYPE_CHECKING:
-    from bimodal.vision.faces import Finder
+    from bimodal.vision.face import Finder
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,13 @@ class InferenceConfig:
     detector: Path | None = option(
         None, "ONNX file of the face detector YuNet; without it, the file is downloaded once"
     )
+    detect_side: int | None = option(
+        None,
+        "longest side in pixels, 640 to 16384, to which images and frames are reduced to look for small faces; each takes time "
+        "in proportion to its square; without it, 640, and 2048 for images in which only tiny faces, or none, are found at 640",
+        640,
+        16_384,
+    )
     largest: bool = option(False, "keep only the largest face of each image")
     flip: bool = option(
         False, "classify the mirrored faces, too, and average the probabilities: slightly more accurate, half as fast"
@@ -40,5 +47,6 @@ class InferenceConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.detector is not None and not self.detect:
-            raise InputError("--detector and --no-detect exclude each other; give one of them")
+        for name in ("detector", "detect_side"):
+            if getattr(self, name) is not None and not self.detect:
+                raise InputError(f"--{name.replace('_', '-')} and --no-detect exclude each other; give one of them")

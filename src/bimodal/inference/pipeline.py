@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -18,11 +19,14 @@ from bimodal.inference.inputs import Frame
 from bimodal.inference.results import NO_FACE, FaceResult, ImageResult
 from bimodal.model_files.network import Network
 from bimodal.progress import warn
-from bimodal.vision.faces import Detector, Face, Finder, align, detector_file
+from bimodal.vision.face import Face, Finder
+from bimodal.vision.faces import MAX_SIDE, Detector, align, detector_file
 from bimodal.vision.pictures import THREADS, UnreadableError, decode_reduced, resize
 
 JPEG_SIDE = 1280
 """A JPEG is decoded to at least this side, in pixels: twice the detector's, so that small faces stay sharp."""
+TINY_FACE = 24
+"""A face of fewer pixels, as the detector sees it, is tiny: smaller ones are seldom found."""
 _QUEUED = 3  # frames for each thread; with one thread none: a camera's frames are shown without delay
 
 
@@ -70,12 +74,8 @@ def run_inference(frames: Iterable[Frame], network: Network, config: InferenceCo
 
 def _cropper(network: Network, config: InferenceConfig, threads: int) -> Callable[[Frame], _CroppedFrame]:
     """Return a function, for any thread, that decodes a frame and crops its faces."""
-    detectors: SimpleQueue[Finder] | None = None  # a detector must not be used by two threads at once
-    if config.detect:
-        make = config.make_detector or partial(Detector, detector_file(config.detector), coarse=True)
-        detectors = SimpleQueue()
-        for _ in range(threads):
-            detectors.put(make())
+    borrowed = _detectors(config, threads) if config.detect else None
+    least = max(JPEG_SIDE, config.detect_side or 0) if config.detect else 0
     size, template = network.info.image_size, network.template
     no_crops = np.zeros((0, size, size, 3), dtype=np.uint8)
 
@@ -85,24 +85,46 @@ def _cropper(network: Network, config: InferenceConfig, threads: int) -> Callabl
         pixels, scale = frame.source, 1
         if isinstance(pixels, Path):
             try:
-                pixels, scale = decode_reduced(pixels, JPEG_SIDE if config.detect else 0)
+                pixels, scale = decode_reduced(pixels, least)
             except UnreadableError as error:
                 return _CroppedFrame(ImageResult(frame, problem=f"unreadable: {error}"), (), no_crops)
         frame = replace(frame, source=None)  # a waiting batch would keep the pixels in memory
         result = ImageResult(frame, pixels=pixels if config.keep_pixels else None, scale=scale)
-        if detectors is None:
+        if borrowed is None:
             return _CroppedFrame(result, (None,), resize(pixels, size)[None])
-        detector = detectors.get()
-        try:
+        with borrowed(frame.number is None) as detector:
             faces = detector.detect(pixels)[: 1 if config.largest else None]
-        finally:
-            detectors.put(detector)
         if not faces:
             return _CroppedFrame(replace(result, problem=NO_FACE), (), no_crops)
         crops = np.stack([align(pixels, face.landmarks, size, template) for face in faces])
-        return _CroppedFrame(result, tuple(faces), crops)
+        tiny = sum(face.scale < scale and face.box[2] * face.scale < TINY_FACE for face in faces)
+        return _CroppedFrame(replace(result, tiny=tiny), tuple(faces), crops)
 
     return crop
+
+
+def _detectors(config: InferenceConfig, threads: int) -> Callable[[bool], AbstractContextManager[Finder]]:
+    """Return a function that lends a detector for an image (True) or a frame, since threads must not share one.
+
+    Without `detect_side`, images are searched again for small faces where that may help. Frames are not, because a video has
+    thousands of them.
+    """
+    idle: dict[bool, SimpleQueue[Finder]] = {True: SimpleQueue(), False: SimpleQueue()}
+    for is_image, queue in idle.items():
+        side = config.detect_side if is_image else config.detect_side or MAX_SIDE
+        make = config.make_detector or partial(Detector, detector_file(config.detector), coarse=True, side=side)
+        for _ in range(threads):
+            queue.put(make())
+
+    @contextmanager
+    def borrowed(is_image: bool) -> Iterator[Finder]:
+        detector = idle[is_image].get()
+        try:
+            yield detector
+        finally:
+            idle[is_image].put(detector)
+
+    return borrowed
 
 
 def _classify(batch: Sequence[_CroppedFrame], network: Network, config: InferenceConfig) -> Iterator[ImageResult]:

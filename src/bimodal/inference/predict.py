@@ -26,6 +26,7 @@ def predict(
     *,
     detect: bool = True,
     detector: str | Path | None = None,
+    detect_side: int | None = None,
     largest: bool = False,
     flip: bool = False,
     batch_size: int = 64,
@@ -38,6 +39,8 @@ def predict(
         model: a network from `bimodal.load`, or what `bimodal.load` takes; None: the packaged network.
         detect: find and align the faces; False: each image is one cropped face.
         detector: the ONNX file of YuNet, the face detector; None: downloaded once.
+        detect_side: longest side in pixels to which images are reduced to look for small faces, 640 to 16,384; None: 640, and
+            2,048 for images in which only tiny faces, or none, are found at 640.
         largest: keep only the largest face of each image.
         flip: also classify the mirrored faces and average the probabilities: slightly more accurate, half as fast.
         batch_size: number of faces that the network classifies at once, 1 to 4096; affects the speed only.
@@ -56,7 +59,14 @@ def predict(
     >>> len(table), float(table.filter(like="p_").sum(axis=1)[0].round(4))
     (1, 1.0)
     """
-    config = InferenceConfig(detect, None if detector is None else Path(detector), largest, flip, batch_size)
+    config = InferenceConfig(
+        detect=detect,
+        detector=None if detector is None else Path(detector),
+        detect_side=detect_side,
+        largest=largest,
+        flip=flip,
+        batch_size=batch_size,
+    )
     several = [images] if isinstance(images, str | Path | np.ndarray) else images
     if isinstance(several, Sequence):  # an iterator can be read only once
         check_inputs([image for image in several if isinstance(image, str | Path)])

@@ -105,6 +105,7 @@ def predict_files(
                 "weights": network.digest,
                 "detect": config.detect,
                 "detector": None if config.detector is None else sha256_of(config.detector),
+                "detect_side": config.detect_side,
                 "largest": config.largest,
                 "flip": config.flip,
                 "every": every,

@@ -40,6 +40,7 @@ class ImageResult:
         problem: why there are no faces: `NO_FACE`, or why the image cannot be read; else empty.
         pixels: the decoded pixels, uint8 (H,W,3) RGB, if they were asked for.
         scale: pixels of the image, for one pixel of `pixels`.
+        tiny: the number of faces that a larger `detect_side` would show in more detail, and that had few pixels.
     """
 
     frame: Frame
@@ -47,6 +48,7 @@ class ImageResult:
     problem: str = ""
     pixels: NDArray[np.uint8] | None = None
     scale: float = 1.0
+    tiny: int = 0
 
     @property
     def is_readable(self) -> bool:
@@ -60,6 +62,7 @@ class Summary:
 
     Attributes:
         images, without_face, unreadable: images and frames that were read, had no face, could not be read.
+        tiny: faces of few pixels, see `ImageResult`.
         skipped: files that an interrupted call had finished.
         problems: the first five reasons, as `file: reason`.
         emotions: how often each emotion was predicted.
@@ -67,6 +70,7 @@ class Summary:
 
     images: int = 0
     faces: int = 0
+    tiny: int = 0
     without_face: int = 0
     unreadable: int = 0
     skipped: int = 0
@@ -76,6 +80,7 @@ class Summary:
     def add(self, result: ImageResult, emotions: Sequence[str]) -> None:
         """Count one result; `emotions` are the K names of the network."""
         self.faces += len(result.faces)
+        self.tiny += result.tiny
         self.emotions.update(emotions[int(face.probabilities.argmax())] for face in result.faces)
         if result.is_readable:
             self.images += 1

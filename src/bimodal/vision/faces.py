@@ -6,9 +6,7 @@ between two point patterns, 1991).
 """
 
 import errno
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -16,7 +14,9 @@ from numpy.typing import NDArray
 
 from bimodal.errors import InputError
 from bimodal.files import unwritable_cache, user_cache_folder
+from bimodal.vision.face import Face
 from bimodal.vision.pictures import resize
+from bimodal.vision.tiles import detect_in_tiles, merge_faces
 
 TEMPLATE = np.array([[0.35, 0.39], [0.65, 0.39], [0.50, 0.56], [0.375, 0.735], [0.625, 0.735]])
 """The positions of the eyes, the tip of the nose and the corners of the mouth in an aligned face, as fractions of the
@@ -28,37 +28,21 @@ DETECTOR_URL = (
 )
 DETECTOR_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 _TIMEOUT_S = 10  # for the connection, and for each part of the file
-_MIN_SIDE, _MAX_SIDE = 256, 640  # YuNet detects faces of 10 to 300 pixels
+_MIN_SIDE, MAX_SIDE = 256, 640
+"""The sides in pixels between which a whole picture is searched. YuNet detects faces of 10 to 300 pixels."""
+_TILED_FROM, _TILED_SIDE, _TINY = 960, 2048, 48
+"""A second look at 2,048 pixels helps pictures of at least 960 whose largest face has fewer than 48 of the 640 pixels."""
+_PEEK_SIDE, _PEEK_SCORE = 1280, 0.3
+"""Where no face is found, a pass at this side and with this score says whether a second look is worth its time."""
 _COARSE_SIDE, _COARSE_SHARE, _COARSE_SCORE = 160, 0.5, 0.8
 """The coarse pass suffices if it finds a face with this score that fills this share of the longer side. Of the 1,692 faces
 in 1,696 photographs, most of one person, the coarse pass missed one, and it sufficed for 99 % of the photographs."""
 
 
-@dataclass(frozen=True, eq=False)
-class Face:
-    """A detected face.
-
-    Attributes:
-        box: float64 (4,), left, top, width, height in pixels.
-        score: the confidence of the detector, 0 to 1.
-        landmarks: float64 (5, 2), x and y in pixels, in the order of `TEMPLATE`.
-    """
-
-    box: NDArray[np.float64]
-    score: float
-    landmarks: NDArray[np.float64]
-
-
-class Finder(Protocol):
-    """An object that detects faces: `Detector`, or another one with this method."""
-
-    def detect(self, image: NDArray[np.uint8]) -> list[Face]: ...
-
-
 class Detector:
     """The face detector YuNet; threads must not share one."""
 
-    def __init__(self, model: Path, threshold: float = 0.6, coarse: bool = False) -> None:
+    def __init__(self, model: Path, threshold: float = 0.6, coarse: bool = False, side: int | None = None) -> None:
         """Load the ONNX file.
 
         Args:
@@ -66,13 +50,16 @@ class Detector:
             threshold: the least score of a face, 0 to 1.
             coarse: first run a coarse pass at a low resolution. If a face fills half of the picture, return the faces of
                 that pass, in a third of the time; their landmarks are off by some 3 % of the face's width.
+            side: longest side in pixels to which larger pictures are reduced. Above 640, such pictures are searched whole at
+                640 and then in tiles, except where the coarse pass suffices. None: 640, and 2,048 for a picture in which only
+                tiny faces are found, or none although a pass at 1,280 finds what may be one.
 
         Raises:
             InputError: the file is missing or is not a YuNet.
         """
         if not model.is_file():
             raise InputError(f"no face detector at {model}; give YuNet's ONNX file with --detector, or leave it out")
-        self._coarse = coarse
+        self._coarse, self._threshold, self._side = coarse, threshold, side
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # OpenCV 5 warns about every YuNet
         try:
             self._net = cv2.FaceDetectorYN.create(str(model), "", (_MIN_SIDE, _MIN_SIDE), threshold)
@@ -89,18 +76,32 @@ class Detector:
             faces = self._detect(image, _COARSE_SIDE / longest)
             if faces and faces[0].score >= _COARSE_SCORE and faces[0].box[2] >= _COARSE_SHARE * longest:
                 return faces
-        return self._detect(image, min(max(longest, _MIN_SIDE), _MAX_SIDE) / longest)
+        faces = self._detect(image, min(max(longest, _MIN_SIDE), MAX_SIDE) / longest)
+        side = self._tiled_side(image, faces)
+        return merge_faces(faces, detect_in_tiles(image, self._detect, side), longest) if side else faces
 
-    def _detect(self, image: NDArray[np.uint8], scale: float) -> list[Face]:
+    def _tiled_side(self, image: NDArray[np.uint8], faces: list[Face]) -> int:
+        """Return the side at which to look again in tiles, or 0."""
+        longest = max(image.shape[:2])
+        if self._side is not None:
+            return self._side if min(self._side, longest) > MAX_SIDE else 0
+        if longest < _TILED_FROM:
+            return 0
+        if faces:
+            return _TILED_SIDE if faces[0].box[2] * faces[0].scale < _TINY else 0
+        return _TILED_SIDE if self._detect(image, min(1.0, _PEEK_SIDE / longest), _PEEK_SCORE) else 0
+
+    def _detect(self, image: NDArray[np.uint8], scale: float = 1.0, threshold: float | None = None) -> list[Face]:
         size = tuple(max(1, round(side * scale)) for side in image.shape[1::-1])
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         self._net.setInputSize(size)
+        self._net.setScoreThreshold(self._threshold if threshold is None else threshold)
         table = self._net.detect(np.ascontiguousarray(small[..., ::-1]))[1]
         if table is None:
             return []
         rows = table.astype(np.float64)
         rows[:, :14] /= scale
-        faces = [Face(row[:4], float(row[14]), row[4:14].reshape(5, 2)) for row in rows]
+        faces = [Face(row[:4], float(row[14]), row[4:14].reshape(5, 2), scale) for row in rows]
         return sorted(faces, key=lambda face: -face.box[2] * face.box[3])
 
 
