@@ -14,6 +14,7 @@ from bimodal.inference.pipeline import run_inference
 from bimodal.inference.results import NO_FACE, ImageResult, table_columns, table_rows
 from bimodal.model_files.network import Network
 from bimodal.model_files.onnx_network import load_onnx
+from bimodal.vision.face import Face
 from tests.inference.conftest import EMOTIONS, SIZE, BrightSquareDetector, scene
 
 
@@ -198,3 +199,32 @@ def test_results_do_not_keep_the_pixels(network: Network) -> None:
     (result,) = infer(network, scene((5, 5, 30)))
     assert result.frame.source is None
     assert result.pixels is None
+
+
+def test_faces_are_tiny_where_the_file_has_more_pixels(network: Network, tmp_path: Path) -> None:
+    class Reduced(BrightSquareDetector):
+        def detect(self, image: np.ndarray) -> list[Face]:
+            return [replace(face, scale=0.5) for face in super().detect(image)]
+
+    image = scene((5, 5, 40), (60, 10, 60))
+    assert [result.tiny for result in infer(network, image)] == [0], "searched at full size"
+    (result,) = run_inference([Frame("a", image)], network, InferenceConfig(make_detector=Reduced))
+    assert (len(result.faces), result.tiny) == (2, 1), "40 and 60 pixels, seen as 20 and 30"
+
+
+def test_videos_are_searched_once_unless_a_side_is_given(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int | None] = []
+
+    class Spy(BrightSquareDetector):
+        def __init__(self, model: Path, coarse: bool, side: int | None) -> None:
+            self.side = side
+
+        def detect(self, image: np.ndarray) -> list[Face]:
+            made.append(self.side)
+            return super().detect(image)
+
+    monkeypatch.setattr("bimodal.inference.pipeline.Detector", Spy)
+    frames = [Frame("photo", scene((5, 5, 40))), Frame("video", scene((5, 5, 40)), 0, 0.0)]
+    for side in (None, 4096):
+        list(run_inference(frames, network, InferenceConfig(detector=Path("x"), detect_side=side, threads=1)))
+    assert made == [None, 640, 4096, 4096]

@@ -14,10 +14,11 @@ import pytest
 from PIL import Image
 
 import bimodal as package
+from bimodal.cli.predict import _summary_lines
 from bimodal.errors import InputError
 from bimodal.inference.config import InferenceConfig
 from bimodal.inference.predict_files import Output, predict_files
-from bimodal.inference.results import ImageResult
+from bimodal.inference.results import ImageResult, Summary
 from bimodal.model_files.network import Network
 from tests.conftest import SHARED, Outcome, fails_with_one_line
 from tests.inference.conftest import EMOTIONS, BrightSquareDetector, scene
@@ -350,21 +351,11 @@ def test_faces_are_found_in_photographs(onnx_file: Path, cli: Callable[..., Outc
     )
 
 
-@pytest.mark.skipif(not YUNET.exists() or not PHOTOGRAPHS.is_dir(), reason="no YuNet or no photographs")
-def test_many_tiny_faces_give_a_hint(onnx_file: Path, cli: Callable[..., Outcome], tmp_path: Path) -> None:
-    photograph = Image.open(sorted((PHOTOGRAPHS / "happy").glob("*.jpg"))[0]).convert("RGB")
-    for name, side in (("crowd.jpg", 75), ("group.jpg", 150)):
-        group = Image.new("RGB", (4000, 3000), (90, 110, 100))
-        for number in range(20):
-            group.paste(photograph.resize((side, side)), (40 + number % 5 * 780, 40 + number // 5 * 740))
-        group.save(tmp_path / name, quality=95)
-    options = ("--model", onnx_file, "--detector", YUNET)
-    crowd = cli("predict", tmp_path / "crowd.jpg", *options, "--out", tmp_path / "crowd.csv")
-    assert "--detect-side 4096 looks closer" in crowd.stdout, crowd
-    closer = cli("predict", tmp_path / "crowd.jpg", *options, "--out", tmp_path / "closer.csv", "--detect-side", 4096)
-    assert "--detect-side" not in closer.stdout, "nothing is gained beyond the resolution of the file"
-    coarse, close = (pd.read_csv(tmp_path / name)["x"].notna().sum() for name in ("crowd.csv", "closer.csv"))
-    assert coarse < close == 20
-    group = cli("predict", tmp_path / "group.jpg", *options, "--out", tmp_path / "group.csv")
-    assert "20 faces in 1 image" in group.stdout
-    assert "--detect-side" not in group.stdout
+def test_many_tiny_faces_give_a_hint() -> None:
+    def hint(tiny: int, faces: int, side: int | None = None) -> list[str]:
+        return [line for line in _summary_lines(Summary(1, faces, tiny), side) if "--detect-side" in line]
+
+    assert "8 faces had under 24 pixels where they were looked for" in hint(8, 20)[0]
+    assert "--detect-side 4096 looks closer" in hint(8, 20)[0]
+    assert "--detect-side 6000 looks closer" in hint(8, 20, 3000)[0]
+    assert hint(2, 20) == hint(0, 0) == hint(8, 20, 16_384) == [], "few, none, or as close as can be"

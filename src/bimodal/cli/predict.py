@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bimodal.cli.options import options_of, with_options
-from bimodal.inference.config import InferenceConfig
+from bimodal.inference.config import MAX_DETECT_SIDE, InferenceConfig
 
 if TYPE_CHECKING:
     from bimodal.inference.results import ImageResult, Summary
@@ -114,8 +114,8 @@ def _summary_lines(summary: "Summary", detect_side: int | None) -> list[str]:
     if summary.skipped:
         parts.append(f"{plural(summary.skipped, 'file')} done before")
     lines = ["; ".join(parts), *(f"  {problem}" for problem in summary.problems)]
-    if summary.tiny > _MANY_TINY * summary.faces:
-        side = 4096 if detect_side is None else 2 * detect_side
+    side = 4096 if detect_side is None else 2 * detect_side
+    if summary.tiny > _MANY_TINY * summary.faces and side <= MAX_DETECT_SIDE:
         lines.append(
             f"  {plural(summary.tiny, 'face')} had under {TINY_FACE} pixels where they were looked for; smaller ones may be "
             f"missing: --detect-side {side} looks closer, and takes longer"

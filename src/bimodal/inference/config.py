@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from bimodal.vision.face import Finder
 
 
+MAX_DETECT_SIDE = 16_384
+
+
 @dataclass(frozen=True)
 class InferenceConfig:
     """Settings of inference.
@@ -34,7 +37,7 @@ class InferenceConfig:
         "longest side in pixels, 640 to 16384, to which images and frames are reduced to look for small faces; each takes time "
         "in proportion to its square; without it, 640, and 2048 for images in which only tiny faces, or none, are found at 640",
         640,
-        16_384,
+        MAX_DETECT_SIDE,
     )
     largest: bool = option(False, "keep only the largest face of each image")
     flip: bool = option(

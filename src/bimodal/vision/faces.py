@@ -32,7 +32,7 @@ _MIN_SIDE, MAX_SIDE = 256, 640
 """The sides in pixels between which a whole picture is searched. YuNet detects faces of 10 to 300 pixels."""
 _TILED_FROM, _TILED_SIDE, _TINY = 960, 2048, 48
 """A second look at 2,048 pixels helps pictures of at least 960 whose largest face has fewer than 48 of the 640 pixels."""
-_PEEK_SIDE, _PEEK_SCORE = 1280, 0.3
+_PEEK_SIDE, _PEEK_SCORE = 1280, 0.2
 """Where no face is found, a pass at this side and with this score says whether a second look is worth its time."""
 _COARSE_SIDE, _COARSE_SHARE, _COARSE_SCORE = 160, 0.5, 0.8
 """The coarse pass suffices if it finds a face with this score that fills this share of the longer side. Of the 1,692 faces
