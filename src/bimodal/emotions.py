@@ -30,17 +30,19 @@ ALIASES: Mapping[str, str] = MappingProxyType(
 
 
 def code_of(label: str, meanings: Mapping[str, str] | None = None) -> int:
-    """Return the code (0 to 6) of a label: a name, an alias, or the code as text, in upper or lower case.
+    """Return the code (0 to 6) of a label: a name or an alias, in upper or lower case.
+
+    A number is no label here, because it is another emotion in each data set (`data.label_codes`).
 
     Args:
-        label: such as `"Happy"`, `"happiness"` or `"3"`.
+        label: such as `"Happy"` or `"happiness"`.
         meanings: the user's labels, such as `{"freude": "happy"}`; they take precedence.
 
     Raises:
-        InputError: the label is unknown; the message lists the seven names.
+        InputError: the label is unknown, or a number; the message lists the seven names.
 
-    >>> code_of("Happiness"), code_of("3"), code_of("Freude", {"freude": "happy"})
-    (3, 3, 3)
+    >>> code_of("Happiness"), code_of("Freude", {"freude": "happy"})
+    (3, 3)
     """
     key = label.strip().casefold()
     if meanings:
@@ -49,8 +51,6 @@ def code_of(label: str, meanings: Mapping[str, str] | None = None) -> int:
     key = ALIASES.get(key, key)
     if key in CODES:
         return CODES[key]
-    if key.isdecimal() and int(key) < len(NAMES):
-        return int(key)
     raise InputError(
         f"unknown label {label!r}: expected one of {', '.join(NAMES)}; give its meaning with --labels {label}=<emotion>"
     )

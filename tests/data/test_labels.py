@@ -37,3 +37,8 @@ def test_translate() -> None:
         translate("Contempt", {})
     with pytest.raises(InputError, match="--labels foo=drop"):
         translate("foo", {})
+    assert translate("3", {"3": "fear"}) == 2
+    with pytest.raises(InputError, match="the label 3 is a number, which means another emotion in each data set"):
+        translate("3", {"4": "fear"})
+    with pytest.raises(InputError, match="unknown label '3': expected one of angry"):
+        parse_labels("glad=3")

@@ -110,6 +110,7 @@ def test_a_line_without_a_decision_is_no_decision(tmp_path: Path, manifest: Mani
         ("images/train-0000.png,delete,,,", "keep, remove or relabel"),
         ("images/train-0000.png,relabel,,,", "expected a new label"),
         ("images/train-0000.png,relabel,hungry,,", "hungry"),
+        ("images/train-0000.png,relabel,3,,", "expected a new label, one of angry, disgust, fear, happy, .*, got '3'"),
         ("images/train-0000.png,remove,,,\nimages/train-0000.png,keep,,,", "line 3.*two decisions"),
         ("../data/images/train-0000.png,remove,,,", "no such picture"),
     ],

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from bimodal.data.label_codes import number_of
 from bimodal.data.tables import read_table
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
@@ -35,7 +36,7 @@ def translate(label: str, meanings: Mapping[str, str]) -> int | None:
     """Return the code of a source's label, or None if its pictures are to be left out.
 
     Raises:
-        InputError: the label is unknown. `contempt` is none of the seven emotions; the message offers the choices.
+        InputError: the label is unknown, or a number without a meaning. `contempt` is none of the seven emotions; the message offers the choices.
 
     >>> translate("Happiness", {}), translate("Contempt", {"contempt": "drop"})
     (3, None)
@@ -48,6 +49,11 @@ def translate(label: str, meanings: Mapping[str, str]) -> int | None:
         raise InputError(
             "contempt is none of the seven emotions; leave it out with --labels contempt=drop, "
             "or count it as another: --labels contempt=disgust"
+        )
+    if number_of(label) and key not in folded:
+        raise InputError(
+            f"the label {label} is a number, which means another emotion in each data set; choose one with --codes, or give "
+            f"its meaning with --labels {label}=<emotion>"
         )
     try:
         return code_of(label, folded)

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from bimodal.data.data_folder import (
 from bimodal.data.face_crops import NO_FACE, SEVERAL_FACES
 from bimodal.data.inspection import Example, columns, inspect
 from bimodal.data.inspection_log import inspection_log
+from bimodal.data.label_codes import NO_EMOTION, words_of_numbers
 from bimodal.data.labels import parse_labels, translate
 from bimodal.data.leakage import first_copies, report_copies, report_groups
 from bimodal.data.manifest import BLANK
@@ -161,13 +162,15 @@ def _read(source: Path, out: Path, options: PrepareOptions, scratch: Path) -> So
 
 def _label(loaded: Source, options: PrepareOptions) -> tuple[list[Example], list[Problem]]:
     """Translate the labels; leave out the pictures whose label the user, or the source, wants dropped."""
-    meanings = {**loaded.labels, **parse_labels(options.labels)}
+    no_emotion = NO_EMOTION if options.codes == "affectnet" else {}
+    meanings = {**no_emotion, **loaded.labels, **parse_labels(options.labels)}
+    words = _words_of_numbers(loaded, meanings, options)
     codes: dict[str, int | None] = {}
     examples, problems = [], []
     for entry in loaded.entries:
         if entry.label not in codes:
             try:
-                codes[entry.label] = translate(entry.label, meanings)
+                codes[entry.label] = translate(words.get(entry.label, entry.label), meanings)
             except InputError as error:
                 raise InputError(f"{printable(entry.name)}: {error}") from error
         code = codes[entry.label]
@@ -178,6 +181,13 @@ def _label(loaded: Source, options: PrepareOptions) -> tuple[list[Example], list
             entry = replace(entry, original_label=entry.label.strip())
         examples.append(Example(entry, code))
     return examples, problems
+
+
+def _words_of_numbers(loaded: Source, meanings: Mapping[str, str], options: PrepareOptions) -> dict[str, str]:
+    words = words_of_numbers(Counter(entry.label for entry in loaded.entries), meanings, options.codes)
+    if options.codes and not words:
+        inform(f"--codes {options.codes} is not used, because no label is a number that needs it")
+    return words
 
 
 def _is_known(label: str, code: int) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bimodal.data.label_codes import CODE_TABLES
 from bimodal.errors import InputError
 from bimodal.settings import check_fields, option
 
@@ -21,6 +22,20 @@ class PrepareOptions:
         None,
         "Labels of the source and the emotions that they mean, such as freude=happy,wut=angry, or a YAML or CSV file of "
         "such pairs. LABEL=drop leaves out the pictures with that label.",
+    )
+    codes: str | None = option(
+        None,
+        "What labels that are numbers mean: those of bimodal (SFEW, and the label files that prepare writes), FER2013, RAF-DB, "
+        "AffectNet, CK+ or ExpW; --labels takes precedence. Without it, numbers that --labels does not explain are refused.",
+        choices=tuple(CODE_TABLES),
+    )
+    image_column: str | None = option(
+        None,
+        "Column with the pictures' paths in a CSV source. (default: image, else a usual name such as file_name or path)",
+    )
+    label_column: str | None = option(
+        None,
+        "Column with the labels in a CSV source. (default: label, else a usual name such as emotion or expression)",
     )
     group: str = option(
         "auto",
@@ -93,6 +108,12 @@ class PrepareOptions:
     link: bool = option(
         False, "Store links to the pictures instead of copies; do not move or change SOURCE as long as you use them."
     )
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns of a table that the user chose, by bimodal's name of them."""
+        chosen = {"image": self.image_column, "label": self.label_column}
+        return {name: column for name, column in chosen.items() if column is not None}
 
     def __post_init__(self) -> None:
         from bimodal.data.labels import parse_labels  # loads pandas, which --help does without

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from bimodal.data.label_codes import CODE_TABLES, NO_EMOTION
 from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.sources.entry import Entry, Problem, Source
 from bimodal.data.sources.layouts.layout import Layout, codes_in_words, left_out, splits_of_paths
@@ -15,11 +16,7 @@ from bimodal.data.sources.layouts.tree import Tree
 from bimodal.errors import InputError
 from bimodal.progress import track
 
-MEANINGS = {
-    "0": "neutral", "1": "happiness", "2": "sadness", "3": "surprise", "4": "fear", "5": "disgust", "6": "anger",
-    "7": "contempt", "8": "none", "9": "uncertain", "10": "no-face",
-}  # fmt: skip
-_DROP = ("none", "uncertain", "no-face")
+MEANINGS = CODE_TABLES["affectnet"]
 _ENDING = "_exp.npy"
 _MAX_BYTES = 4096  # a header has 128 bytes
 
@@ -57,7 +54,7 @@ def _read(tree: Tree, options: PrepareOptions) -> Source:
         for (name, code), split in zip(codes.items(), splits_of_paths(list(codes)), strict=True)
     ]
     problems += left_out(without, f"no annotation *{_ENDING}")
-    return Source("affectnet", entries, problems, dict.fromkeys(_DROP, "drop"), has_groups=True)
+    return Source("affectnet", entries, problems, NO_EMOTION, has_groups=True)
 
 
 def read_code(path: Path) -> str:

@@ -5,6 +5,7 @@
 
 import math
 
+from bimodal.data.label_codes import CODE_TABLES
 from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.sources.entry import Entry, Source
 from bimodal.data.sources.layouts.layout import Layout, codes_in_words, left_out
@@ -12,9 +13,7 @@ from bimodal.data.sources.layouts.listed import PictureIndex, absent, check_foun
 from bimodal.data.sources.layouts.tree import Tree
 from bimodal.errors import InputError
 
-MEANINGS = {
-    "0": "angry", "1": "disgust", "2": "fear", "3": "happy", "4": "sad", "5": "surprise", "6": "neutral"
-}  # fmt: skip
+MEANINGS = CODE_TABLES["expw"]
 _LIST = "label.lst"
 
 

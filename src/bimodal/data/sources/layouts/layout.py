@@ -1,6 +1,6 @@
 """What the layout of a data set is, and what their readers share."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from bimodal.data.prepare_options import PrepareOptions
@@ -41,7 +41,7 @@ def splits_of_paths(names: list[str]) -> list[str]:
     return splits if all(splits) else [""] * len(names)
 
 
-def codes_in_words(meanings: dict[str, str]) -> str:
+def codes_in_words(meanings: Mapping[str, str]) -> str:
     """Return the meanings of codes as text.
 
     >>> codes_in_words({"1": "surprise", "2": "fear"})

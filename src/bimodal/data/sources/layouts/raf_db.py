@@ -7,6 +7,7 @@ As distributed: `basic/EmoLabel/list_patition_label.txt` with lines `train_00001
 import re
 from pathlib import PurePosixPath
 
+from bimodal.data.label_codes import CODE_TABLES
 from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.sources.entry import Entry, Source
 from bimodal.data.sources.layouts.layout import Layout, codes_in_words, left_out
@@ -14,9 +15,7 @@ from bimodal.data.sources.layouts.listed import PictureIndex, absent, check_foun
 from bimodal.data.sources.layouts.tree import Tree
 from bimodal.errors import InputError
 
-MEANINGS = {
-    "1": "surprise", "2": "fear", "3": "disgust", "4": "happiness", "5": "sadness", "6": "anger", "7": "neutral"
-}  # fmt: skip
+MEANINGS = CODE_TABLES["raf-db"]
 _LISTS = ("list_patition_label.txt", "list_partition_label.txt")  # the first is as its authors spell it
 _NAME = re.compile(r"(train|test)_\d{4,6}(_aligned)?", re.IGNORECASE)  # train_00001, test_0001
 

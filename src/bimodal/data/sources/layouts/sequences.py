@@ -9,15 +9,14 @@ import re
 from itertools import groupby
 from pathlib import PurePosixPath
 
+from bimodal.data.label_codes import CODE_TABLES
 from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.sources.entry import Entry, Source
 from bimodal.data.sources.layouts.layout import Layout, codes_in_words, groups_in_words, left_out
 from bimodal.data.sources.layouts.tree import Tree
 from bimodal.errors import InputError
 
-CK_MEANINGS = {
-    "0": "neutral", "1": "anger", "2": "contempt", "3": "disgust", "4": "fear", "5": "happy", "6": "sadness", "7": "surprise"
-}  # fmt: skip
+CK_MEANINGS = CODE_TABLES["ckplus"]
 _LAST = 3  # as in CK+48 and in most papers on these sets
 _CK_NAME = re.compile(r"(?P<sequence>(?P<person>S\d{3})_\d{3})_\d{8}", re.IGNORECASE)
 _CK_LABEL = re.compile(r"(?P<sequence>(?P<person>S\d{3})_\d{3})_\d{8}_emotion", re.IGNORECASE)
