@@ -2,15 +2,12 @@
 
 import re
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from bimodal.data.sources.folders import split_of
+from bimodal.data.sources.formats.hub_listing import CARD, TIMEOUT_S, Listing, list_files
 from bimodal.data.sources.formats.image_folder import FILES
-from bimodal.data.sources.formats.json_file import list_of_dicts
 from bimodal.data.sources.formats.shards import choose_config, configs_of, is_shard, split_of_shard
 from bimodal.errors import InputError
 from bimodal.progress import inform
@@ -21,9 +18,8 @@ MAX_DOWNLOAD_BYTES = 32 * 2**30
 MAX_FILES = 200_000
 CONVERTED = "refs/convert/parquet"
 """The branch on which the hub keeps its own conversion of a data set to Parquet."""
-_TIMEOUT_S = 30
 _ADDRESS = re.compile(
-    r"hf:/+(?:datasets/)?(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>refs/[^/@]+/[^/@]+|[^/@]+))?(?:/(?P<config>.+))?"
+    r"hf:/+(?:datasets/)?(?P<name>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>refs/[^/@]+/[^/@]+|[^/@]+))?(?:/(?P<config>.+))?"
 )
 
 
@@ -47,7 +43,7 @@ class Address:
             InputError: it has another form.
         """
         match = _ADDRESS.fullmatch(text.rstrip("/"))
-        if match is None:
+        if match is None or ".." in text.split("/"):
             raise InputError(f"expected hf://owner/name[@revision][/config], got {text}")
         return cls(match["name"], match["revision"] or "", match["config"] or "")
 
@@ -71,16 +67,6 @@ class Download:
     files: tuple[str, ...]
     splits: tuple[str, ...]
     address: Address
-
-
-@dataclass(frozen=True)
-class _Listing:
-    """The files of a commit with their sizes, and the files of each configuration by the data set's card."""
-
-    commit: str
-    sizes: dict[str, int]
-    declared: dict[str, dict[str, str]] = field(default_factory=dict)  # configuration -> file -> split
-    default: str = ""
 
 
 def is_address(source: object) -> bool:
@@ -108,34 +94,32 @@ def fetch(address: Address) -> Download:
 
 
 def _fetch(address: Address) -> Download:
-    listing = _list(address.name, address.revision)
+    failed: Exception | None = None
+    listing = Listing("", {})
+    try:
+        listing = list_files(address.name, address.revision)
+    except Exception as error:  # offline, only the conversion may be in the cache
+        failed = error
     files = _chosen(listing, address)
-    if not files and not address.revision:
+    revision = address.revision
+    if not files and not revision:
+        revision = CONVERTED
         try:
-            listing = _list(address.name, CONVERTED)
+            listing = list_files(address.name, revision)
         except Exception as error:
-            raise _unusable(address) from error
+            raise failed or _unusable(address) from error
         inform(f"{address} is read from the hub's conversion to Parquet")
         files = _chosen(listing, address)
+    if failed is not None and not files:
+        raise failed
     if not files:
         raise _unusable(address)
-    root = _load(address.name, listing, list(files))
-    read = Address(address.name, listing.commit, address.config)
+    root = _load(address.name, revision, listing, list(files))
+    read = Address(address.name, root.name, address.config)
     return Download(root, tuple(files), tuple(files.values()) if any(map(is_shard, files)) else (), read)
 
 
-def _list(name: str, revision: str) -> _Listing:
-    from huggingface_hub import HfApi
-
-    info = HfApi().dataset_info(name, revision=revision or None, files_metadata=True, timeout=_TIMEOUT_S)
-    sizes = {file.rfilename: file.size or 0 for file in info.siblings or [] if _is_safe(file.rfilename)}
-    declared, default = _declared(info.card_data, list(sizes))
-    if not info.sha:
-        raise InputError(f"the hub states no commit of {name}")
-    return _Listing(info.sha, sizes, declared, default)
-
-
-def _chosen(listing: _Listing, address: Address) -> dict[str, str]:
+def _chosen(listing: Listing, address: Address) -> dict[str, str]:
     """Return the files to read, each with its split; none if the data set has another form."""
     how = f"give one of them, such as hf://{address.name}/NAME"
     if listing.declared:
@@ -155,28 +139,7 @@ def _chosen(listing: _Listing, address: Address) -> dict[str, str]:
     return dict.fromkeys(chosen, "")
 
 
-def _declared(card: Any, files: Sequence[str]) -> tuple[dict[str, dict[str, str]], str]:
-    """Return the packed files of each configuration that the data set's card declares, with their splits; and the default."""
-    declared: dict[str, dict[str, str]] = {}
-    default = ""
-    for config in list_of_dicts(card.get("configs") if card is not None else None):
-        name, data = config.get("config_name"), config.get("data_files")
-        if not isinstance(name, str):
-            continue
-        found: dict[str, str] = {}
-        for item in data if isinstance(data, list) else [data]:
-            split, paths = (item.get("split"), item.get("path")) if isinstance(item, dict) else ("", item)
-            for pattern in paths if isinstance(paths, list) else [paths]:
-                if isinstance(pattern, str):
-                    matching = [file for file in files if is_shard(file) and fnmatchcase(file, pattern)]
-                    found |= {file: split_of(str(split or "")) or split_of_shard(file) for file in matching}
-        if found:
-            declared[name] = found
-            default = name if config.get("default") is True else default
-    return declared, default
-
-
-def _load(name: str, listing: _Listing, files: list[str]) -> Path:
+def _load(name: str, revision: str, listing: Listing, files: list[str]) -> Path:
     from huggingface_hub import constants, snapshot_download
 
     size = sum(listing.sizes[file] for file in files)
@@ -192,20 +155,23 @@ def _load(name: str, listing: _Listing, files: list[str]) -> Path:
             f"hf://{name} has {size / 2**30:.1f} GiB, and {cache} has less space; set HF_HOME to another disk"
         )
     inform(f"reading {plural(len(files), 'file')} of {size / 2**20:,.1f} MiB from hf://{name}")
-    patterns = [re.sub(r"([\[*?])", r"[\1]", file) for file in files]
-    root = Path(
-        snapshot_download(
-            name, repo_type="dataset", revision=listing.commit, allow_patterns=patterns, etag_timeout=_TIMEOUT_S
+    if listing.cached is not None:
+        root = listing.cached
+    else:
+        patterns = [re.sub(r"([\[*?])", r"[\1]", file) for file in (*files, CARD)]
+        root = Path(
+            snapshot_download(
+                name,
+                repo_type="dataset",
+                revision=revision or None,
+                allow_patterns=patterns,
+                etag_timeout=TIMEOUT_S,
+            )
         )
-    )
     missing = [file for file in files if not (root / file).is_file()]
     if missing:
         raise InputError(f"hf://{name}: {missing[0]} was not loaded; try again")
     return root
-
-
-def _is_safe(file: str) -> bool:
-    return not file.startswith("/") and ".." not in file.split("/") and "\\" not in file and "\0" not in file
 
 
 def _unusable(address: Address) -> InputError:
