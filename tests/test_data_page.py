@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests import data_page_formats  # noqa: F401  registers its sources
 from tests.conftest import ROOT, SHARED, Outcome
 from tests.data_page_sources import ABSENT, COUNTS, MAKERS
 

@@ -19,8 +19,9 @@ def prepare(
         typer.Argument(
             help="Folder with a subfolder of pictures for each emotion (also with train, val and test above them), "
             "folder of a known data set as distributed (SFEW, RAF-DB, AffectNet, ExpW, FERPlus, CK+, KDEF, JAFFE and others: "
-            "docs/data.md), data set for YOLO, CSV file with the columns image and label (and the boxes of faces), or "
-            "fer2013.csv, also compressed with gzip."
+            "docs/data.md), data set for YOLO, CSV file with the columns image and label (and the boxes of faces), "
+            "fer2013.csv, also compressed with gzip, Parquet files, imagefolder with metadata, an export of Label Studio, JSON of "
+            "COCO, or hf://owner/name, a data set on the Hugging Face hub."
         ),
     ],
     out: Annotated[Path, typer.Argument(help="Data folder to write, which the other commands take as DATA.")],
@@ -41,6 +42,8 @@ def prepare(
     bimodal prepare faces.csv DATA --group person         with the persons of a CSV column
 
     bimodal prepare FACES DATA --group none               with persons in several splits
+
+    bimodal prepare hf://owner/name DATA                  from the Hugging Face hub
 
     bimodal prepare fer2013.csv DATA --votes fer2013new.csv --label-from ferplus
     """
