@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -45,6 +46,40 @@ def test_a_file_that_is_not_a_video_has_a_problem(write_video: Callable[..., Pat
     frames = list(video_frames(cut))
     assert 5 < len(frames) < 20, "the frames before the break are read"
     assert "the video ends after" in frames[-1].problem or frames[-1].source is not None
+
+
+def write_with_pauses(file: Path, milliseconds: list[int]) -> None:
+    """Write a video with a frame at each of these times."""
+    av = pytest.importorskip("av")
+    random = np.random.default_rng(0)
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("libvpx", rate=30)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for time in milliseconds:
+            pixels = cv2.resize(random.integers(0, 256, (4, 4, 3)).astype(np.uint8), (64, 64))
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+@pytest.mark.parametrize("ending", ["webm", "mkv"])
+def test_a_rate_that_varies_is_no_break(tmp_path: Path, ending: str) -> None:
+    random = np.random.default_rng(1)
+    times = [0, *np.cumsum(random.choice([33, 33, 66, 200, 500], 40)).tolist()]
+    whole = tmp_path / f"meeting.{ending}"
+    write_with_pauses(whole, times)
+    assert frame_count(whole) > 80, "the number of frames is computed from the time"
+    frames = list(video_frames(whole))
+    assert [frame.problem for frame in frames] == [""] * 41
+    assert [frame.time for frame in frames] == pytest.approx([time / 1000 for time in times], abs=0.04)
+    cut = tmp_path / f"cut.{ending}"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    frames = list(video_frames(cut))
+    assert 10 < len(frames) < 35
+    assert "the video ends after" in frames[-1].problem
 
 
 def test_an_image_sequence_or_an_address_is_not_a_video(tmp_path: Path) -> None:

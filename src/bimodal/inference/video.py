@@ -19,7 +19,8 @@ from bimodal.inference.inputs import Frame, display_name, is_video_name
 from bimodal.vision.pictures import MAX_PIXELS
 
 _MISSING_SHARE = 0.02
-"""A video counts as broken if more than this share of its frames is missing; containers often state a few too many."""
+"""A video counts as broken if more than this share of its frames and of its time is missing. Containers often state a few
+frames too many; where the rate varies, OpenCV computes their number from the time and the highest rate, which is too many."""
 _MAX_RATE, _MIN_RATE, _DEFAULT_RATE = 1000, 0.1, 25.0  # frames a second
 _PLAYLISTS = (b"ffconcat", b"#EXTM3U", b"[playlist]")
 """The first bytes of files that list other files, which FFmpeg would open."""
@@ -47,10 +48,11 @@ def video_frames(file: Path, every: int = 1) -> Iterator[Frame]:
             yield Frame(name, None, problem=f"too large: {width} x {height} pixels, {limit}")
             return
         stated = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        grabbed = 0
+        grabbed, seconds, gap = 0, 0.0, 0.0
         while capture.isOpened() and capture.grab():
-            number, seconds = grabbed, max(0.0, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
-            grabbed += 1
+            before, number = seconds, grabbed
+            seconds = max(0.0, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+            grabbed, gap = grabbed + 1, max(gap, seconds - before)
             if number % every:
                 continue
             done, pixels = capture.retrieve()
@@ -60,8 +62,21 @@ def video_frames(file: Path, every: int = 1) -> Iterator[Frame]:
                 yield Frame(name, None, number, seconds, "this frame is damaged")
         if not grabbed:
             yield Frame(name, None, problem="not a video that can be read, or a video without frames")
-        elif grabbed < (1 - _MISSING_SHARE) * stated - 1:
+        elif _breaks_off(grabbed, seconds + gap, stated, capture.get(cv2.CAP_PROP_FPS)):
             yield Frame(name, None, grabbed, None, f"the video ends after {grabbed:,} of {stated:,} frames")
+
+
+def _breaks_off(frames: int, end: float, stated: int, rate: float) -> bool:
+    """Return whether a video ends before its container says.
+
+    Args:
+        frames: the number of frames that were read.
+        end: the time in seconds at which the last frame should end: its start and the longest time between two frames.
+        stated: the number of frames that the container states.
+        rate: the frames a second that it states; 0 or less if it states none.
+    """
+    few = frames < (1 - _MISSING_SHARE) * stated - 1
+    return few and (rate <= 0 or end < (1 - _MISSING_SHARE) * stated / rate)
 
 
 def camera_frames(number: int) -> Iterator[Frame]:
