@@ -213,6 +213,18 @@ def affectnet() -> None:
         np.save(f"{folder}/annotations/{number}_exp.npy", np.array(code))
 
 
+@maker("AffectNet, as tables")
+def affectnet_table() -> None:
+    codes = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry")
+    rows: list[list[object]] = []
+    for number, emotion, k in [*faces(), (99, "contempt", 1)]:
+        picture(f"Manually_Annotated_Images/{k}/{number}.jpg", number)
+        code = codes.index(emotion) if emotion in codes else 7
+        rows.append([f"{k}/{number}.jpg", 0, 0, 16, 16, "1;2;3;4", code, -0.5, 0.25])
+    header = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal"
+    table("training.csv", header, rows)
+
+
 @maker("ExpW")
 def expw() -> None:
     codes = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")

@@ -41,6 +41,11 @@ def test_raf_db_from_kaggle(files: Files) -> None:
     ]
 
 
+def test_codes_of_a_known_layout_are_not_the_users(files: Files) -> None:
+    with pytest.raises(InputError, match="has the layout of RAF-DB, whose labels are known; leave --codes out"):
+        read(raf_db(files), codes="affectnet")
+
+
 def test_number_folders_of_unknown_sets_keep_their_numbers(files: Files) -> None:
     assert by(read(files("train/5/a.jpg", "train/1/b.jpg")).entries, "label") == [("1",), ("5",)]
 

@@ -18,12 +18,14 @@ class Layout:
         recognise: whether a folder has this layout.
         read: the reader; it takes `align` of the options.
         note: what is read, and what its labels mean; the terminal shows it.
+        knows_codes: whether its labels are words, or numbers whose meaning is known, so that `--codes` is a mistake.
     """
 
     name: str
     recognise: Callable[[Tree], bool]
     read: Callable[[Tree, PrepareOptions], Source]
     note: str
+    knows_codes: bool = True
 
 
 def split_of_path(name: str) -> str:

@@ -42,6 +42,8 @@ def read_folder(path: Path, options: PrepareOptions) -> Source:
         return read_pattern(tree, options.label_pattern)
     for layout in LAYOUTS:
         if layout.recognise(tree):
+            if options.codes is not None and layout.knows_codes:
+                raise InputError(f"{path} has the layout of {layout.name}, whose labels are known; leave --codes out")
             inform(f"layout: {layout.name}; {layout.note}")
             return layout.read(tree, options)
     meanings = parse_labels(options.labels)

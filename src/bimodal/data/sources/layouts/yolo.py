@@ -138,4 +138,4 @@ def _box(values: list[float]) -> Box:
     return min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
 
 
-YOLO = Layout("YOLO", _recognise, _read, "an example for each labelled face, cut out by its box")
+YOLO = Layout("YOLO", _recognise, _read, "an example for each labelled face, cut out by its box", knows_codes=False)
