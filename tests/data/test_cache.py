@@ -17,7 +17,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def caches(data: Path) -> list[str]:
-    return sorted(path.name.rpartition("-")[0] for path in (data / ".cache").iterdir())
+    return sorted(path.name.rpartition("-")[0] for path in (data / ".cache").glob("*.npy"))
 
 
 def test_holds_the_pictures_and_decodes_them_once(
@@ -31,7 +31,7 @@ def test_holds_the_pictures_and_decodes_them_once(
     assert caplog.records[-1].progress == Progress("decoding pictures", 9, 9)
     monkeypatch.setattr("bimodal.data.cache.decode", None)
     np.testing.assert_array_equal(decoded(manifest, 40), pictures)
-    file = next((data / ".cache").iterdir())
+    file = next((data / ".cache").glob("*.npy"))
     assert file.stat().st_mode == (data / "manifest.csv").stat().st_mode, "others may not read it"
 
 
@@ -57,4 +57,25 @@ def test_the_users_cache_folder_keeps_other_data(tmp_path: Path, data: Path, mon
     monkeypatch.setattr("bimodal.data.cache.os.access", lambda *_: False)
     for folder in (data, write_data(tmp_path / "other", {"train": 9}, seed=1)):
         decoded(Manifest.read(folder), 8)
-    assert len(list((tmp_path / "home" / "bimodal").iterdir())) == 2
+    assert len(list((tmp_path / "home" / "bimodal").glob("*.npy"))) == 2
+
+
+@pytest.mark.parametrize("damage", ["zeros", "shorter", "empty", "one byte"])
+def test_a_damaged_cache_is_made_again(data: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+    manifest = Manifest.read(data)
+    intact = np.array(decoded(manifest, 16))
+    file = next((data / ".cache").glob("*.npy"))
+    content = bytearray(file.read_bytes())
+    if damage == "one byte":
+        content[-1] ^= 1
+    file.write_bytes({"zeros": bytes(len(content)), "shorter": content[:-5], "empty": b""}.get(damage, content))
+    np.testing.assert_array_equal(decoded(manifest, 16), intact)
+    assert "is damaged; decoding the pictures again" in caplog.text
+
+
+def test_a_cache_without_its_checksum_is_made_again_in_silence(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    manifest = Manifest.read(data)
+    intact = np.array(decoded(manifest, 16))
+    next((data / ".cache").glob("*.sha256")).unlink()
+    np.testing.assert_array_equal(decoded(manifest, 16), intact)
+    assert "damaged" not in caplog.text

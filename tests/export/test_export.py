@@ -1,5 +1,7 @@
 """Export and publication of a run: equal probabilities after export, and nothing of the faces in the files."""
 
+import re
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -171,9 +173,10 @@ def test_a_damaged_or_newer_folder_gives_one_line(
     assert cli("publish", run, "--out", out).returncode == 0
     weights = (out / "model.safetensors").read_bytes()
     (out / "model.safetensors").write_bytes(weights[:1000])
-    fails_with_one_line(cli("predict", tiny_data, "--model", out, "--no-detect"), "damaged or of another network")
+    fails_with_one_line(cli("predict", tiny_data, "--model", out, "--no-detect"), "is damaged or was replaced")
     (out / "model.safetensors").write_bytes(weights)
-    text = (out / INFO_FILE).read_text()
+    text = re.sub('"weights_sha256": "[0-9a-f]+"', '"weights_sha256": ""', (out / INFO_FILE).read_text())
+    (out / INFO_FILE).write_text(text)
     (out / INFO_FILE).write_text(text.replace('"format": 1', '"format": 7'))
     fails_with_one_line(cli("predict", tiny_data, "--model", out, "--no-detect"), "newer bimodal")
     (out / INFO_FILE).write_text(text.replace('"surprise"', '"surprise", "contempt"'))
@@ -229,6 +232,22 @@ def test_backbone_options_cannot_make_a_huge_network(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("bimodal.models.classifier._MOST_WEIGHTS", 10**4)
     with pytest.raises(InputError, match=r"backbone-options.*more than 10,000 weights"):
         EmotionClassifier("test_resnet", image_size=32, options={"stem_width": 16})
+
+
+def test_a_huge_network_is_refused_before_it_fills_the_memory() -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match=r"backbone-options.*more than 2,000,000,000 weights"):
+        EmotionClassifier("vit_tiny_patch16_224", options={"depth": 400, "embed_dim": 768})
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20, "more than 1 GiB was allocated"
+
+
+def test_replaced_weights_are_noticed(run: Path, tiny_data: Path, cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    out = tmp_path / "published"
+    assert cli("publish", run, "--out", out).returncode == 0
+    content = bytearray((out / "model.safetensors").read_bytes())
+    content[-2] ^= 1
+    (out / "model.safetensors").write_bytes(content)
+    fails_with_one_line(cli("predict", tiny_data, "--model", out, "--no-detect"), "does not match the checksum")
 
 
 def test_without_a_connection_a_repository_gives_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

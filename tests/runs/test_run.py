@@ -1,5 +1,6 @@
 """Reading a run folder: typed tables, and one error line for each damaged file."""
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +67,7 @@ def test_damaged_files_are_one_line(folder: Path, cli: Callable[..., Outcome], f
         ("steps", "steps.csv", "epoch", "1.5", "row 2: epoch must be a whole number"),
         ("removed", "removed.csv", "label", "bored", "row 2: label must be one of angry, disgust"),
         ("removed", "removed.csv", "loss", "", "row 2: loss must be a number, got ''"),
+        ("removed", "removed.csv", "loss", "inf", "row 2: loss must be a number, got 'inf'"),
         ("removed", "removed.csv", "loss", "nan", "row 2: loss must be a number, got 'nan'"),
         (
             "manifest",
@@ -100,9 +102,13 @@ def test_a_bad_probability_is_named(folder: Path) -> None:
     ("changes", "message"),
     [
         ({"last": None}, "lacks the array last"),
-        ({"rows": np.arange(3)}, "must have 1 dimension"),
-        ({"kept": np.zeros(TRAIN)}, "kept must have 1 dimension"),
-        ({"pred_probs": np.zeros(TRAIN)}, "pred_probs must have 2 dimension"),
+        ({"rows": np.arange(3)}, r"must have the shape \(3,\)"),
+        ({"kept": np.zeros(TRAIN)}, "kept must have .* a type of kind b"),
+        ({"last": np.zeros(TRAIN, complex)}, "last must have .* a type of kind f, got complex128"),
+        ({"pred_probs": np.zeros(TRAIN)}, rf"pred_probs must have the shape \({TRAIN}, 7\)"),
+        ({"pred_probs": np.full((TRAIN, 7), 2.0)}, "pred_probs must hold numbers from 0 to"),
+        ({"mean": np.full(TRAIN, np.inf)}, "mean must hold numbers from 0 to"),
+        ({"rows": np.full(TRAIN, -1)}, "rows must hold numbers"),
     ],
 )
 def test_bad_arrays_are_named(folder: Path, changes: dict, message: str) -> None:
@@ -110,6 +116,26 @@ def test_bad_arrays_are_named(folder: Path, changes: dict, message: str) -> None
     np.savez(folder / "losses.npz", **{name: array for name, array in arrays.items() if array is not None})
     with pytest.raises(InputError, match=message):
         _ = Run.open(folder).losses
+
+
+def test_arrays_that_would_fill_the_memory_are_refused_by_their_headers(folder: Path) -> None:
+    def write(description: str, shape: tuple[int, ...], megabytes: int) -> None:
+        header = {"descr": description, "fortran_order": False, "shape": shape}
+        with (
+            zipfile.ZipFile(folder / "losses.npz", "w", zipfile.ZIP_DEFLATED) as archive,
+            archive.open("rows.npy", "w") as stream,
+        ):
+            np.lib.format.write_array_header_1_0(stream, header)
+            for _ in range(megabytes):
+                stream.write(bytes(2**20))
+
+    for description, shape, megabytes in (
+        ("<i8", (2**40,), 0),
+        ("|u1", (2**30,), 1024),
+    ):  # 8 TiB stated; 1 GiB unfolded
+        write(description, shape, megabytes)
+        with pytest.raises(InputError, match="must hold at most 512 MiB of arrays"):
+            _ = Run.open(folder).losses
 
 
 def test_arrays_that_would_run_code_are_refused(folder: Path) -> None:

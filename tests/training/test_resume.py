@@ -6,10 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -42,24 +42,24 @@ def whole(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def interrupt(
     tiny_data: Path, run: Path, sign: signal.Signals, after_epoch: int, recipe: list[str] = RECIPE
 ) -> tuple[int, str]:
-    """Start the real command and send it a signal while the epoch after `after_epoch` is under way."""
-    command = [sys.executable, "-u", "-m", "bimodal", "train", str(tiny_data), "--out", str(run), *recipe]
+    """Run the real command, which gets a signal in the second batch of the epoch after `after_epoch`."""
+    code = (
+        "import os, sys\n"
+        "from bimodal.training.module import EmotionModule\n"
+        "step = EmotionModule.training_step\n"
+        "def signalled(module, batch, number):\n"
+        f"    if module.current_epoch == {after_epoch} and number == 1: os.kill(os.getpid(), {int(sign)})\n"
+        "    return step(module, batch, number)\n"
+        "EmotionModule.training_step = signalled\n"
+        "sys.argv[0] = 'bimodal'\n"
+        "from bimodal.cli.main import run; run()\n"
+    )
+    command = [sys.executable, "-u", "-c", code, "train", str(tiny_data), "--out", str(run), *recipe]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    ) as process:
-        assert process.stdout is not None
-        output = ""
-        for line in process.stdout:
-            output += line
-            if line.startswith(f"epoch   {after_epoch}/"):
-                break
-        while not (run / "last.ckpt").exists() and process.poll() is None:
-            time.sleep(0.002)
-        time.sleep(0.05)
-        process.send_signal(sign)
-        output += process.stdout.read()
-    return process.returncode, output
+    result = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, check=False
+    )
+    return result.returncode, result.stdout
 
 
 @pytest.mark.slow
@@ -137,10 +137,16 @@ def state_of(kind: str, run: Path, tiny_data: Path, tmp_path: Path) -> bytes:
         return buffer.getvalue()
     if kind == "cut short":
         return (run / "last.ckpt").read_bytes()[:5000]
+    if kind == "one byte":
+        content = bytearray((run / "last.ckpt").read_bytes())
+        with ZipFile(run / "last.ckpt") as archive:
+            largest = max(archive.infolist(), key=lambda entry: entry.file_size)
+        content[largest.header_offset + 200 + largest.file_size // 2] ^= 1
+        return bytes(content)
     return {"empty": b"", "no zip": b"PK\x03\x04 not a checkpoint", "pickle": b"\x80\x04\x95cos\nsystem\n."}[kind]
 
 
-@pytest.mark.parametrize("kind", ["empty", "no zip", "pickle", "cut short", "no callbacks", "another run"])
+@pytest.mark.parametrize("kind", ["empty", "no zip", "pickle", "cut short", "one byte", "no callbacks", "another run"])
 def test_a_damaged_or_foreign_state_is_one_line(
     interrupted: Path, tiny_data: Path, tmp_path: Path, cli: Callable[..., Outcome], kind: str
 ) -> None:

@@ -1,6 +1,7 @@
 """A cache of decoded pictures: each is decoded and resized once, then read from a memory map."""
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ from numpy.typing import NDArray
 
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
-from bimodal.files import user_cache_folder, write_atomically
+from bimodal.files import matches_checksum, user_cache_folder, write_atomically, write_checksum
+from bimodal.progress import warn
 from bimodal.vision.pictures import UnreadableError, decode, map_in_threads, resize
 
 
@@ -17,7 +19,7 @@ def decoded(manifest: Manifest, size: int) -> NDArray[np.uint8]:
 
     The first call decodes the pictures into a file in `cache_folder`. Its name contains the fingerprint of the pictures, so
     changed pictures are decoded again, and other labels or splits use the same file. The data folder keeps one file for
-    each size. 50,000 faces of 224 pixels take 7.5 GB.
+    each size. 50,000 faces of 224 pixels take 7.5 GB. A file that does not match its checksum is made again.
 
     Args:
         manifest: N pictures.
@@ -29,15 +31,32 @@ def decoded(manifest: Manifest, size: int) -> NDArray[np.uint8]:
     """
     folder = cache_folder(manifest)
     file = folder / f"faces-{size}-{manifest.pictures_fingerprint[:16]}.npy"
-    if not file.exists():
+    checksum = file.with_suffix(".sha256")
+    if not _is_undamaged(file, checksum):
+        if file.exists() and checksum.exists():  # without a checksum, the call that made the file was interrupted
+            warn(f"{file} is damaged; decoding the pictures again")
+        checksum.unlink(missing_ok=True)
         write_atomically(file, lambda part: _decode_into(part, manifest, size))
+        write_checksum(file, checksum)
         if folder.parent == manifest.root:  # the user's cache folder also holds other data
-            for old in set(folder.glob(f"faces-{size}-*.npy")) - {file}:
+            for old in set(folder.glob(f"faces-{size}-*")) - {file, checksum}:
                 old.unlink(missing_ok=True)
     pictures: NDArray[np.uint8] = np.load(file, mmap_mode="r", allow_pickle=False)
-    if pictures.shape != (len(manifest), size, size, 3) or pictures.dtype != np.uint8:
-        raise InputError(f"{file} is not a cache of these pictures; delete it and run again")
     return pictures
+
+
+def _is_undamaged(file: Path, checksum: Path) -> bool:
+    """Return whether a file matches its checksum; computed once in a process, until the file changes."""
+    try:
+        state = file.stat()
+    except OSError:
+        return False
+    return _matches(file, checksum, (state.st_ino, state.st_size, state.st_mtime_ns))
+
+
+@lru_cache(maxsize=64)
+def _matches(file: Path, checksum: Path, _state: tuple[int, ...]) -> bool:
+    return matches_checksum(file, checksum)
 
 
 def _decode_into(file: Path, manifest: Manifest, size: int) -> None:

@@ -1,6 +1,7 @@
 """The description of a trained network, a small JSON file beside its weights: how to feed it and how to read it."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ class ModelInfo:
             networks, 2017), 0.05 to 20; 1 where it was not fitted.
         mirror: True if predictions average the logits of each face and its mirror image.
         version: the version of bimodal that wrote the description.
+        weights_sha256: the SHA-256 of the file of weights beside the description, in hexadecimal; empty if it is not known.
 
     Raises:
         InputError: a value is out of its range.
@@ -56,6 +58,7 @@ class ModelInfo:
     temperature: float = 1.0
     mirror: bool = False
     version: str = ""
+    weights_sha256: str = ""
 
     def __post_init__(self) -> None:
         numbers = [*self.mean, *self.std, *(value for point in self.template for value in point)]
@@ -74,6 +77,8 @@ class ModelInfo:
             and isinstance(self.temperature, int | float)
             and TEMPERATURES[0] <= self.temperature <= TEMPERATURES[1]
             and isinstance(self.mirror, bool)
+            and isinstance(self.weights_sha256, str)
+            and re.fullmatch("([0-9a-f]{64})?", self.weights_sha256) is not None
         )
         if not is_valid:
             raise InputError(f"the description of the network has an invalid value: {self}")

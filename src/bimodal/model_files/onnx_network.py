@@ -17,6 +17,7 @@ METADATA_KEY = "bimodal"
 """The key in the file's metadata under which its `ModelInfo` stands, as JSON."""
 LOGITS, FEATURES = "logits", "features"
 """The outputs of a file: logits (N,K), and the pooled features of the backbone (N,F)."""
+_NO_FOLDER = os.devnull  # no file can lie in it
 _MAX_BYTES = 2**31 - 1  # the limit of a protocol buffer
 
 
@@ -35,12 +36,14 @@ def load_onnx(file: Path, threads: int | None = None) -> Network:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
     options.log_severity_level = 4
+    # weights in other files are refused: given bytes, the runtime would look for these files in the current folder
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", _NO_FOLDER)
     try:
         content = file.read_bytes()
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        description = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     except Exception as error:  # the runtime has an error type for each kind of damage
         raise InputError(f"{file} is damaged or is not an ONNX model: {first_line(error)}") from error
-    description = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if description is None:
         raise InputError(f"{file} was not made by bimodal export: its metadata do not describe the network's input")
     info = ModelInfo.from_json(description, file)

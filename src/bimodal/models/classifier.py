@@ -1,7 +1,7 @@
 """A timm backbone under the paper's head."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from difflib import get_close_matches
 from typing import Any
 
@@ -80,11 +80,20 @@ def build_backbone(name: str, image_size: int, options: Mapping[str, Any] | None
         with _bounded() if options else nullcontext():
             return timm.create_model(architecture, pretrained=False, num_classes=0, **size, **options)  # type: ignore[no-any-return]
 
-    try:
+    def build_for_size() -> nn.Module:
         try:
             return build(img_size=image_size)  # transformers are built for one size
         except TypeError:  # most other backbones have no such argument
             return build()
+
+    try:
+        if options:
+            with (
+                suppress(RuntimeError, NotImplementedError),
+                torch.device("meta"),
+            ):  # counts weights without making them
+                build_for_size()
+        return build_for_size()
     except Exception as error:  # the type of the error depends on the backbone
         if not options:
             raise

@@ -1,6 +1,7 @@
 """Checked reading of a run folder's files: sizes, columns, types and ranges."""
 
 import json
+import math
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from bimodal.cells import from_cell
 from bimodal.errors import InputError
 
-_MAX_BYTES, _MAX_ARRAY_BYTES = 256 * 2**20, 2**31
+_MAX_BYTES, _MAX_ARRAY_BYTES = 256 * 2**20, 2**29
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,26 @@ class Column:
         if self.high < np.inf:
             return f"{noun} from {self.low:g} to {self.high:g}"
         return f"{noun} of at least {self.low:g}" if self.low > -np.inf else noun
+
+
+@dataclass(frozen=True)
+class Array:
+    """How an array is checked: kinds of `dtype`, shape, numbers from `low` to `high`, or NaN if allowed.
+
+    The array has one number for each example or, with a `width`, so many.
+    """
+
+    kinds: str
+    width: int | None = None
+    low: float = -np.inf
+    high: float = np.inf
+    allows_nan: bool = False
+
+    def is_in_range(self, array: NDArray[Any]) -> bool:
+        """Return whether all numbers lie in the range."""
+        if array.dtype.kind == "b" or not array.size:
+            return True
+        return bool(((array >= self.low) & (array <= self.high) | (self.allows_nan & np.isnan(array))).all())
 
 
 def read_text(file: Path, max_bytes: int = _MAX_BYTES) -> str:
@@ -87,7 +108,7 @@ def read_csv(file: Path, columns: Mapping[str, Column]) -> pd.DataFrame:
             bad = ~(cells.isin(column.choices) if column.choices else cells.str.fullmatch(column.pattern))
         else:
             values = cells.map(_number).astype(np.float64)  # exact, which the fast parser of pandas is not
-            bad = ~values.between(column.low, column.high)  # true for NaN
+            bad = ~values.between(column.low, column.high) | np.isinf(values)  # true for NaN
             bad |= (column.kind is int) & (values % 1 != 0)
             table[name] = values
         if column.optional:
@@ -107,30 +128,44 @@ def _number(cell: str) -> float:
         return np.nan
 
 
-def read_arrays(file: Path, arrays: Mapping[str, tuple[str, int]], optional: str) -> dict[str, NDArray[Any]]:
+def read_arrays(file: Path, arrays: Mapping[str, Array], optional: str) -> dict[str, NDArray[Any]]:
     """Read an `.npz` file of arrays as long as its array `rows`, without pickle; one array is optional.
 
-    `arrays` gives the allowed kinds of `dtype` and the number of dimensions for each name.
+    The sizes that the headers state are checked first, so that a small file cannot fill the memory.
 
     Raises:
-        InputError: the file is damaged, or an array is missing or has another type or shape.
+        InputError: the file is damaged, or an array is missing or has another type, shape or range.
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > _MAX_ARRAY_BYTES:
-                raise InputError(f"{file} must hold at most {_MAX_ARRAY_BYTES >> 30} GiB of arrays, but holds more")
+            sizes = [_stated_bytes(archive, entry) for entry in archive.infolist()]
+            if sum(sizes) > _MAX_ARRAY_BYTES:
+                raise InputError(f"{file} must hold at most {_MAX_ARRAY_BYTES >> 20} MiB of arrays, but holds more")
         with np.load(file, allow_pickle=False) as content:
             found = {name: content[name] for name in arrays if name in content.files}
     except InputError:
         raise
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise InputError(f"{file} is damaged: {error}") from error
     missing = [name for name in arrays if name not in found and name != optional]
     if missing:
         raise InputError(f"{file} lacks the array {', '.join(missing)}; was it written by bimodal train?")
     for name, array in found.items():
-        kinds, dimensions = arrays[name]
-        if array.dtype.kind not in kinds or array.ndim != dimensions or array.shape[0] != found["rows"].size:
-            expected = f"{dimensions} dimension(s), a length of {found['rows'].size} and a type of kind {kinds}"
-            raise InputError(f"{file}: {name} must have {expected}, got {array.dtype} {array.shape}")
+        expected = arrays[name]
+        shape = (found["rows"].size,) if expected.width is None else (found["rows"].size, expected.width)
+        if array.dtype.kind not in expected.kinds or array.shape != shape:
+            wanted = f"the shape {shape} and a type of kind {expected.kinds}"
+            raise InputError(f"{file}: {name} must have {wanted}, got {array.dtype} {array.shape}")
+        if not expected.is_in_range(array):
+            numbers = f"numbers from {expected.low:g} to {expected.high:g}{' or NaN' if expected.allows_nan else ''}"
+            raise InputError(f"{file}: {name} must hold {numbers}; the file is damaged")
     return found
+
+
+def _stated_bytes(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> int:
+    """Return how many bytes an array in an archive takes by its own header or by the archive's, whichever says more."""
+    with archive.open(entry) as stream:
+        version = np.lib.format.read_magic(stream)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(stream)
+    return max(entry.file_size, math.prod(shape) * dtype.itemsize)

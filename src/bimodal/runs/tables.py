@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bimodal.emotions import NAMES
 from bimodal.removal import Remover
-from bimodal.runs.read import Column, read_csv
+from bimodal.runs.read import Array, Column, read_csv
 
 if TYPE_CHECKING:
     from bimodal.data.manifest import Manifest
@@ -47,11 +47,12 @@ PREDICTIONS = {
     "image": _TEXT, "row": _COUNT, "label": _EMOTION, "predicted": _EMOTION,
     **dict.fromkeys(PROBABILITIES, _SHARE),
 }  # fmt: skip
+_LOSS = Array("f", low=0, high=float(np.finfo(np.float32).max), allows_nan=True)
 LOSSES = {
-    "rows": ("iu", 1), "last": ("f", 1), "mean": ("f", 1), "count": ("iu", 1), "kept": ("b", 1),
-    "pred_probs": ("f", 2), "before": ("f", 1), "after": ("f", 1),
+    "rows": Array("iu", low=0), "last": _LOSS, "mean": _LOSS, "count": Array("iu", low=0), "kept": Array("b"),
+    "pred_probs": Array("f", len(NAMES), low=0, high=1 + 1e-3, allows_nan=True), "before": _LOSS, "after": _LOSS,
 }  # fmt: skip
-"""The arrays of `losses.npz`: allowed kinds of `dtype` and number of dimensions; `pred_probs` may be missing."""
+"""The arrays of `losses.npz`; `pred_probs` may be missing."""
 
 
 def read_predictions(file: Path) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 import yaml
 
 from bimodal.errors import InputError
-from bimodal.files import staged_folder, write_atomically, write_csv, write_text
+from bimodal.files import sha256_of, staged_folder, write_atomically, write_csv, write_text
 from bimodal.model_files.info import INFO_FILE, ModelInfo
 from bimodal.removal import Remover
 from bimodal.runs.model_card import model_card
@@ -73,7 +74,7 @@ def finish_run(
     write_csv(out / "removed.csv", removed_table(manifest, remover, predictions_at_removal))
     write_csv(out / "removal_steps.csv", removal_steps_table(remover))
     write_predictions(out / "predictions_val.csv", predictions)
-    write_text(out / INFO_FILE, info.to_json())
+    write_text(out / INFO_FILE, replace(info, weights_sha256=sha256_of(out / BEST)).to_json())
     write_text(out / "README.md", model_card(Run.open(out), epoch))
     (out / BEST).replace(out / FINISHED)
 

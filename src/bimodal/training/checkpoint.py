@@ -5,6 +5,7 @@ import json
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import lightning.pytorch as pl
 import torch
@@ -66,6 +67,9 @@ def identity_of(settings: TrainSettings, fingerprint: str) -> str:
 def check_state(state: Path, identity: str) -> None:
     """Raise an `InputError` for a damaged state or one of another run, before Lightning loads it; no code in it runs."""
     try:
+        with ZipFile(state) as archive:  # PyTorch does not compare the checksums of the parts
+            if (part := archive.testzip()) is not None:
+                raise ValueError(f"{part} does not match its checksum")
         content = torch.load(state, map_location="cpu", weights_only=True, mmap=True)
         is_same_run = content["callbacks"]["KeepState"]["identity"] == identity
         is_complete = {"state_dict", "loops", "optimizer_states", "lr_schedulers"} <= content.keys()

@@ -14,6 +14,8 @@ from torch.utils.data import DataLoader
 
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
+from bimodal.files import sha256_of
+from bimodal.model_files.info import INFO_FILE
 from bimodal.models import EmotionClassifier
 from bimodal.runs.run import FINISHED, Run
 from bimodal.runs.tables import predictions_table
@@ -39,6 +41,10 @@ def load_model(run: Run, weights: str = FINISHED) -> EmotionClassifier:
     if not file.is_file():
         command = f"bimodal train --out {shlex.quote(str(run.path))} --resume"
         raise InputError(f"{run.path} is not finished; resume it: {command}")
+    if weights == FINISHED and run.info.weights_sha256 not in ("", sha256_of(file)):
+        raise InputError(
+            f"{file} is damaged or was replaced: it does not match the checksum in {INFO_FILE}; restore it, or train again"
+        )
     model = build_classifier(TrainSettings.from_dict(run.config))
     try:
         model.load_state_dict(load_file(file))
