@@ -19,6 +19,7 @@ ROWS = {
     "audit_speed": ["bimodal audit", "the same call again", "bimodal audit --training", "cleanlab, 5 folds"],
     "embed_speed": ["bimodal.embed", "bimodal.embed, from its cache", "one picture at a time in PyTorch", "600"],
     "folds_by_person": ["regression, folds plain", "noise model, folds by person"],
+    "prepare_speed": ["FER2013, this version", "JPEGs, this version"],
     "startup": ["python -c pass", "bimodal --help"],
 }
 OPTIONS = {
