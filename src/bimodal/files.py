@@ -48,7 +48,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     ['a.txt']
     """
     part = unfinished(path, path.suffix)
-    with _errors_name(path):
+    with errors_name(path):
         try:
             write(part)
             part.replace(path)
@@ -172,7 +172,7 @@ def staged_folder(
     if exists and not overwrite:
         raise InputError(f"{out} exists; choose another folder, or replace it with --overwrite")
     check_replaceable(out, content, marks)
-    with _errors_name(out):
+    with errors_name(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         staging = unfinished(out)
         staging.mkdir()
@@ -226,7 +226,7 @@ def _is_empty_folder(path: Path) -> bool:
 
 
 @contextmanager
-def _errors_name(path: Path) -> Iterator[None]:
+def errors_name(path: Path) -> Iterator[None]:
     """Make the system's errors name `path` instead of no file or a temporary one."""
     try:
         yield

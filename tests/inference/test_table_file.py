@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,3 +113,22 @@ def test_the_values_are_read_back(tmp_path: Path) -> None:
     with (tmp_path / "a.csv").open(newline="") as file:
         assert next(csv.DictReader(file)) == {**values, "note": ""}
     assert json.loads((tmp_path / "a.jsonl").read_text()) == values
+
+
+def test_a_limit_of_the_file_size_names_the_table(tmp_path: Path) -> None:
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from bimodal.inference.table_file import TableFile\n"
+        "out = Path(sys.argv[1])\n"
+        "table = TableFile(out, ['file', 'emotion'], {'model': 'a'}, False, False)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
+        "try:\n"
+        "    with table:\n"
+        "        for number in range(10_000): table.write([{'file': f'{number}.png', 'emotion': 'sad'}])\n"
+        "        table.finish()\n"
+        "except OSError as error: print(error.filename)\n"
+    )
+    arguments = [sys.executable, "-c", code, str(tmp_path / "table.csv")]
+    result = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == str(tmp_path / "table.csv"), result.stderr

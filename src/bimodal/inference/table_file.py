@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from bimodal.errors import InputError
-from bimodal.files import write_text
+from bimodal.files import errors_name, write_text
 
 _MAX_LINE = 2**20
 
@@ -77,14 +77,16 @@ class TableFile:
             lines = b"".join(_csv_line([row[column] for column in self._columns]) for row in rows)
         else:
             lines = b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
-        self._file.write(lines)
+        with errors_name(self.out):
+            self._file.write(lines)
         self._is_empty = False
 
     def finish(self) -> None:
         """Give the complete table its final name; raise an `InputError` if another program has made such a file meanwhile."""
         self._refuse_to_replace()
-        self._file.flush()
-        self.part.replace(self.out)
+        with errors_name(self.out):
+            self._file.flush()
+            self.part.replace(self.out)
         self._identity_file.unlink(missing_ok=True)
 
     def discard(self) -> None:
@@ -98,7 +100,8 @@ class TableFile:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None and self._is_empty:
             self.discard()
-        self._file.close()
+        with errors_name(self.out):
+            self._file.close()
 
     def _refuse_to_replace(self) -> None:
         if self.out.exists() and not self._may_replace:
