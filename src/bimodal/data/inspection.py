@@ -47,7 +47,7 @@ def inspect(
 ) -> tuple[list[Example], list[Problem]]:
     """Decode every picture; cut out its face if the entry has a box, and align it if asked for.
 
-    What the log knows is not inspected again; cut faces are in its folder. Returns the examples that can be used, and a problem
+    What the log knows is not inspected again. Cut faces are in its folder. Returns the examples that can be used, and a problem
     for each other one.
 
     Raises:
