@@ -219,7 +219,7 @@ def accuracy(arguments: argparse.Namespace, temporary: Path, fer: Fer | None) ->
     bimodal has one head for the votes and one for the labels of FER2013; fer has one head.
     """
     from bimodal.data.cache import decoded
-    from bimodal.data.sources.fer2013 import SIDE
+    from bimodal.data.sources.pixel_rows import SIDE
     from bimodal.emotions import NAMES
     from bimodal.experiments.pretrain.faces import read_faces
     from bimodal.experiments.pretrain.two_heads import predict_both, read_two_heads

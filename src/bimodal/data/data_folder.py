@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,9 @@ from bimodal.data.naming import Names, printable
 from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.source_info import FILE as SOURCE_INFO
 from bimodal.data.sources.entry import Problem
+from bimodal.data.too_few import problem_table
 from bimodal.emotions import NAMES
+from bimodal.files import write_csv
 from bimodal.version import __version__
 from bimodal.vision.pictures import map_in_threads, write_png
 
@@ -83,10 +85,10 @@ def write_tables(examples: list[Example], images: list[str], folder: Path) -> pd
         "digest": [(example.stored_digest or b"").hex() for example in examples],
     }
     manifest = pd.DataFrame(table, columns=list(COLUMNS))
-    manifest.to_csv(folder / FILE, index=False)
+    write_csv(folder / FILE, manifest)
     paper = pd.DataFrame({"image": images, "label": codes})
     for split in SPLITS:
-        paper[manifest["split"] == split].to_csv(folder / f"{split}_labels.csv", index=False)
+        write_csv(folder / f"{split}_labels.csv", paper[manifest["split"] == split])
     origins = {
         "image": images,
         "origin": [printable(entry.name) for entry in entries],
@@ -94,7 +96,7 @@ def write_tables(examples: list[Example], images: list[str], folder: Path) -> pd
         "votes": [entry.votes for entry in entries],
         "box": [" ".join(f"{side:g}" for side in entry.box or ()) for entry in entries],
     }
-    pd.DataFrame(origins).to_csv(folder / "origins.csv", index=False)
+    write_csv(folder / "origins.csv", pd.DataFrame(origins))
     counts = count_faces(codes, np.array(splits))
     counts.to_csv(folder / "counts.csv")
     draw_counts(counts, folder / "counts.png")
@@ -103,8 +105,8 @@ def write_tables(examples: list[Example], images: list[str], folder: Path) -> pd
 
 def write_problems(problems: list[Problem], folder: Path) -> pd.DataFrame:
     """Write `problems.csv`; return its table."""
-    table = pd.DataFrame(problems, columns=[field.name for field in fields(Problem)])
-    table.to_csv(folder / "problems.csv", index=False)
+    table = problem_table(problems)
+    write_csv(folder / "problems.csv", table)
     return table
 
 

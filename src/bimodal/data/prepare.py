@@ -35,6 +35,7 @@ from bimodal.data.sources.entry import Problem, Source
 from bimodal.data.sources.formats.hub import is_address
 from bimodal.data.sources.read import read_source
 from bimodal.data.splits import divide, linked_groups
+from bimodal.data.too_few import check_emotions
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
 from bimodal.files import staged_folder
@@ -120,16 +121,13 @@ def prepare(
         if drop:
             examples, copies = _drop_copies(examples)
             problems += copies
+        check_emotions(source, out, columns(examples)[2].tolist(), problems)
         examples, test_of_val = _split(examples, loaded, options)
         before = len(examples)
         if options.sample is not None:
             examples, short = _sample(examples, options.sample, options.seed)
             problems += short
-        emotions = sorted({NAMES[example.code] for example in examples})
-        if len(emotions) < 2:
-            raise InputError(
-                f"expected at least two emotions in {source}, found {' and '.join(emotions) or 'no readable picture'}"
-            )
+            check_emotions(source, out, columns(examples)[2].tolist(), problems)
         images = store_pictures(examples, folder, options.link)
         problems = _with_new_names(problems, examples, images) + _report_kept(examples, images, drop)
         table = write_problems(problems, folder)

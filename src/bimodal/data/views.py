@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bimodal.data.manifest import COLUMNS, FILE, Manifest
 from bimodal.emotions import CODES, NAMES
 from bimodal.errors import InputError
-from bimodal.files import staged_folder
+from bimodal.files import staged_folder, write_csv
 
 RECORDS = ("problems.csv", "source.json")
 """The records of `prepare` that a view links to: unreadable pictures, the source, and whether the faces are aligned."""
@@ -61,8 +61,8 @@ def write_view(
             if cache.is_dir():
                 (new / ".cache").symlink_to(cache)
         for name, frame in further.items():
-            frame.to_csv(new / name, index=False)
-        table.to_csv(new / FILE, index=False, columns=list(columns))
+            write_csv(new / name, frame)
+        write_csv(new / FILE, table[list(columns)])
 
 
 def with_wrong_labels(

@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import IO, Any, Self
 
+from bimodal.cells import from_cell, to_cell
 from bimodal.errors import InputError
 from bimodal.files import errors_name, write_text
 
@@ -171,13 +172,14 @@ def table_format(out: Path) -> str:
 
 def _csv_line(values: Sequence[Any]) -> bytes:
     buffer = StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(["" if value is None else value for value in values])
-    return buffer.getvalue().encode("utf-8", "backslashreplace")
+    csv.writer(buffer).writerow(["" if value is None else to_cell(value) for value in values])
+    row = buffer.getvalue().removesuffix("\r\n")  # with this ending, a cell with a carriage return is quoted
+    return f"{row}\n".encode("utf-8", "backslashreplace")
 
 
 def _name_in_csv(line: bytes) -> str | None:
     try:
-        return next(csv.reader([line.decode("utf-8")]))[0]
+        return from_cell(next(csv.reader([line.decode("utf-8")]))[0])
     except (UnicodeDecodeError, csv.Error, StopIteration, IndexError):
         return None
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from bimodal.cells import to_cell
 from bimodal.errors import InputError
 from bimodal.evaluation.statistics import Estimate
 from bimodal.rendering.table import markdown, to_markdown
@@ -33,7 +34,8 @@ def _csv(evaluation: Evaluation) -> str:
             names = (result.condition.name, run.name, seed_of(run), evaluation.split, measures.n)
             rows.append((*names, own.value, own.low, own.high, len(run.removed)))
     columns = ["condition", "run", "seed", "split", "n", "accuracy", "low", "high", "removed"]
-    return pd.DataFrame(rows, columns=columns).to_csv(index=False, float_format="%.6f", lineterminator="\n")
+    table = pd.DataFrame(rows, columns=columns).map(to_cell)
+    return table.to_csv(index=False, float_format="%.6f", lineterminator="\n")
 
 
 def _markdown(evaluation: Evaluation) -> str:

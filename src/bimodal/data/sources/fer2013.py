@@ -4,48 +4,57 @@ Goodfellow et al., Challenges in representation learning, 2013; Barsoum et al., 
 facial expression recognition with crowd-sourced label distribution, 2016.
 """
 
-import csv
-import gzip
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bimodal.data.label_codes import CODE_TABLES, number_of
 from bimodal.data.sources.entry import Entry, Problem, Source
+from bimodal.data.sources.pixel_rows import SIDE, has_usage, read_pixel_rows
 from bimodal.data.tables import read_table
 from bimodal.errors import InputError
 from bimodal.progress import track
 from bimodal.text import plural
 
-CODES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+CODES = tuple(CODE_TABLES["fer2013"].values())
 """The labels in FER2013's order, which is not that of `emotions.NAMES`."""
 VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
 """The columns of votes in FERPlus."""
-SIDE = 48
-MAX_ROWS = 1_000_000
-_MAX_LINE = 65_536  # 48 x 48 numbers need at most 9,216 characters
-_SPLITS = {"training": "train", "publictest": "test", "privatetest": "test"}
+_SPLITS = {
+    "training": "train",
+    "train": "train",
+    "validation": "val",
+    "val": "val",
+    "publictest": "test",
+    "privatetest": "test",
+    "testing": "test",
+    "test": "test",
+}
 
 
-def is_fer2013(path: Path) -> bool:
-    """Return whether a file begins like `fer2013.csv`, plain or compressed with gzip."""
-    with _lines(path) as lines:
-        try:
-            header = next(lines, "")
-        except (OSError, UnicodeError, EOFError):
-            return False
-    return {"emotion", "pixels"} <= {column.strip().casefold() for column in header.split(",")}
+def read_fer2013(
+    path: Path,
+    votes: Path | None = None,
+    ferplus: bool = False,
+    labels: Mapping[str, str] | None = None,
+    codes: str | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Source:
+    """Read FER2013, or a table like it: Training becomes train, PublicTest and PrivateTest become test.
 
-
-def read_fer2013(path: Path, votes: Path | None = None, ferplus: bool = False) -> Source:
-    """Read FER2013: Training becomes train, PublicTest and PrivateTest become test, later copies are dropped.
+    Later copies of a picture are dropped. The numbers 0 to 6 have FER2013's meaning, unless the table has others that the
+    user does not explain; then all numbers are left to `words_of_numbers`. Without a column Usage there are no splits.
 
     Args:
         path: `fer2013.csv` or `fer2013.csv.gz`.
         votes: FERPlus's `fer2013new.csv`, with the same rows in the same order; its majority is the second opinion.
         ferplus: use the majority of the votes as the label, and FER2013's label as the original label.
+        labels: the labels that the user explains; their meaning is not changed here.
+        codes: the table of numbers that the user chose, a name of `CODE_TABLES`.
+        columns: the columns that the user chose, see `name_columns`.
 
     Raises:
         InputError: the file is not FER2013, or the votes belong to other rows.
@@ -55,42 +64,58 @@ def read_fer2013(path: Path, votes: Path | None = None, ferplus: bool = False) -
     annotations = _read_annotations(votes) if votes else None
     entries: list[Entry] = []
     problems: list[Problem] = []
+    with_usage = has_usage(path)
     row = -1
-    for row, (emotion, pixels, usage) in enumerate(track(_rows(path), "reading pictures")):
+    for row, each in enumerate(track(read_pixel_rows(path, columns), "reading pictures")):
         name = f"fer{row:07d}.png"  # as FERPlus names it
-        split = _SPLITS.get(usage.strip().casefold())
+        split = _SPLITS.get(each.usage.casefold()) if with_usage else ""
         if split is None:
-            raise InputError(f"{path}, row {row + 1}: unknown Usage {usage!r}; expected {', '.join(_SPLITS)}")
-        if not (emotion.strip().isdecimal() and int(emotion) < len(CODES)):
-            raise InputError(f"{path}, row {row + 1}: unknown emotion {emotion!r}; expected 0 to {len(CODES) - 1}")
-        fer2013_label, second, counts = CODES[int(emotion)], "", ""
+            raise InputError(f"{path}, row {row + 1}: unknown Usage {each.usage!r}; expected {', '.join(_SPLITS)}")
+        second, counts = "", ""
         if annotations is not None:
-            if row >= len(annotations) or annotations[row][0] != usage.strip().casefold():
+            if row >= len(annotations) or (with_usage and annotations[row][0] != each.usage.casefold()):
                 raise InputError(f"expected the votes of {path} in {votes}, but they differ at row {row + 1}")
             _, second, counts = annotations[row]
-        picture = _parse(pixels)
-        if picture is None:
+        if each.picture is None:
             detail = f"row {row + 1}: expected {SIDE * SIDE} numbers from 0 to 255"
             problems.append(Problem(name, split, "unreadable", detail, "left out"))
             continue
-        label, original = (second, fer2013_label) if ferplus else (fer2013_label, "")
-        entries.append(Entry(name, label, split, picture, original_label=original, second_opinion=second, votes=counts))
+        label, original = (second, each.label) if ferplus else (each.label, "")
+        entries.append(
+            Entry(name, label, split, each.picture, original_label=original, second_opinion=second, votes=counts)
+        )
     if annotations is not None and len(annotations) != row + 1:
         numbers = f"{plural(len(annotations), 'row')} for {plural(row + 1, 'picture')}"
         raise InputError(f"expected the votes of {path} in {votes}, but it has {numbers}")
-    if not entries:
+    if row < 0:
         raise InputError(f"expected pictures in {path}, found none")
     drop = dict.fromkeys(("contempt", "unknown", "NF", "undecided"), "drop") if ferplus else {}
     return Source(
         "fer2013",
-        entries,
+        _with_names(entries, labels or {}, codes, ferplus),
         problems,
         drop,
-        keep_groups_together=False,
+        keep_groups_together=not with_usage,
         has_groups=True,
         val_share=0.1,
         drop_duplicates=True,
     )
+
+
+def _with_names(entries: list[Entry], labels: Mapping[str, str], codes: str | None, ferplus: bool) -> list[Entry]:
+    """Give FER2013's numbers their names, if all numbers that the user does not explain are FER2013's."""
+    table = CODE_TABLES["fer2013"]
+    explained = {number_of(label) for label in labels}
+    attribute = "original_label" if ferplus else "label"
+    given = {getattr(entry, attribute) for entry in entries}
+    open_labels = {label: number for label in given if (number := number_of(label)) and number not in explained}
+    if (codes and not ferplus) or not set(open_labels.values()) <= table.keys():
+        return entries
+    names = {label: table[number] for label, number in open_labels.items()}
+    return [
+        replace(entry, **{attribute: names.get(getattr(entry, attribute), getattr(entry, attribute))})
+        for entry in entries
+    ]
 
 
 def majority(votes: NDArray[np.int64]) -> list[str]:
@@ -141,43 +166,3 @@ def _read_annotations(path: Path) -> list[tuple[str, str, str]]:
         raise InputError(f"{path}: expected whole numbers of votes: {error}") from error
     usage = frame["Usage"].str.strip().str.casefold()
     return list(zip(usage, majority(votes), votes_in_words(votes), strict=True))
-
-
-def _parse(pixels: str) -> NDArray[np.uint8] | None:
-    if pixels.encode().translate(None, b"0123456789 \t"):  # numpy would only warn of other characters
-        return None
-    values = np.fromstring(pixels, dtype=np.int64, sep=" ")
-    if values.size != SIDE * SIDE or values.min() < 0 or values.max() > 255:
-        return None
-    return values.astype(np.uint8).reshape(SIDE, SIDE)
-
-
-def _rows(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield the emotion, the pixels and the Usage of each row; the columns may be in any order."""
-    try:
-        with _lines(path) as lines:
-            reader = csv.reader(lines)
-            header = [column.strip().casefold() for column in next(reader, [])]
-            missing = [column for column in ("emotion", "pixels", "usage") if column not in header]
-            if missing:
-                raise InputError(f"{path} has no column {', '.join(missing)}: expected emotion,pixels,Usage")
-            order = [header.index(column) for column in ("emotion", "pixels", "usage")]
-            rows = (line.rstrip("\r\n").split(",") if '"' not in line else next(csv.reader([line])) for line in lines)
-            for row, fields in enumerate(rows):  # splitting takes a tenth of the time of the CSV reader
-                if row >= MAX_ROWS:
-                    raise InputError(f"{path} has more than {MAX_ROWS} rows: expected fer2013.csv")
-                if len(fields) != len(header):
-                    raise InputError(f"{path}, row {row + 1}: {plural(len(fields), 'field')}, expected {len(header)}")
-                yield fields[order[0]], fields[order[1]], fields[order[2]]
-    except (EOFError, gzip.BadGzipFile, UnicodeError, csv.Error) as error:
-        raise InputError(f"{path} is damaged or no fer2013.csv: {error}") from error
-
-
-@contextmanager
-def _lines(path: Path) -> Iterator[Iterator[str]]:
-    """Open a text file, plain or compressed with gzip, and yield an iterator of lines of bounded length."""
-    with path.open("rb") as raw:
-        compressed = raw.read(2) == b"\x1f\x8b"
-    opener = gzip.open if compressed else open
-    with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-        yield iter(lambda: file.readline(_MAX_LINE), "")

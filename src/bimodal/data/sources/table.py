@@ -1,6 +1,6 @@
 """Reading pictures that are listed in a CSV: `image,label[,split][,group][,original_label][,true_label]`, and boxes of faces."""
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -8,13 +8,17 @@ import pandas as pd
 from bimodal.data.manifest import SPLITS
 from bimodal.data.sources.boxes import BAD_BOX, read_boxes
 from bimodal.data.sources.entry import Entry, Problem, Source
+from bimodal.data.sources.listed_pictures import ListedPictures
+from bimodal.data.table_columns import folded
 from bimodal.data.tables import read_table
 from bimodal.errors import InputError
 from bimodal.vision.boxes import Box
 
 
-def read_csv(table: Path, root: Path | None = None, group: str = "group") -> Source:
-    """Read a CSV of pictures; the paths are relative to its folder, or to `root`.
+def read_csv(
+    table: Path, root: Path | None = None, group: str = "group", columns: Mapping[str, str] | None = None
+) -> Source:
+    """Read a CSV of pictures; the paths are relative to its folder, or to `root`, see `ListedPictures`.
 
     Of a picture that is listed several times, or several times with the same box, the first row is kept and the others are
     reported. Rows of a picture with different boxes are different faces.
@@ -23,11 +27,12 @@ def read_csv(table: Path, root: Path | None = None, group: str = "group") -> Sou
         table: the CSV; columns with boxes (`read_boxes`) name the face of each row, and other columns are ignored.
         root: the folder of the pictures; absolute paths inside it are allowed, too. Default: the CSV's folder.
         group: the column with the groups; without such a column no picture has a group.
+        columns: the columns that the user chose, see `name_columns`.
 
     Raises:
         InputError: a column is missing, a split is unknown or given for some rows only, or a path leaves the folder.
     """
-    return read_rows(read_table(table, ("image", "label")), table, root, group)
+    return read_rows(read_table(table, ("image", "label"), columns), table, root, group)
 
 
 def read_rows(frame: pd.DataFrame, table: Path, root: Path | None = None, group: str = "group") -> Source:
@@ -41,7 +46,8 @@ def read_rows(frame: pd.DataFrame, table: Path, root: Path | None = None, group:
     Raises:
         InputError: a split is unknown or given for some rows only, or a path leaves the folder.
     """
-    base = os.path.abspath(root or table.parent)
+    hint = "put the pictures under it" if root else "give the folder of the pictures with --root"
+    pictures = ListedPictures(root or table.parent, hint)
     splits = _splits(frame, table)
     groups = _column(frame, group)
     originals, truths = _column(frame, "original_label"), _column(frame, "true_label")
@@ -49,13 +55,16 @@ def read_rows(frame: pd.DataFrame, table: Path, root: Path | None = None, group:
 
     entries: list[Entry] = []
     problems: list[Problem] = []
-    first_rows: dict[tuple[str, Box | None], int] = {}
+    first_rows: dict[tuple[Path, Box | None], int] = {}
     for row, image in enumerate(frame["image"]):
-        path = os.path.normpath(os.path.join(base, image))
-        if not path.startswith(base.rstrip(os.sep) + os.sep) or "\0" in image:
-            hint = "put the pictures under it" if root else "give the folder of the pictures with --root"
-            raise InputError(f"{table}, row {row + 1}: the path {image!r} leaves {base}; {hint}")
-        name, box = Path(path).relative_to(base).as_posix(), boxes[row]
+        try:
+            path, unclear = pictures.find(image)
+        except InputError as error:
+            raise InputError(f"{table}, row {row + 1}: {error}") from error
+        name, box = path.relative_to(pictures.base).as_posix(), boxes[row]
+        if unclear:
+            problems.append(Problem(name, splits[row], "unreadable", unclear, "left out"))
+            continue
         if isinstance(box, str):
             problems.append(Problem(name, splits[row], BAD_BOX, box, "left out"))
             continue
@@ -66,9 +75,7 @@ def read_rows(frame: pd.DataFrame, table: Path, root: Path | None = None, group:
                 detail += f"; in splits {splits[row]} and {splits[first]}"
             problems.append(Problem(name, splits[row], "listed-twice", detail, "the first row kept"))
             continue
-        entries.append(
-            Entry(name, labels[row], splits[row], Path(path), groups[row], originals[row], truths[row], box=box)
-        )
+        entries.append(Entry(name, labels[row], splits[row], path, groups[row], originals[row], truths[row], box=box))
     return Source("table", entries, problems, has_groups="group" in frame.columns)
 
 
@@ -84,4 +91,7 @@ def _splits(frame: pd.DataFrame, table: Path) -> list[str]:
 
 
 def _column(frame: pd.DataFrame, name: str) -> list[str]:
-    return frame[name].tolist() if name in frame.columns else [""] * len(frame)
+    """Return a column by its name, or by one that is spelt in another way; empty texts if there is none."""
+    spelt = [column for column in frame.columns if folded(str(column)) == folded(name)]
+    column = name if name in frame.columns else spelt[0] if len(spelt) == 1 else None
+    return [""] * len(frame) if column is None else frame[column].tolist()

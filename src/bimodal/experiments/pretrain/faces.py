@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bimodal.data.cache import decoded
 from bimodal.data.manifest import Manifest
-from bimodal.data.sources.fer2013 import SIDE
+from bimodal.data.sources.pixel_rows import SIDE
 from bimodal.experiments.votes import EMOTIONS, read_vote_counts
 from bimodal.models.face_net import SIZE
 

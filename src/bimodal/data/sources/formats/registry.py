@@ -55,7 +55,7 @@ def read_format(path: Path, root: Path | None, options: PrepareOptions, scratch:
                 raise InputError(
                     f"--root is for a list of pictures, and {path} holds the pictures itself; leave it out"
                 )
-            return read_packed([Shard(path, path.name, "")], scratch, _group(options), _chosen(options))
+            return read_packed([Shard(path, path.name, "")], scratch, _group(options), options.columns)
         rows = frame_of(read_columns(path), path)
     elif suffix in (".jsonl", ".ndjson"):
         rows = frame_of(read_json_lines(path), path)
@@ -68,7 +68,7 @@ def read_format(path: Path, root: Path | None, options: PrepareOptions, scratch:
         if is_label_studio(content):
             return read_label_studio(content, path, root, options)
         rows = frame_of(_objects(content, path), path)
-    return read_rows(with_image_and_label(rows, path, _chosen(options)), path, root, _group(options))
+    return read_rows(with_image_and_label(rows, path, options.columns), path, root, _group(options))
 
 
 def read_format_folder(path: Path, options: PrepareOptions, scratch: Path | None) -> Source | None:
@@ -88,7 +88,7 @@ def read_format_folder(path: Path, options: PrepareOptions, scratch: Path | None
         return read_roboflow(tree)
     if is_image_folder(tree):
         inform(f"layout: Hugging Face's imagefolder; the labels are in {tree.named(*FILES)[0]}")
-        return read_image_folder(tree, _group(options), _chosen(options))
+        return read_image_folder(tree, _group(options), options.columns)
     shards = [file for file in tree.files if is_shard(file)]
     if not shards or tree.pictures:
         return None
@@ -115,7 +115,7 @@ def read_hub(address: Address, options: PrepareOptions, scratch: Path | None) ->
         tree = Tree(download.root, tuple(sorted(download.files)))
         listed = is_image_folder(tree)
         source = (
-            read_image_folder(tree, _group(options), _chosen(options))
+            read_image_folder(tree, _group(options), options.columns)
             if listed
             else read_folder(download.root / address.config, options)
         )
@@ -128,16 +128,12 @@ def _read_shards(
     chosen, problems = with_splits(files, splits)
     inform(f"reading the pictures in {plural(len(chosen), f'{PurePosixPath(files[0]).suffix} file')}")
     shards = [Shard(root / file, file, split) for file, split in chosen.items()]
-    source = read_packed(shards, scratch, _group(options), _chosen(options))
+    source = read_packed(shards, scratch, _group(options), options.columns)
     return replace(source, problems=problems + source.problems)
 
 
 def _by_split(file: str) -> tuple[int, str]:
     return ("train", "val", "test", "").index(split_of_shard(file)), file
-
-
-def _chosen(options: PrepareOptions) -> dict[str, str]:
-    return {}
 
 
 def _group(options: PrepareOptions) -> str:
