@@ -134,7 +134,7 @@ def test_addresses_cannot_leave_the_root_or_be_mixed_up(tmp_path: Path, read: Re
         with pytest.raises(InputError, match="leads to no file below"):
             read(table, root=tmp_path / "faces")
     tasks = [task(f"{folder}/1.png", [choice("sad")], number=number) for number, folder in enumerate("ab")]
-    with pytest.raises(InputError, match=r"a/1\.png and b/1\.png would both be .*faces/1\.png"):
+    with pytest.raises(InputError, match=r"'a/1\.png' and 'b/1\.png' would both be .*faces/1\.png"):
         read(write_json(tmp_path / "all.json", tasks), root=tmp_path / "faces")
 
 

@@ -132,6 +132,19 @@ def test_damaged_files(tmp_path: Path, read: Read, damage: str, suffix: str) -> 
         read(path)
 
 
+def test_names_that_are_no_utf8(tmp_path: Path, read: Read) -> None:
+    whole = write_parquet(tmp_path / "x.parquet", [0, 1]).read_bytes()
+    table = parquet.read_table(tmp_path / "x.parquet")
+    with pa.ipc.new_stream(tmp_path / "x.arrow", table.schema) as stream:
+        stream.write_table(table)
+    stream_bytes = (tmp_path / "x.arrow").read_bytes()
+    for name, content in (("bad.parquet", whole), ("bad.arrow", stream_bytes)):
+        assert b"image" in content
+        (tmp_path / name).write_bytes(content.replace(b"image", b"im\xffge"))
+        with pytest.raises(InputError, match=f"{name} is no .* file, or damaged"):
+            read(tmp_path / name)
+
+
 def test_hostile_notes_of_features_are_ignored(tmp_path: Path, read: Read) -> None:
     notes = [
         b"[" * 10_000,

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".parquet", ".arrow")
 BATCH_ROWS = 64
-MAX_GROUP_BYTES = 4 * 2**30  # of a row group; the hub's have at most a few hundred MB
+MAX_GROUP_BYTES = 2 * 2**30  # of a row group, which takes up to three times its size; the hub's have a few hundred MB
+_BUFFER_BYTES = 2**20
 _MAX_COLUMNS = 1000
 _MAX_SCHEMA_BYTES = 16 * 2**20
 _MISSING = "needs pyarrow; install it with pip install 'bimodal[parquet]'"
@@ -27,7 +28,10 @@ def read_schema(path: Path) -> "pa.Schema":
     """
     try:
         with _opened(path) as file:
-            return file.schema_arrow if path.suffix.casefold() == ".parquet" else file.schema
+            schema = file.schema_arrow if path.suffix.casefold() == ".parquet" else file.schema
+            for column in schema:
+                _read_names(column)
+            return schema
     except _errors() as error:
         raise _damaged(path, error) from None
 
@@ -36,13 +40,15 @@ def read_batches(path: Path, columns: Sequence[str]) -> Iterator["pa.RecordBatch
     """Yield the rows of a Parquet or Arrow file, at most `BATCH_ROWS` at a time.
 
     Raises:
-        InputError: pyarrow is not installed, the file is damaged, or a part of it would take over 4 GiB of memory.
+        InputError: pyarrow is not installed, the file is damaged, or a row group of it has over 2 GiB.
     """
     try:
         with _opened(path) as file:
             if path.suffix.casefold() == ".parquet":
                 _check_sizes(file, path)
-                yield from file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns), use_threads=False)
+                for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns), use_threads=False):
+                    batch.validate(full=True)  # text that is no UTF-8
+                    yield batch
             else:
                 for batch in file:
                     batch.validate(full=True)  # offsets of a damaged file would be read beyond its memory
@@ -101,6 +107,13 @@ def name_of_class(value: object, names: tuple[str, ...] | None) -> object:
     return names[value] if 0 <= value < len(names) else None if value == -1 else value
 
 
+def _read_names(column: "pa.Field") -> None:
+    """Read the names of a column and of the columns in it; those that are no UTF-8 are a `UnicodeError`."""
+    str(column.name)
+    for inner in range(column.type.num_fields):
+        _read_names(column.type.field(inner))
+
+
 def _holds_bytes(kind: "pa.DataType", pa: Any) -> bool:
     if pa.types.is_struct(kind):
         return any(_holds_bytes(kind.field(i).type, pa) for i in range(kind.num_fields))
@@ -117,6 +130,7 @@ def _opened(path: Path) -> Any:
         return parquet.ParquetFile(
             path,
             pre_buffer=False,
+            buffer_size=_BUFFER_BYTES,  # otherwise all pictures of a row group are read at once
             thrift_string_size_limit=_MAX_SCHEMA_BYTES,
             thrift_container_size_limit=_MAX_SCHEMA_BYTES,
         )

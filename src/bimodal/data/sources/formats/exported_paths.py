@@ -44,7 +44,7 @@ class ExportedPaths:
             return tails[0]
         if self._taken.setdefault(found, address) != address:
             raise InputError(
-                f"{self._table}: {self._taken[found][:200]} and {address[:200]} would both be {self.base / found}; "
+                f"{self._table}: {self._taken[found][:200]!r} and {address[:200]!r} would both be {self.base / found}; "
                 "give the folder that holds their folders with --root"
             )
         return found

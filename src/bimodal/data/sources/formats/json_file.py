@@ -1,7 +1,8 @@
 """Reading JSON from untrusted files: of bounded size, and with one line for whatever is wrong."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from bimodal.text import first_line
 
 MAX_JSON_BYTES = 256 * 2**20
 MAX_LINE_BYTES = 2**20
+_MAX_NAMES, _MAX_SHOWN = 20, 300
 
 
 def read_json(path: Path) -> Any:
@@ -85,6 +87,16 @@ def list_of_dicts(value: object) -> list[dict[str, Any]]:
     ([{'id': 1}], [])
     """
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def shown_names(names: Iterable[object]) -> str:
+    """Return names from an untrusted file for a message of one line.
+
+    >>> shown_names(["image", "a\\nb"])
+    'image, a?b'
+    """
+    text = ", ".join(str(name) for name in islice(names, _MAX_NAMES))[:_MAX_SHOWN]
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _refuse(constant: str) -> object:

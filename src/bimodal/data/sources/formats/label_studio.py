@@ -12,7 +12,7 @@ from bimodal.data.sources.boxes import BAD_BOX
 from bimodal.data.sources.emotion_words import is_label
 from bimodal.data.sources.entry import Entry, Problem, Source
 from bimodal.data.sources.formats.exported_paths import ExportedPaths
-from bimodal.data.sources.formats.json_file import list_of_dicts
+from bimodal.data.sources.formats.json_file import list_of_dicts, shown_names
 from bimodal.data.sources.formats.label_studio_tasks import Annotation, Region, Task, tasks_of_export, tasks_of_rows
 from bimodal.data.sources.formats.majority import majority, same_faces
 from bimodal.data.sources.formats.records import LABEL_COLUMNS
@@ -99,7 +99,7 @@ def _with_emotions(tasks: list[Task], meanings: Mapping[str, str], table: Path) 
     if not kept and len(controls) == 1:
         kept = set(controls)
     if not kept:
-        found = ", ".join(f"{name} ({labels.most_common(1)[0][0][:40]})" for name, labels in list(controls.items())[:5])
+        found = shown_names(f"{name} ({labels.most_common(1)[0][0][:40]})" for name, labels in controls.items())
         raise InputError(
             f"{table} is an export of Label Studio without choices of emotions; found {found or 'no labels'}"
         )

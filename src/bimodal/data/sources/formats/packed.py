@@ -12,7 +12,7 @@ import pandas as pd
 from bimodal.data.sources.boxes import BAD_BOX, box_columns, read_boxes
 from bimodal.data.sources.entry import Entry, Problem, Source
 from bimodal.data.sources.formats.arrow_files import class_names, features_of, name_of_class, read_batches, read_schema
-from bimodal.data.sources.formats.json_file import text_of
+from bimodal.data.sources.formats.json_file import shown_names, text_of
 from bimodal.data.sources.formats.records import IMAGE_COLUMNS, LABEL_COLUMNS, MAX_ROWS, find_column
 from bimodal.errors import InputError
 from bimodal.vision.formats import is_heif, is_picture_name
@@ -139,7 +139,7 @@ def _choose(schema: "pa.Schema", shard: Shard, group: str, chosen: Mapping[str, 
         label = find_column(plain, [chosen["label"]])
     if image is None or label is None:
         missing = "image with pictures" if image is None else "label or emotion"
-        raise InputError(f"{shard.path} has no column such as {missing}; its columns are {', '.join(names)[:300]}")
+        raise InputError(f"{shard.path} has no column such as {missing}; its columns are {shown_names(names)}")
     kept = {group, "original_label", "true_label", *box_columns(plain)[0]} - {image, label}
     others = tuple(name for name in plain if name in kept)
     return _Columns(image, label, class_names(features.get(label)), others)

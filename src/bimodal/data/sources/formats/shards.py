@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from bimodal.data.sources.entry import Problem
 from bimodal.data.sources.folders import split_of
 from bimodal.data.sources.formats.arrow_files import SUFFIXES
+from bimodal.data.sources.formats.json_file import shown_names
 from bimodal.errors import InputError
 
 _PART = re.compile(r"[-_. ]+")
@@ -65,7 +66,7 @@ def choose_config(configs: dict[str, list[str]], wanted: str, where: str, how: s
     if not wanted and "default" in configs:
         return configs["default"]
     names = sorted(name or "data" for name in configs)
-    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    shown = shown_names(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
     found = f"has no configuration {wanted!r}; it has" if wanted else "holds several data sets:"
     raise InputError(f"{where} {found} {shown}; {how}")
 
