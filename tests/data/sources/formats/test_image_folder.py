@@ -65,6 +65,14 @@ def test_json_lines_as_the_source_with_a_root(tmp_path: Path, read: Read) -> Non
     assert by(source, "label", "content") == [("Happiness", tmp_path / "faces/1.png")]
 
 
+def test_the_user_chooses_the_columns(tmp_path: Path, read: Read) -> None:
+    table = lines(tmp_path / "all.jsonl", {"image": "1.png", "emotion": "sad", "expression": "happy", "crop": "2.png"})
+    source = read(table, image_column="crop", label_column="expression")
+    assert by(source, "name", "label") == [("2.png", "happy")]
+    with pytest.raises(InputError, match="both expression and emotion could be the labels"):
+        read(table)
+
+
 def test_other_files_of_that_name_are_not_read(tmp_path: Path, read: Read) -> None:
     pictures(tmp_path, "happy/1.png", "sad/2.png")
     (tmp_path / "metadata.csv").write_text("file_name,licence\nhappy/1.png,MIT\n")

@@ -70,6 +70,27 @@ def test_numbers_without_names_stay_numbers(tmp_path: Path, read: Read) -> None:
     assert by(read(tmp_path / "all.parquet"), "label") == [("4",), ("6",)]
 
 
+def test_numbers_without_names_need_a_table_of_codes(tmp_path: Path) -> None:
+    source = write_parquet(tmp_path / "all.parquet", [3, 4] * 20, names=None)
+    with pytest.raises(InputError, match="--codes"):
+        prepare(source, tmp_path / "out")
+    counts = prepare(source, tmp_path / "out", codes="fer2013").counts.sum(axis=1)
+    assert counts[counts > 0].to_dict() == {"happy": 20, "sad": 20}
+
+
+def test_the_user_chooses_the_columns(tmp_path: Path, read: Read) -> None:
+    columns = {"left": [picture(0)], "right": [picture(1)], "first": ["happy"], "label": ["sad"]}
+    parquet.write_table(pa.table(columns), tmp_path / "all.parquet")
+    with pytest.raises(InputError, match="no column such as image with pictures; its columns are left, right, first"):
+        read(tmp_path / "all.parquet")
+    source = read(tmp_path / "all.parquet", image_column="right", label_column="first")
+    assert by(source, "label") == [("happy",)]
+    ((content,),) = by(source, "content")
+    assert content.read_bytes() == picture(1)
+    with pytest.raises(InputError, match="no column such as label"):
+        read(tmp_path / "all.parquet", image_column="right", label_column="second")
+
+
 def test_arrow_folder_of_save_to_disk(tmp_path: Path, read: Read) -> None:
     for split, label in (("train", 1), ("test", 0)):
         table = parquet.read_table(write_parquet(tmp_path / "x.parquet", [label], first=label))

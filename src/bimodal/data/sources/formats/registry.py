@@ -42,7 +42,7 @@ def read_format(path: Path, root: Path | None, options: PrepareOptions, scratch:
     Args:
         path: JSON (COCO, Label Studio, or a list of objects), JSON Lines, Parquet, Arrow, or Label Studio's CSV.
         root: the folder of the pictures, if it is not that of the file.
-        options: `labels` and `group` are used.
+        options: `labels`, `group` and `columns` are used.
         scratch: an empty folder for the pictures that are packed in the file.
 
     Raises:
@@ -76,7 +76,7 @@ def read_format_folder(path: Path, options: PrepareOptions, scratch: Path | None
 
     Args:
         path: an export of Roboflow in the form of COCO, Hugging Face's imagefolder with metadata, or Parquet or Arrow files.
-        options: `group` is used.
+        options: `group` and `columns` are used.
         scratch: an empty folder for pictures that are packed in files.
 
     Raises:
