@@ -149,7 +149,9 @@ def _read(source: Path, out: Path, options: PrepareOptions, scratch: Path) -> So
     """Read the source; raise if it needs another option or lists pictures of OUT."""
     loaded = read_source(source, options, scratch)
     if options.link and loaded.kind in ("fer2013", "parquet"):
-        raise InputError(f"--link needs pictures that are files, and {source} holds them itself; leave --link out")
+        raise InputError(
+            f"--link needs pictures that are files, and {loaded.origin or source} holds them itself; leave --link out"
+        )
     if any(isinstance(entry.content, Path) and entry.content.is_relative_to(out) for entry in loaded.entries):
         raise InputError(f"{source} lists pictures of {out}, which would be replaced; choose another folder")
     if loaded.name_groups:

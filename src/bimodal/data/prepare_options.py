@@ -50,7 +50,8 @@ class PrepareOptions:
         "the label, whose meaning --labels may give.",
     )
     root: Path | str | None = option(
-        None, "Folder that the paths in a CSV source are relative to. (default: the folder of the CSV)"
+        None,
+        "Folder that the paths in a list of pictures are relative to, such as a CSV. (default: the folder of the list)",
     )
     val_share: float | None = option(
         None,

@@ -48,7 +48,7 @@ def read_source(path: Path, options: PrepareOptions, scratch: Path | None = None
     if not fer2013 and (votes is not None or options.label_from != "fer2013"):
         raise InputError(f"--votes and --label-from are for FER2013, but {path} is another source; leave them out")
     if root is not None and (path.is_dir() or fer2013):
-        raise InputError(f"--root is for a CSV of pictures, but {path} is none; leave it out")
+        raise InputError(f"--root is for a list of pictures, but {path} is none; leave it out")
 
     if options.label_pattern is not None and not path.is_dir():
         raise InputError(f"--label-pattern is for a folder of pictures, but {path} is none; leave it out")
@@ -89,4 +89,6 @@ def _refuse_options(source: Path, options: PrepareOptions) -> None:
     given = {"--root": options.root, "--votes": options.votes, "--label-pattern": options.label_pattern}
     named = [name for name, value in given.items() if value is not None]
     if named or options.label_from != "fer2013":
-        raise InputError(f"{', '.join(named) or '--label-from'} cannot be used with {source}; leave it out")
+        raise InputError(
+            f"{', '.join(named) or '--label-from'} cannot be used with {Address.parse(str(source))}; leave it out"
+        )

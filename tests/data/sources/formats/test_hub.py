@@ -118,7 +118,7 @@ def test_pictures_in_folders(hub: DataHub, read: Read) -> None:
 
 
 def test_the_conversion_of_the_hub(tmp_path: Path, hub: DataHub, read: Read) -> None:
-    hub.files["anna/faces", "main"] = {"faces.zip": b"PK", "faces.py": b"x"}
+    hub.files["anna/faces", "main"] = {"faces.zip": b"PK", "faces.py": b"x", "logo.png": b"x"}
     with pytest.raises(
         InputError, match="neither Parquet files nor pictures that can be read without running its code"
     ):
@@ -195,7 +195,7 @@ def test_addresses() -> None:
 
 
 def test_other_options_are_refused(read: Read) -> None:
-    with pytest.raises(InputError, match="--root cannot be used with hf:"):
+    with pytest.raises(InputError, match="--root cannot be used with hf://anna/faces; leave it out"):
         read(Path("hf://anna/faces"), root="x")
 
 

@@ -18,6 +18,7 @@ MAX_DOWNLOAD_BYTES = 32 * 2**30
 MAX_FILES = 200_000
 CONVERTED = "refs/convert/parquet"
 """The branch on which the hub keeps its own conversion of a data set to Parquet."""
+_MIN_CLASSES = 2
 _ADDRESS = re.compile(
     r"hf:/+(?:datasets/)?(?P<name>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>refs/[^/@]+/[^/@]+|[^/@]+))?(?:/(?P<config>.+))?"
 )
@@ -123,24 +124,23 @@ def _chosen(listing: Listing, address: Address) -> dict[str, str]:
     """Return the files to read, each with its split; none if the data set has another form."""
     how = f"give one of them, such as hf://{address.name}/NAME"
     if listing.declared:
-        configs = {name: list(files) for name, files in listing.declared.items()}
-        wanted = address.config or listing.default
-        files = choose_config(configs, wanted, f"hf://{address.name}", how)
+        configs = {name: list(found) for name, found in listing.declared.items()}
+        files = choose_config(configs, address.config or listing.default, f"hf://{address.name}", how)
         return next(found for found in listing.declared.values() if list(found) == files)
     shards = [file for file in listing.sizes if is_shard(file)]
     if shards:
         files = choose_config(configs_of(shards), address.config, f"hf://{address.name}", how)
         return {file: split_of_shard(file) for file in files}
     pictures = [file for file in listing.sizes if is_picture_name(file)]
-    if not pictures:
-        return {}
     lists = [file for file in listing.sizes if file.rpartition("/")[2] in FILES]
+    if not lists and len({file.rpartition("/")[0] for file in pictures}) < _MIN_CLASSES:
+        return {}  # no pictures, or those of its page, whose data are packed
     chosen = [file for file in (*lists, *pictures) if not address.config or file.startswith(f"{address.config}/")]
     return dict.fromkeys(chosen, "")
 
 
 def _load(name: str, revision: str, listing: Listing, files: list[str]) -> Path:
-    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
 
     size = sum(listing.sizes[file] for file in files)
     if size > MAX_DOWNLOAD_BYTES or len(files) > MAX_FILES:
@@ -150,9 +150,11 @@ def _load(name: str, revision: str, listing: Listing, files: list[str]) -> Path:
         )
     cache = Path(constants.HF_HUB_CACHE)
     place = next((folder for folder in (cache, *cache.parents) if folder.is_dir()), Path("/"))
-    if size > shutil.disk_usage(place).free:
+    cached = (try_to_load_from_cache(name, file, repo_type="dataset", revision=listing.commit) for file in files)
+    needed = sum(listing.sizes[file] for file, found in zip(files, cached, strict=True) if not isinstance(found, str))
+    if needed > shutil.disk_usage(place).free:
         raise InputError(
-            f"hf://{name} has {size / 2**30:.1f} GiB, and {cache} has less space; set HF_HOME to another disk"
+            f"hf://{name} needs {needed / 2**30:.1f} GiB, and {cache} has less space; set HF_HOME to another disk"
         )
     inform(f"reading {plural(len(files), 'file')} of {size / 2**20:,.1f} MiB from hf://{name}")
     if listing.cached is not None:

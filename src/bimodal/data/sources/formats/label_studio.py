@@ -88,8 +88,11 @@ def _is_row(columns: Sequence[str] | Mapping[str, Any]) -> bool:
 
 
 def _with_emotions(tasks: list[Task], meanings: Mapping[str, str], table: Path) -> list[Task]:
-    """Keep the labels of those controls (such as `emotion`, and not `quality`) whose labels are emotions, or else of the
-    controls that are named after labels."""
+    """Keep the labels of the controls that ask for the emotion, such as `emotion`, and not those of `quality`.
+
+    These are the controls with an emotion among their labels; else those whose names are of a column of labels; else the
+    only one.
+    """
     controls: dict[str, Counter[str]] = {}
     for task in tasks:
         for region in (region for annotation in task.annotations for region in annotation.regions):
