@@ -60,7 +60,7 @@ def test_prints_the_counts(source: Path, tmp_path: Path, run: Run) -> None:
         (["SOURCE", "OUT", "--sample", "99"], "--sample expects"),
         (["SOURCE", "OUT", "--group", "("], "--group"),
         (["SOURCE", "OUT", "--align", "--detector", "none.onnx"], "no face detector"),
-        (["SOURCE", "OUT", "--root", "SOURCE"], "--root is for a CSV"),
+        (["SOURCE", "OUT", "--root", "SOURCE"], "--root is for a list"),
         (["SOURCE", "/proc/none/out"], "No such file"),
     ],
 )

@@ -144,7 +144,7 @@ def test_csv_root(tmp_path: Path) -> None:
     table.write_text("image,label\n../a/list.csv,happy\n")
     with pytest.raises(InputError, match="put the pictures under it"):
         read(table, root=root)
-    with pytest.raises(InputError, match="--root is for a CSV"):
+    with pytest.raises(InputError, match="--root is for a list"):
         read(root, root=root)
 
 

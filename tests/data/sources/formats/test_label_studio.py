@@ -192,6 +192,15 @@ def test_wrong_types(tmp_path: Path, read: Read, result: Any) -> None:
     assert why(source) == [("1.png", "ignored", "no label")]
 
 
+def test_a_rectangle_needs_the_size_of_the_picture(tmp_path: Path, read: Read) -> None:
+    pictures(tmp_path, "1.png")
+    bad = rectangle("sad", 1, 1, 9, 9)
+    del bad["original_width"]
+    source = read(write_json(tmp_path / "all.json", [task("1.png", [bad, rectangle("happy", 50, 1, 9, 9)])]))
+    detail = "a rectangle in percent without original_width and original_height, the size of the picture"
+    assert why(source) == [("1.png", "impossible-box", detail)]
+
+
 @pytest.mark.parametrize("wrong", [{"x": "a"}, {"width": 0}, {"height": 1e999}, {"x": None}])
 def test_impossible_rectangles(tmp_path: Path, read: Read, wrong: dict[str, Any]) -> None:
     pictures(tmp_path, "1.png")

@@ -169,12 +169,14 @@ def _box_of(item: Mapping[str, Any]) -> Box | str | None:
     value = item.get("value")
     if not isinstance(value, dict) or not all(side in value for side in _SIDES):
         return None
+    if not all(f"original_{side}" in item for side in ("width", "height")):
+        return "a rectangle in percent without original_width and original_height, the size of the picture"
     try:
         x, y, width, height = (float(value[side]) for side in _SIDES)
         across, down = (float(item[f"original_{side}"]) / 100 for side in ("width", "height"))
         turn = math.radians(float(value.get("rotation") or 0))
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return "a rectangle that is not four numbers in percent, with the size of the picture"
+    except (TypeError, ValueError, OverflowError):
+        return "a rectangle that is not four numbers in percent"
     left, top, w, h = x * across, y * down, width * across, height * down
     cos, sin = math.cos(turn), math.sin(turn)  # about the corner left and top
     xs = [left + a * w * cos - b * h * sin for a, b in ((0, 0), (1, 0), (0, 1), (1, 1))]
