@@ -79,6 +79,14 @@ def test_other_files_of_that_name_are_not_read(tmp_path: Path, read: Read) -> No
     assert read(tmp_path).kind == "folders"
 
 
+def test_text_is_a_label_only_if_it_is_an_emotion(tmp_path: Path, read: Read) -> None:
+    pictures(tmp_path, "happy/1.png", "sad/2.png")
+    (tmp_path / "metadata.csv").write_text("file_name,text\nhappy/1.png,a girl laughs\nsad/2.png,a boy\n")
+    assert read(tmp_path).kind == "folders"
+    (tmp_path / "metadata.csv").write_text("file_name,text\nhappy/1.png,Fear\nsad/2.png,Happy\n")
+    assert by(read(tmp_path), "label") == [("Fear",), ("Happy",)]
+
+
 def test_a_split_without_labels_is_reported(tmp_path: Path, read: Read) -> None:
     pictures(tmp_path, "train/1.png", "test/1.png")
     (tmp_path / "train/metadata.csv").write_text("file_name,label\n1.png,happy\n")

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pandas as pd
 
+from bimodal.data.sources.emotion_words import is_label
 from bimodal.data.sources.entry import Entry, Problem, Source
 from bimodal.data.sources.formats.arrow_files import read_columns
 from bimodal.data.sources.formats.json_file import read_json_lines
@@ -15,18 +17,19 @@ from bimodal.data.sources.layouts.tree import Tree
 from bimodal.data.sources.table import read_rows
 from bimodal.data.tables import read_table
 
+_CAPTION = "text"
 FILES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _FILE_NAMES = ("image", "file_name", "image_file_name")  # `read_table` renames
 
 
-def is_image_folder(tree: Tree) -> bool:
-    """Return whether a folder has pictures and such a file that names them and their labels.
+def is_image_folder(tree: Tree, chosen: Mapping[str, str]) -> bool:
+    """Return whether a folder has pictures and such a file that names them and their labels; `chosen` as for `read_image_folder`.
 
     Raises:
         InputError: such a file cannot be read.
     """
     files = tree.named(*FILES)
-    return bool(files) and bool(tree.pictures) and any(_has_columns(tree.path(file)) for file in files)
+    return bool(files) and bool(tree.pictures) and any(_has_columns(tree.path(file), chosen) for file in files)
 
 
 def read_image_folder(tree: Tree, group: str, chosen: Mapping[str, str]) -> Source:
@@ -49,7 +52,7 @@ def read_image_folder(tree: Tree, group: str, chosen: Mapping[str, str]) -> Sour
     files = tree.named(*FILES)
     for file in files:
         path = tree.path(file)
-        if not _has_columns(path):
+        if not _has_columns(path, chosen):
             problems.append(Problem(file, "", "ignored", "no columns with file names and labels", "left out"))
             continue
         frame = with_image_and_label(read_records(path), path, chosen)
@@ -80,13 +83,21 @@ def read_records(path: Path) -> pd.DataFrame:
     return read_table(path, ())
 
 
-def _has_columns(path: Path) -> bool:
-    """Return whether the first row has a file name and a label; other files of that name are for other purposes."""
+def _has_columns(path: Path, chosen: Mapping[str, str]) -> bool:
+    """Return whether the first row has a file name and a label; other files of that name are for other purposes.
+
+    `text` is mostly a caption, and is a label only if it is an emotion.
+    """
+    row: Mapping[str, Any]
     if path.suffix.casefold() == ".jsonl":
-        columns = [str(key) for key in next(read_json_lines(path), {})]
+        row = next(read_json_lines(path), {})
     elif path.suffix.casefold() == ".parquet":
-        columns = [str(key) for key in next(read_columns(path), {})]
+        row = next(read_columns(path), {})
     else:
-        columns = [str(column) for column in read_table(path, ()).columns]
-    has_label = find_column(columns, LABEL_COLUMNS) is not None or "objects" in columns
+        row = {str(column): value for column, value in read_table(path, ()).iloc[0].items()}
+    columns = [str(column) for column in row]
+    label = find_column(columns, [chosen["label"]] if "label" in chosen else LABEL_COLUMNS)
+    has_label = label is not None or "objects" in columns
+    if label is not None and "label" not in chosen and label.strip().casefold() == _CAPTION:
+        has_label = is_label(str(row[label]), {})
     return has_label and find_column(columns, _FILE_NAMES) is not None

@@ -86,7 +86,7 @@ def read_format_folder(path: Path, options: PrepareOptions, scratch: Path | None
     if is_roboflow(tree):
         inform(f"layout: COCO, {plural(len(tree.named(ROBOFLOW)), 'file')} of annotations")
         return read_roboflow(tree)
-    if is_image_folder(tree):
+    if is_image_folder(tree, options.columns):
         inform(f"layout: Hugging Face's imagefolder; the labels are in {tree.named(*FILES)[0]}")
         return read_image_folder(tree, _group(options), options.columns)
     shards = [file for file in tree.files if is_shard(file)]
@@ -113,7 +113,7 @@ def read_hub(address: Address, options: PrepareOptions, scratch: Path | None) ->
         source = _read_shards(download.root, download.files, download.splits, scratch, options)
     else:
         tree = Tree(download.root, tuple(sorted(download.files)))
-        listed = is_image_folder(tree)
+        listed = is_image_folder(tree, options.columns)
         source = (
             read_image_folder(tree, _group(options), options.columns)
             if listed
