@@ -107,7 +107,7 @@ def test_a_line_without_a_decision_is_no_decision(tmp_path: Path, manifest: Mani
         ("images/unknown.png,remove,,,", "line 2.*no such picture"),
         ("images/test-0000.png,remove,,,", "split test, and only training labels"),
         ("images/val-0000.png,relabel,happy,,", "split val"),
-        ("images/train-0000.png,delete,,,", "keep, remove or relabel"),
+        ("images/train-0000.png,delete,,,", "keep, remove, relabel or unsure"),
         ("images/train-0000.png,relabel,,,", "expected a new label"),
         ("images/train-0000.png,relabel,hungry,,", "hungry"),
         ("images/train-0000.png,relabel,3,,", "expected a new label, one of angry, disgust, fear, happy, .*, got '3'"),

@@ -25,6 +25,7 @@ def write_view(
     further: Mapping[str, pd.DataFrame] | None = None,
     overwrite: bool = False,
     records: Sequence[str] = RECORDS,
+    replaced: Sequence[str] = (),
 ) -> None:
     """Write a data folder whose pictures are links to those of another data folder.
 
@@ -38,6 +39,7 @@ def write_view(
         further: more tables to write to the folder, by file name.
         overwrite: replace an existing view that holds nothing else.
         records: the records of the other folder to link to; those that it lacks are left out.
+        replaced: names of further tables that an existing view may hold; `overwrite` deletes them.
 
     Raises:
         InputError: the folder to replace holds other files.
@@ -50,7 +52,7 @@ def write_view(
                 link.symlink_to(source.root / link.name)
         return
     tops, old_tops = ({image.partition("/")[0] for image in each["image"]} for each in (table, source.table))
-    content = (FILE, *RECORDS, *further, *old_tops, ".cache")
+    content = (FILE, *RECORDS, *further, *replaced, *old_tops, ".cache")
     with staged_folder(folder, overwrite, content=content, marks=(FILE,)) as new:
         for name in sorted(tops | {name for name in records if (source.root / name).is_file()}):
             (new / name).symlink_to(source.root / name)

@@ -16,8 +16,9 @@ from bimodal.errors import InputError
 from bimodal.files import matches_checksum, write_checksum, write_csv
 
 DECISIONS = ("keep", "remove", "relabel")
+UNSURE = "unsure"
 CHANGES_FILE, DECISIONS_FILE = "changes.csv", "decisions.csv"
-COLUMNS_OF_DECISIONS = ("image", "decision", "label", "by", "why")
+COLUMNS_OF_DECISIONS = ("image", "decision", "label", "by", "when", "why")
 COLUMNS_OF_CHANGES = ("round", "image", "change", "from", "to", "by", "why")
 
 
@@ -36,7 +37,7 @@ class Rounds:
     """All decisions of an audit.
 
     Attributes:
-        table: `round,row,image,decision,label,by,why`, in the order in which they were handed in; the last decision on a face
+        table: `round,row,image,decision,label,by,when,why`, in the order in which they were handed in; the last decision on a face
             counts.
     """
 
@@ -95,17 +96,20 @@ class Rounds:
         return rows, labels[rows]
 
 
-def read_decisions(file: Path, manifest: Manifest, only: list[int] | None = None) -> pd.DataFrame:
-    """Read and check decisions: a CSV with the columns `image,decision` and optionally `label,by,why`.
+def read_decisions(
+    file: Path, manifest: Manifest, only: list[int] | None = None, with_unsure: bool = False
+) -> pd.DataFrame:
+    """Read and check decisions: a CSV with the columns `image,decision` and optionally `label,by,when,why`.
 
     Args:
-        file: `decision` is `keep`, `remove` or `relabel`, or empty where there is no decision yet; `label` is the new
-            label where the decision is `relabel`.
+        file: `decision` is `keep`, `remove` or `relabel`, or empty or `unsure` where there is no decision yet; `label` is the
+            new label where the decision is `relabel`.
         manifest: the audited faces.
         only: positions of the lines to read, from 0; None: all.
+        with_unsure: return the lines with `unsure`, too.
 
     Returns:
-        `row,image,decision,label,by,why`, in ascending order of `row`.
+        `row,image,decision,label,by,when,why`, in ascending order of `row`.
 
     Raises:
         InputError: the file cannot be read, a picture is unknown or not in training, a picture has two different
@@ -128,16 +132,17 @@ def read_decisions(file: Path, manifest: Manifest, only: list[int] | None = None
                 "would not be comparable; take the line out"
             )
         decision = str(record.decision).strip().casefold()
-        if not decision:
+        if not decision or (decision == UNSURE and not with_unsure):
             continue
-        if decision not in DECISIONS:
-            raise InputError(f"{where}: expected keep, remove or relabel, got {record.decision!r}")
+        if decision not in (*DECISIONS, UNSURE):
+            raise InputError(f"{where}: expected keep, remove, relabel or unsure, got {record.decision!r}")
         label = ""
         if decision == "relabel":
             label = _new_label(str(record.label), where)
             if label == manifest.table["label"].iat[row]:
                 decision, label = "keep", ""
-        new = (str(record.image), decision, label, str(record.by).strip() or "unnamed", str(record.why).strip())
+        by, when, why = (str(text).strip() for text in (record.by, record.when, record.why))
+        new = (str(record.image), decision, label, by or "unnamed", when, why)
         if row in decisions and decisions[row][1:3] != new[1:3]:
             raise InputError(f"{where}: two decisions, {decisions[row][1]} and {decision}; keep one line")
         decisions[row] = new
@@ -189,7 +194,7 @@ def write_cleaned(manifest: Manifest, rounds: Rounds, folder: Path, checksum: Pa
         )
     further = {DECISIONS_FILE: current[list(COLUMNS_OF_DECISIONS)]} | ({CHANGES_FILE: changes} if len(changes) else {})
     columns = (*COLUMNS, "changed_by", "why")
-    write_view(manifest, table, folder, columns=columns, further=further, overwrite=True)
+    write_view(manifest, table, folder, columns=columns, further=further, overwrite=True, replaced=(CHANGES_FILE,))
     write_checksum(folder / FILE, checksum)
     return Cleaned(folder, int((current["decision"] == "keep").sum()), len(removed), len(relabelled))
 

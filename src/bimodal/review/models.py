@@ -18,7 +18,7 @@ UNKNOWN, NONE = -2, -1
 TRUSTED_WEIGHT = 4.0
 """How much more a label counts in the regression that a reviewer has seen."""
 _ITERATIONS = 25  # of the model of label noise after a decision: it starts from the last parameters
-_CERTAIN = 1e-9
+_CERTAIN, _MIN_PROBABILITY = 1e-9, 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +30,14 @@ class Judged:
         suggested: (n,), the most probable other label, 0 to 6.
         share: (n,), 0 to 1, its probability if the label is wrong.
         pred_probs: (n,7), predicted probabilities.
+        network: (n,7), the predicted probabilities of the frozen network itself; None if it gives none.
     """
 
     score: NDArray[np.float64]
     suggested: NDArray[np.int64]
     share: NDArray[np.float64]
     pred_probs: NDArray[np.float64]
+    network: NDArray[np.float64] | None = None
 
 
 class LabelModel(Protocol):
@@ -63,7 +65,7 @@ class FixedModel:
         score[found] = logit(np.clip(issues.probability, _CERTAIN, 1 - _CERTAIN))
         suggested[found] = issues.suggested
         share[found] = np.minimum(issues.confidence / np.maximum(issues.probability, _CERTAIN), 1.0)
-        uniform[found] = judgement.pred_probs
+        uniform[found] = np.maximum(judgement.pred_probs, _MIN_PROBABILITY)
         self._judged = Judged(score, suggested, share, uniform)
 
     def judge(self, true: NDArray[np.int64]) -> Judged:
@@ -125,7 +127,7 @@ class FeatureModel:
         score = logit(np.clip(wrong, _CERTAIN, 1 - _CERTAIN))
         best = np.where(self._is_given, -1.0, true_class).argmax(axis=1)
         share = others[np.arange(len(true)), best] / np.maximum(wrong, _CERTAIN)
-        return Judged(score, self._classes[best], np.minimum(share, 1.0), pred_probs)
+        return Judged(score, self._classes[best], np.minimum(share, 1.0), pred_probs, self._network)
 
     def _possible(self, true: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which of the classes that occur each true class can be, (n,K)."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
+from bimodal.features.embedder import Embedder
 from bimodal.inference.embed import choose_embedder
 from bimodal.label_audit.audit import MARK, audit
 from bimodal.label_audit.judge import frozen_evidence
@@ -70,13 +71,17 @@ class OpenAudit:
         """Whether the model is fitted again after each decision: an audit with a training only corrects its log-odds."""
         return self.settings.method == "features" and isinstance(self.audited.issues, LabelNoise)
 
+    def embedder(self) -> Embedder:
+        """Return the frozen network of the audit; for an audit by a training from random weights, the packaged one."""
+        settings = self.settings
+        return choose_embedder(settings.model, settings.backbone, settings.weights, settings.image_size)
+
     def ranker(self) -> Ranker:
         """Return a new ranking of the faces, by features where the audit has judged by features; it takes seconds."""
         rows = self.manifest.rows("train").astype(np.int64)
         labels = self.manifest.labels[rows]
         if not self.learns:
             return Ranker(self.manifest, FixedModel(self.audited.judgement, rows, labels))
-        settings = self.settings
-        embedder = choose_embedder(settings.model, settings.backbone, settings.weights, settings.image_size)
-        model: LabelModel = FeatureModel(frozen_evidence(self.manifest, embedder, rows), labels, settings.seed)
+        evidence = frozen_evidence(self.manifest, self.embedder(), rows)
+        model: LabelModel = FeatureModel(evidence, labels, self.settings.seed)
         return Ranker(self.manifest, model)

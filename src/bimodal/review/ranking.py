@@ -11,7 +11,7 @@ from scipy.special import expit
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
 from bimodal.review.models import NONE, UNKNOWN, LabelModel
-from bimodal.review.recalibration import Recalibration, WrongLeft
+from bimodal.review.recalibration import LabelInputs, Recalibration, WrongLeft
 from bimodal.review.store import RELABEL, REMOVE, UNSURE
 
 
@@ -106,11 +106,10 @@ class Ranker:
     def _rank(self, true: NDArray[np.int64], seen: NDArray[np.bool_]) -> Ranking:
         judged, decided = self._model.judge(true), true != UNKNOWN
 
-        def inputs(which: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-            return judged.score[which], self.labels[which], judged.suggested[which]
-
-        fitted = Recalibration.fit(*inputs(decided), (true != self.labels)[decided], len(NAMES))
-        score = fitted.corrected(judged.score, self.labels, judged.suggested)
+        predictors = [judged.pred_probs] if judged.network is None else [judged.pred_probs, judged.network]
+        inputs = LabelInputs.of(judged.score, self.labels, judged.suggested, predictors)
+        fitted = Recalibration.fit(inputs.where(decided), (true != self.labels)[decided])
+        score = fitted.corrected(inputs)
         probability = expit(score)
         new = np.flatnonzero(~seen)
         return Ranking(
@@ -122,6 +121,6 @@ class Ranker:
             suggested=judged.suggested,
             confidence=probability * judged.share,
             pred_probs=judged.pred_probs,
-            left=fitted.wrong_left(*inputs(~decided)),
+            left=fitted.wrong_left(inputs.where(~decided)),
             decisions=int(decided.sum()),
         )
