@@ -19,6 +19,7 @@ from bimodal.cli import (
     pretrain,
     report,
     reproduce,
+    review,
     study,
     train,
 )
@@ -34,7 +35,7 @@ def _paragraphs(text: str | None) -> str:
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 _COMMANDS = {
-    "Find wrong labels": (prepare.prepare, audit.audit, demo.demo),
+    "Find wrong labels": (prepare.prepare, audit.audit, review.review, demo.demo),
     "Train and measure": (train.train, evaluate.evaluate, compare.compare, report.report),
     "Predict and share": (predict.predict, embed.embed, export.export, export.publish),
     "Experiments": (reproduce.reproduce, pretrain.pretrain, draw.draw),

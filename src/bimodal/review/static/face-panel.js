@@ -1,0 +1,116 @@
+// The face in hand: its picture, and why its label is suspected.
+
+import { picture, read } from "./api.js";
+import { byId, count, make, percent } from "./dom.js";
+
+const FLAGS = {
+  blank: "a picture of a single colour",
+  "no-face": "no face was found",
+  "several-faces": "several faces of similar size, and no box",
+  duplicate: "the picture occurs more than once",
+  "two-labels": "a copy has another label",
+  "also-in-val": "a copy is in validation",
+  "also-in-test": "a copy is in test",
+  rare: "a rare emotion in these data",
+};
+const WORDS = { keep: "kept", remove: "removed", unsure: "was unsure", relabel: "relabelled" };
+
+const ahead = new Map(); // row -> promise of its evidence
+
+/** Fetch faces that will probably be shown next, with their pictures. */
+export const prefetch = (rows) => {
+  for (const row of ahead.keys()) if (!rows.includes(row)) ahead.delete(row);
+  for (const row of rows)
+    if (!ahead.has(row)) {
+      new Image().src = picture(row, 384);
+      const evidence = read(`/api/faces/${row}`);
+      evidence.catch(() => ahead.delete(row));
+      ahead.set(row, evidence);
+    }
+};
+
+/** Forget what was fetched: the ranking has changed. */
+export const forget = () => ahead.clear();
+
+export const evidenceOf = (row) => ahead.get(row) ?? read(`/api/faces/${row}`);
+
+const bar = ({ label, probability }, face) => {
+  const kind = label === face.label ? "given" : label === face.suggested ? "suggested" : "";
+  const fill = make("span", { class: "fill" });
+  fill.style.width = `${100 * probability}%`;
+  return make(
+    "tr",
+    { class: kind },
+    make("th", { scope: "row" }, label),
+    make("td", { class: "track" }, fill),
+    make("td", { class: "number" }, percent(probability)),
+  );
+};
+
+const similar = ({ label, rows }) =>
+  make(
+    "div",
+    { class: "similar-of" },
+    make("h3", {}, `most similar, labelled ${label}`),
+    make(
+      "div",
+      { class: "similar" },
+      ...(rows.length
+        ? rows.map((row) => make("img", { src: picture(row, 96), alt: `similar face labelled ${label}`, width: "80", height: "80" }))
+        : [make("span", { class: "soft" }, "no trusted label")]),
+    ),
+  );
+
+const lossLine = (losses) => {
+  const top = Math.max(...losses, 0.1);
+  const step = 200 / Math.max(losses.length - 1, 1);
+  const points = losses.map((loss, epoch) => `${(epoch * step).toFixed(1)},${(46 - (44 * loss) / top).toFixed(1)}`);
+  const ns = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(ns, "svg");
+  svg.setAttribute("viewBox", "0 0 200 48");
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", `training loss by epoch: ${losses.map((loss) => loss.toFixed(2)).join(", ")}`);
+  const line = document.createElementNS(ns, "polyline");
+  line.setAttribute("points", points.join(" "));
+  svg.append(line);
+  return [make("h3", {}, `training loss, ${losses.length} epochs`), svg];
+};
+
+/** Show a face with its evidence. */
+export const show = ({ face, probabilities, neighbours, losses, has_context: hasContext }) => {
+  const large = byId("large");
+  large.src = picture(face.row, 384);
+  large.alt = `Face labelled ${face.label}`;
+  const isSure = face.probability !== null;
+  byId("claim").replaceChildren("given ", make("b", {}, face.label), ", suggested ", make("b", {}, face.suggested));
+  byId("doubt").textContent = isSure
+    ? `The label is wrong with a probability of ${percent(face.probability)}.`
+    : `A ${face.split} label: it is shown, and never changed.`;
+  byId("bars").replaceChildren(...probabilities.map((each) => bar(each, face)));
+  byId("neighbours").replaceChildren(...neighbours.map(similar));
+  byId("losses").hidden = losses.length === 0;
+  byId("losses").replaceChildren(...(losses.length ? lossLine(losses) : []));
+  byId("notes").textContent = face.flags.map((flag) => FLAGS[flag] ?? flag).join(" · ");
+  byId("name").textContent = [face.image, face.person && `person ${face.person}`].filter(Boolean).join(" · ");
+  byId("show-context").hidden = !hasContext;
+  const { decision } = face;
+  byId("earlier").hidden = !decision;
+  if (decision) {
+    const what = [WORDS[decision.decision], decision.label].filter(Boolean).join(" ");
+    byId("earlier").textContent = `${decision.reviewer} ${what}${decision.why ? `: ${decision.why}` : ""}${face.agreed ? "" : " · reviewers disagree"}`;
+  }
+  for (const button of document.querySelectorAll("#actions [data-label]")) {
+    button.classList.toggle("suggested", button.dataset.label === face.suggested);
+    button.classList.toggle("given", button.dataset.label === face.label);
+  }
+};
+
+/** Say how many labels are probably wrong among the undecided ones. */
+export const showLeft = (status) => {
+  const number = Math.round(status.left);
+  byId("left").replaceChildren(
+    make("b", {}, status.has_issues || status.decided ? `about ${count(number)} wrong` : "no evidence of wrong labels"),
+    ...(status.has_issues || status.decided ? [make("span", { class: "soft" }, ` left (${count(status.left_low)}–${count(status.left_high)})`)] : []),
+    make("span", { class: "soft" }, ` · ${count(status.decided)} decided`),
+  );
+};

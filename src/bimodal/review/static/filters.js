@@ -1,0 +1,54 @@
+// Which faces to show. The filters stand in the address, so that a reload, or a link of another tab, keeps them.
+
+import { read } from "./api.js";
+import { byId, make } from "./dom.js";
+
+const START = { suspects: "true", state: "open", label: "", suggested: "", split: "train", flag: "", person: "", least: "" };
+const fields = [...document.querySelectorAll("[data-filter]")];
+let start = START;
+let chosen = START;
+
+/** The filters as a query; the same object until one changes. */
+export const filters = () => chosen;
+
+const describe = () => {
+  const given = fields.filter((field) => chosen[field.dataset.filter] !== start[field.dataset.filter]);
+  byId("filtered").textContent = given.map((field) => (field.tagName === "SELECT" ? field.selectedOptions[0]?.textContent : field.value)).join(" · ");
+  byId("reset").disabled = given.length === 0;
+};
+
+const take = (changed) => {
+  chosen = Object.fromEntries(fields.map((field) => [field.dataset.filter, field.value.trim()]));
+  if (chosen.split !== "train") Object.assign(chosen, { suspects: "", state: "all" }); // decisions are about training labels
+  const query = new URLSearchParams(Object.entries(chosen).filter(([name, value]) => value !== start[name])).toString();
+  history.replaceState(null, "", query ? `?${query}` : location.pathname);
+  describe();
+  changed();
+};
+
+/** Fill the fields, and call `changed` after each change. */
+export const bindFilters = async (changed, hasIssues) => {
+  const choices = await read("/api/suspects/choices");
+  for (const [name, values] of [
+    ["split", choices.splits],
+    ["flag", choices.flags],
+  ])
+    fields.find((field) => field.dataset.filter === name).append(...values.map((value) => make("option", {}, value)));
+  byId("persons").append(...choices.persons.map((name) => make("option", { value: name })));
+  byId("person").hidden = choices.persons.length === 0;
+  if (!hasIssues) start = { ...START, suspects: "" };
+  const given = new URLSearchParams(location.search);
+  byId("least").hidden = !given.has("least");
+  for (const field of fields) {
+    field.value = given.get(field.dataset.filter) ?? start[field.dataset.filter];
+    if (field.tagName === "SELECT" && field.selectedIndex < 0) field.value = start[field.dataset.filter];
+    field.addEventListener("change", () => take(changed));
+  }
+  chosen = Object.fromEntries(fields.map((field) => [field.dataset.filter, field.value]));
+  byId("filters").open = matchMedia("(min-width: 1100px)").matches || given.size > 0;
+  byId("reset").addEventListener("click", () => {
+    for (const field of fields) field.value = start[field.dataset.filter];
+    take(changed);
+  });
+  describe();
+};
