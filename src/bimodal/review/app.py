@@ -10,12 +10,15 @@ from fastapi.responses import JSONResponse
 
 from bimodal.errors import InputError, shortened
 from bimodal.review import pages
-from bimodal.review.api import decisions, faces, session, status, suspects
+from bimodal.review.api import decisions, faces, session, status, suspects, threshold
 from bimodal.review.security import Access, Guard
 from bimodal.review.workspace import NotReadyError, Workspace
 from bimodal.version import __version__
 
-_ROUTERS = (session.router, status.router, suspects.router, faces.router, decisions.router, pages.router)
+_ROUTERS = (
+    *(session.router, status.router, suspects.router, faces.router, decisions.router, threshold.router),
+    pages.router,
+)
 _LIMITS: Mapping[str, int] = {}
 
 

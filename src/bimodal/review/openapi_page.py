@@ -53,7 +53,7 @@ def operations_of(schema: Mapping[str, Any]) -> list[Operation]:
                 Operation(
                     method.upper(),
                     path,
-                    content.get("description", content.get("summary", "")),
+                    content.get("description", content.get("summary", "")).replace("`", ""),
                     next(iter(content.get("tags", ())), "other"),
                     parameters,
                     _fields(_json_schema(content.get("requestBody", {})), models),

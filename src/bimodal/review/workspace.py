@@ -20,6 +20,7 @@ from bimodal.review.faces import FacePictures
 from bimodal.review.live_ranking import LiveRanking
 from bimodal.review.opened import OpenAudit
 from bimodal.review.store import Store
+from bimodal.review.thresholds import Measure, measures_of
 
 AUDIT_ENDING = "-audit"
 
@@ -67,6 +68,7 @@ class Review:
         self.store = Store.open(folder)
         self.live = LiveRanking(self.opened.ranker(), self.store)
         self._board: Board | None = None
+        self._measures: tuple[Board, tuple[Measure, ...]] | None = None
         judgement = self.opened.audited.judgement
         self._features = judgement.features - judgement.features.mean(axis=0)
         self._trusted = trusted_labels(judgement.issues, judgement.labels)
@@ -79,6 +81,13 @@ class Review:
         if board is None or (board.version, board.count) != (version, self.store.count):
             board = self._board = Board.of(self.faces, version, ranking, self.store)
         return board
+
+    def measures(self, board: Board) -> tuple[Measure, ...]:
+        """Return the scores with the lines of the rules; those of the same board are kept."""
+        kept = self._measures
+        if kept is None or kept[0] is not board:
+            kept = self._measures = (board, measures_of(board))
+        return kept[1]
 
     def evidence(self, row: int) -> list[tuple[str, list[int]]]:
         """Return the most similar faces with trusted labels, of the given and of the suggested label of a training face."""

@@ -16,9 +16,15 @@ export const make = (name, attributes = {}, ...children) => {
 
 /** A probability in per cent, never 0 or 100. */
 export const percent = (value) => {
-  if (value > 0.99) return "over 99 %";
-  return value >= 0.01 ? `${Math.round(100 * value)} %` : "under 1 %";
+  if (value > 0.99) return "over 99\u00a0%";
+  return value >= 0.01 ? `${Math.round(100 * value)}\u00a0%` : "under 1\u00a0%";
 };
+
+/** A share in per cent. */
+export const share = (part, whole) => `${Math.round((100 * part) / Math.max(whole, 1))}\u00a0%`;
+
+/** A number with a minus sign of its width. */
+export const decimal = (value, digits = 2) => value.toFixed(digits).replace("-", "\u2212");
 
 export const count = (number) => number.toLocaleString("en");
 export const plural = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;

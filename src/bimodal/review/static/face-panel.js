@@ -76,16 +76,21 @@ const lossLine = (losses) => {
   return [make("h3", {}, `training loss, ${losses.length} epochs`), svg];
 };
 
+let hasIssues = true;
+
+const doubtOf = (face) => {
+  if (face.probability === null) return `A ${face.split} label: it is shown, and never changed.`;
+  if (!hasIssues) return "There is no evidence of wrong labels, so the predictions only give an order.";
+  return `The label is wrong with a probability of ${percent(face.probability)}.`;
+};
+
 /** Show a face with its evidence. */
 export const show = ({ face, probabilities, neighbours, losses, has_context: hasContext }) => {
   const large = byId("large");
   large.src = picture(face.row, 384);
   large.alt = `Face labelled ${face.label}`;
-  const isSure = face.probability !== null;
   byId("claim").replaceChildren("given ", make("b", {}, face.label), ", suggested ", make("b", {}, face.suggested));
-  byId("doubt").textContent = isSure
-    ? `The label is wrong with a probability of ${percent(face.probability)}.`
-    : `A ${face.split} label: it is shown, and never changed.`;
+  byId("doubt").textContent = doubtOf(face);
   byId("bars").replaceChildren(...probabilities.map((each) => bar(each, face)));
   byId("neighbours").replaceChildren(...neighbours.map(similar));
   byId("losses").hidden = losses.length === 0;
@@ -107,6 +112,7 @@ export const show = ({ face, probabilities, neighbours, losses, has_context: has
 
 /** Say how many labels are probably wrong among the undecided ones. */
 export const showLeft = (status) => {
+  hasIssues = status.has_issues;
   const number = Math.round(status.left);
   byId("left").replaceChildren(
     make("b", {}, status.has_issues || status.decided ? `about ${count(number)} wrong` : "no evidence of wrong labels"),

@@ -3,7 +3,7 @@
 import { writeSurely } from "./api.js";
 import { byId } from "./dom.js";
 
-const place = byId("saved");
+const place = byId("saved") ?? document.createElement("p"); // not every tab shows it
 let waiting = 0;
 let last = Promise.resolve();
 
