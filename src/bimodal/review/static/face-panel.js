@@ -110,6 +110,16 @@ export const show = ({ face, probabilities, neighbours, losses, has_context: has
   }
 };
 
+/** Show no face, and why. */
+export const blank = (why) => {
+  byId("large").removeAttribute("src");
+  byId("large").alt = "";
+  byId("claim").textContent = "Loading the face";
+  byId("doubt").textContent = why;
+  for (const id of ["bars", "neighbours", "losses", "notes", "name"]) byId(id).replaceChildren();
+  for (const id of ["show-context", "earlier"]) byId(id).hidden = true;
+};
+
 /** Say how many labels are probably wrong among the undecided ones. */
 export const showLeft = (status) => {
   hasIssues = status.has_issues;

@@ -3,7 +3,7 @@
 import { emotions, picture, read, write } from "./api.js";
 import { byId, make, plural, toast } from "./dom.js";
 import { FaceList } from "./face-list.js";
-import { evidenceOf, forget, prefetch, show, showLeft } from "./face-panel.js";
+import { blank, evidenceOf, forget, prefetch, show, showLeft } from "./face-panel.js";
 import { bindFilters, filters } from "./filters.js";
 import { decisionOf, isTyping, lettersOf } from "./keys.js";
 import { save } from "./saving.js";
@@ -12,6 +12,7 @@ const AHEAD = 5;
 const DONE = { keep: "kept", remove: "removed", unsure: "unsure", relabel: "relabelled" };
 
 let current = null; // the face in hand
+let seen = null; // its row, as soon as it is shown: nobody decides about a face that is not
 let line = []; // faces to come, the most probably wrong first
 let handled = new Set(); // rows decided or passed with these filters
 let past = []; // rows that were in hand
@@ -27,6 +28,8 @@ const list = new FaceList(
     byId("chosen-count").textContent = `The decision is for ${plural(faces.length, "chosen face")}.`;
   },
 );
+
+const pause = (attempt) => new Promise((resolve) => setTimeout(resolve, Math.min(400 * 1.5 ** attempt, 4000)));
 
 // ---- the face in hand
 
@@ -44,13 +47,20 @@ const hold = async (face, isBack = false) => {
     return;
   }
   const { row } = current;
-  try {
-    const evidence = await evidenceOf(row);
-    if (current?.row !== row) return;
-    current = evidence.face;
-    show(evidence);
-  } catch (error) {
-    toast(error.message, true);
+  seen = null;
+  for (let attempt = 0; seen !== row; attempt += 1) {
+    try {
+      const evidence = await evidenceOf(row);
+      if (current?.row !== row) return;
+      current = evidence.face;
+      show(evidence);
+      seen = row;
+    } catch (error) {
+      if (current?.row !== row) return;
+      blank(error.message);
+      await pause(attempt);
+      if (current?.row !== row) return;
+    }
   }
   prefetch(line.filter((each) => !handled.has(each.row) && each.row !== row).slice(0, AHEAD).map((each) => each.row));
 };
@@ -68,7 +78,18 @@ const loadLine = async () => {
 
 const next = async () => {
   const candidate = () => line.find((face) => !handled.has(face.row) && face.row !== current?.row);
-  if (!candidate()) await loadLine().catch((error) => toast(error.message, true));
+  const before = current;
+  for (let attempt = 0; !candidate(); attempt += 1) {
+    try {
+      await loadLine();
+      break;
+    } catch (error) {
+      seen = null;
+      blank(error.message);
+      await pause(attempt);
+    }
+    if (current !== before) return; // another face was taken in hand meanwhile
+  }
   await hold(candidate());
 };
 
@@ -97,7 +118,7 @@ const watch = async () => {
     if (now.ranked < now.events) wait = 150;
     else if (isNew) await refresh();
   } catch (error) {
-    if (error.status === 503) location.reload(); // the audit is made first
+    if (error.status === 401) toast(error.message, true); // otherwise the server is being started again
   }
   timer = setTimeout(watch, document.hidden ? 20000 : wait);
 };
@@ -106,7 +127,7 @@ const watch = async () => {
 
 const decide = async ({ decision, label = "" }) => {
   if (!reviewer) return askName();
-  const faces = chosen.length ? chosen : current ? [current] : [];
+  const faces = chosen.length ? chosen : current && seen === current.row ? [current] : [];
   if (!faces.length) return undefined;
   const fixed = faces.find((face) => face.split !== "train");
   if (fixed) return toast(`A ${fixed.split} label is never changed.`, true);
