@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -34,7 +35,7 @@ def _paragraphs(text: str | None) -> str:
 
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-_COMMANDS = {
+_COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Find wrong labels": (prepare.prepare, audit.audit, review.review, demo.demo),
     "Train and measure": (train.train, evaluate.evaluate, compare.compare, report.report),
     "Predict and share": (predict.predict, embed.embed, export.export, export.publish),
