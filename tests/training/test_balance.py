@@ -67,7 +67,7 @@ def test_the_loss_of_a_batch_weighs_its_classes_but_not_the_losses_of_examples()
 def test_the_sampler_draws_classes_equally_often_and_depends_on_seed_and_epoch_only() -> None:
     faces = Faces()
     rows = [*range(60), *range(70, 100)]
-    sampler = BalancedSampler(Subset(faces, rows), 1, 0, shuffle=True, seed=3)
+    sampler = BalancedSampler(Subset(faces, rows), 10, seed=3)
     drawn = {}
     for epoch in range(40):
         sampler.set_epoch(epoch)
@@ -78,13 +78,13 @@ def test_the_sampler_draws_classes_equally_often_and_depends_on_seed_and_epoch_o
     assert drawn[0] != drawn[1]
     sampler.set_epoch(7)
     assert list(sampler) == drawn[7]
-    parts = [BalancedSampler(Subset(faces, rows), 2, rank, shuffle=True, seed=3) for rank in (0, 1)]
+    parts = [BalancedSampler(Subset(faces, rows), 10, 2, rank, seed=3) for rank in (0, 1)]
     assert sorted([*parts[0], *parts[1]]) == sorted(drawn[0])
 
 
 def test_after_a_removal_the_sampler_balances_the_examples_that_are_left() -> None:
     faces = Faces()
-    loader = DataLoader(faces, 10, sampler=BalancedSampler(Subset(faces, range(100)), 1, 0, shuffle=True, seed=3))
+    loader = DataLoader(faces, 10, sampler=BalancedSampler(Subset(faces, range(100)), 10, seed=3))
     kept = [*range(10), *range(70, 98)]
     rebuilt = _rebuild(loader, Subset(faces, kept))
     assert isinstance(rebuilt.sampler, BalancedSampler)

@@ -1,12 +1,12 @@
 """Balance for rare emotions: weights of the classes in the loss, or a sampler that draws the classes equally often."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch.utils.data import DistributedSampler, Subset, WeightedRandomSampler
+from torch.utils.data import Subset, WeightedRandomSampler
+
+from bimodal.training.sampler import BatchShareSampler
 
 
 def class_weights(labels: ArrayLike, classes: int) -> NDArray[np.float32]:
@@ -25,14 +25,14 @@ def class_weights(labels: ArrayLike, classes: int) -> NDArray[np.float32]:
     return np.where(counts > 0, weights, 1).astype(np.float32)
 
 
-class BalancedSampler(DistributedSampler[Any]):
+class BalancedSampler(BatchShareSampler):
     """Draws the examples of an epoch with replacement, each class equally often on average.
 
     An epoch has as many examples as the dataset. The draw depends on (seed, epoch) only, and each process has its share.
 
     Args:
         dataset: a subset of a dataset that has `labels` (N,).
-        *options, **named: those of `DistributedSampler`.
+        *options, **named: those of `BatchShareSampler`.
     """
 
     def __init__(self, dataset: Subset[Any], *options: Any, **named: Any) -> None:
@@ -40,8 +40,6 @@ class BalancedSampler(DistributedSampler[Any]):
         labels = np.asarray(dataset.dataset.labels)[dataset.indices]  # type: ignore[attr-defined]
         self._weights = class_weights(labels, int(labels.max()) + 1)[labels]
 
-    def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator()
-        generator.manual_seed(self.seed + self.epoch)
-        drawn = list(WeightedRandomSampler(self._weights.tolist(), self.total_size, generator=generator))
-        return iter(drawn[self.rank : self.total_size : self.num_replicas])
+    def order(self) -> list[int]:
+        sampler = WeightedRandomSampler(self._weights.tolist(), len(self._weights), generator=self._generator())
+        return list(sampler)

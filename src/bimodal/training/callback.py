@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, DistributedSampler, RandomSampler, Sequ
 
 from bimodal.errors import InputError
 from bimodal.removal import RULES, RemovalSettings, Remover
+from bimodal.training.sampler import BatchShareSampler
 
 _UNKNOWN_CLASS = np.iinfo(np.int64).max  # until the first epoch has shown the labels
 _SAME_OPTIONS = (
@@ -199,7 +200,9 @@ def _unwrap(dataset: Any) -> tuple[Any, NDArray[np.int64]]:
 def _rebuild(loader: DataLoader[Any], dataset: Subset[Any]) -> DataLoader[Any]:
     old = loader.sampler
     sampler: DistributedSampler[Any] | None = None
-    if isinstance(old, DistributedSampler):
+    if isinstance(old, BatchShareSampler):
+        sampler = old.over(dataset)
+    elif isinstance(old, DistributedSampler):
         sampler = type(old)(dataset, old.num_replicas, old.rank, old.shuffle, old.seed, old.drop_last)
         sampler.set_epoch(old.epoch)
     shuffle = isinstance(old, RandomSampler) if sampler is None else None

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, DistributedSampler, Subset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from bimodal.data.cache import decoded
 from bimodal.data.manifest import Manifest
@@ -16,6 +16,7 @@ from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.training.augmentation import Transform
 from bimodal.training.balance import BalancedSampler
+from bimodal.training.sampler import BatchShareSampler
 from bimodal.training.settings import TrainSettings
 
 
@@ -70,12 +71,11 @@ class FaceData(pl.LightningDataModule):
         """
         assert self.trainer is not None
         self.set_epoch(self.trainer.current_epoch)
-        subset, processes = Subset(self.train_faces, self.manifest.rows("train").tolist()), self.trainer.world_size
-        kind: type[DistributedSampler[Any]] = DistributedSampler
-        if self.settings.balance == "sampling":
-            kind = BalancedSampler
-        sampler = kind(subset, processes, self.trainer.global_rank, shuffle=True, seed=self.settings.seed)
-        batch_size = self.settings.batch_size // processes
+        subset = Subset(self.train_faces, self.manifest.rows("train").tolist())
+        kind = BalancedSampler if self.settings.balance == "sampling" else BatchShareSampler
+        processes, process = self.trainer.world_size, self.trainer.global_rank
+        sampler = kind(subset, self.settings.batch_size, processes, process, self.settings.seed)
+        batch_size = sampler.loader_batch_size
         return DataLoader(subset, batch_size, sampler=sampler, num_workers=self.workers, collate_fn=_collate)
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:

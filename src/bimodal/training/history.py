@@ -32,10 +32,9 @@ class History(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        accuracy = float((outputs["logits"].argmax(dim=1) == batch["label"]).float().mean())
         row = {"step": trainer.global_step, "epoch": trainer.current_epoch + 1}
-        measures = {"train_loss": float(outputs["loss"]), "train_accuracy": accuracy}
-        self.steps.append({**row, **measures, "examples": len(batch["label"])})
+        measures = {name: float(outputs[name.replace("train", "batch")]) for name in ("train_loss", "train_accuracy")}
+        self.steps.append({**row, **measures, "examples": outputs["batch_size"]})
         pl_module.log_dict(measures, prog_bar=True)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -18,17 +18,23 @@ from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.models import EmotionClassifier
 from bimodal.training.batch_augmentation import augment_batch
+from bimodal.training.batch_share import BatchShare
 from bimodal.training.layer_decay import learning_rate_groups
+from bimodal.training.sampler import BatchShareSampler
+from bimodal.training.whole_batch import as_whole_batch, gather_batch, sum_over_processes
 
 
 class EmotionModule(pl.LightningModule):
     """Trains an `EmotionClassifier` on batches `{"image", "label", "index"}`.
 
     `training_step` returns `loss`, `sample_loss` (B,) and `logits` (B,7). The last two are computed without dropout: the
-    head alone runs a second time on the pooled features, so no second pass over the backbone is needed.
+    head alone runs a second time on the pooled features, so no second pass over the backbone is needed. It also returns
+    `batch_loss`, `batch_accuracy` and `batch_size` of the batch over all processes; `loss` is scaled so that its mean over the
+    processes, by which gradients are averaged, is `batch_loss`.
 
     The optimiser is Adam; `schedule` is `constant` (as in the paper) or `cycle`, see `learning_rate_factor`. Dropout, batch
-    augmentation and mixup of a step depend on (seed, step, process) only.
+    augmentation and mixup of a step depend on (seed, step) only. With several processes and a `BatchShareSampler`, each computes
+    its share of a batch so that loss, gradients and batch norm are those of the whole batch on one process.
 
     `sample_loss` is always the plain cross entropy of the given label, without label smoothing and class weights. With mixup,
     it is measured on the faces before they are mixed: the whole network runs a second time on them, in evaluation mode and
@@ -81,27 +87,55 @@ class EmotionModule(pl.LightningModule):
         return logits
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        # Seeded by the step, so that a resumed run draws the same numbers as an uninterrupted one.
-        seed = np.random.SeedSequence((self.seed, self.global_step, self.global_rank)).generate_state(1)[0]
+        # Seeded by the step, so that a resumed run draws the same numbers as an uninterrupted one, and all processes the same.
+        seed = np.random.SeedSequence((self.seed, self.global_step)).generate_state(1)[0]
         torch.manual_seed(int(seed))
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        labels = batch["label"]
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Any]:
+        labels, share = batch["label"], self._share(batch_idx, len(batch["label"]))
         # Batch norm cannot compute statistics of a single face (the last batch may have one): use the running ones.
-        self.model.backbone.train(len(labels) > 1)
-        images = augment_batch(batch["image"]) if self.augment else batch["image"]
-        inputs, targets = self.mix(images, labels) if self.mix else (images, labels)
-        features = self.model.backbone(inputs)  # (B,F)
-        self.model.backbone.train()
-        logits = self.model.head(features)
+        self.model.backbone.train(share.count > 1)
+        with as_whole_batch(share):
+            images = augment_batch(batch["image"], share) if self.augment else batch["image"]
+            inputs, targets = self._mixed(images, labels, share) if self.mix else (images, labels)
+            features = self.model.backbone(inputs)  # (B,F)
+            self.model.backbone.train()
+            logits = self.model.head(features)
         loss = cross_entropy(logits, targets, self.class_weights, label_smoothing=self.label_smoothing)
-        if not torch.isfinite(loss):
+        loss = loss * self._scale(targets, share)
+        logits = self._logits_without_dropout(self._features_unmixed(images) if self.mix else features.detach())
+        accuracy = (logits.argmax(dim=1) == labels).float().mean() * share.scale
+        batch_loss, batch_accuracy = sum_over_processes(torch.stack([loss.detach(), accuracy])) / share.processes
+        if not torch.isfinite(batch_loss):
             raise InputError(
-                f"the loss became {loss.item()} at step {self.global_step + 1} (epoch {self.current_epoch + 1}); "
+                f"the loss became {batch_loss.item()} at step {self.global_step + 1} (epoch {self.current_epoch + 1}); "
                 f"try a lower --lr than {self.lr:g}; the last finished epoch is kept"
             )
-        logits = self._logits_without_dropout(self._features_unmixed(images) if self.mix else features.detach())
-        return {"loss": loss, "sample_loss": cross_entropy(logits, labels, reduction="none"), "logits": logits}
+        of_batch = {"batch_loss": batch_loss, "batch_accuracy": batch_accuracy, "batch_size": share.count}
+        sample_loss = cross_entropy(logits, labels, reduction="none")
+        return {"loss": loss, "sample_loss": sample_loss, "logits": logits, **of_batch}
+
+    def _share(self, batch_idx: int, size: int) -> BatchShare:
+        """Return which examples of the batch over all processes this process has."""
+        sampler = getattr(self.trainer.train_dataloader, "sampler", None)
+        if isinstance(sampler, BatchShareSampler) and sampler.num_replicas > 1:
+            return sampler.share(batch_idx)
+        return BatchShare(0, size, size)
+
+    def _mixed(self, images: Tensor, labels: Tensor, share: BatchShare) -> tuple[Tensor, Tensor]:
+        """Return the share of the mixtures of the whole batch, and of their labels (B,7): a face is mixed with its neighbour."""
+        assert self.mix is not None
+        inputs, targets = self.mix(gather_batch(images, share), gather_batch(labels, share))
+        return inputs[share.start : share.stop], targets[share.start : share.stop]
+
+    def _scale(self, targets: Tensor, share: BatchShare) -> Tensor | float:
+        """Return the factor by which the mean loss of the share counts in that of the batch."""
+        if self.class_weights is None or targets.is_floating_point() or share.processes == 1:
+            return share.scale
+        weight = (
+            self.class_weights[targets].sum() * share.weight
+        )  # PyTorch's mean is weighted by the class of each label
+        return share.processes * weight / sum_over_processes(weight)
 
     @torch.no_grad()
     def _logits_without_dropout(self, features: Tensor) -> Tensor:

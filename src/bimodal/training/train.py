@@ -149,8 +149,8 @@ def _build(
 ) -> _Training:
     """Build all parts of the training; nothing is written. `recorded` is `environment.json` of the run to resume."""
     settings, processes = faces.settings, hardware.world_size
-    if settings.batch_size % processes:
-        raise InputError(f"--batch-size must be a multiple of the {processes} processes, got {settings.batch_size}")
+    if settings.batch_size < processes:
+        raise InputError(f"--batch-size must be at least the {processes} processes, got {settings.batch_size}")
     if settings.fit == "probe" and processes > 1:
         raise InputError("--fit probe takes seconds in one process; leave out --devices and --num-nodes")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or matrix products on a GPU differ from run to run
