@@ -151,7 +151,7 @@ BAD_OPTIONS = [
     (["--config", "none.yaml"], ["--config must be a YAML file"]),
     (["--weights", "none.pth"], ["none.pth"]),
     (["--devices", "0"], ["--devices must be a whole number of at least 1"]),
-    (["--devices", "3"], ["--batch-size must be a multiple of the 3 processes, got 16"]),
+    (["--devices", "17", "--accelerator", "cpu"], ["--batch-size must be at least the 17 processes, got 16"]),
     (["--accelerator", "tpu"], ["--accelerator must be one of auto, cpu, cuda"]),
 ]
 

@@ -117,7 +117,7 @@ class EmotionModule(pl.LightningModule):
 
     def _share(self, batch_idx: int, size: int) -> BatchShare:
         """Return which examples of the batch over all processes this process has."""
-        sampler = getattr(self.trainer.train_dataloader, "sampler", None)
+        sampler = getattr(self.trainer.train_dataloader, "sampler", None) if self._trainer is not None else None
         if isinstance(sampler, BatchShareSampler) and sampler.num_replicas > 1:
             return sampler.share(batch_idx)
         return BatchShare(0, size, size)
