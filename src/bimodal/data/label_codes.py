@@ -100,8 +100,8 @@ def _refusal(totals: Mapping[str, int], unknown: Collection[str], explained: Col
         start = f"--labels explains some labels that are numbers, but not {_some(missing)}; the labels are {shown}"
     else:
         start = f"the labels are numbers, which mean other emotions in each data set: {shown}"
-    rest = set(totals) - set(explained)
-    tables = [f"--codes {' or '.join(names)} ({_content(names[0])})" for names in _by_content(fitting_tables(rest))]
+    fitting = fitting_tables(totals) or fitting_tables(set(totals) - set(explained))
+    tables = [f"--codes {' or '.join(names)} ({_content(names[0])})" for names in _by_content(fitting)]
     each = f"--labels {missing[0]}=<emotion>{f',{missing[1]}=...' if len(missing) > 1 else ''} (or =drop)"
     if tables:
         return f"{start}; choose the right table of those that fit: {'; '.join(tables)}; or give each: {each}"
