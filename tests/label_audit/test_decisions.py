@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bimodal.cells import to_cell
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
 from bimodal.label_audit.decisions import Cleaned, Rounds, read_decisions, write_cleaned
@@ -26,6 +27,36 @@ def clean(manifest: Manifest, file: Path, folder: Path) -> Cleaned:
     """Write the cleaned data after one round of decisions."""
     rounds = Rounds.read(None, manifest).with_file(file, manifest)
     return write_cleaned(manifest, rounds, folder, folder.with_suffix(".sha256"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_decisions_as_excel_saves_them(tmp_path: Path, manifest: Manifest, encoding: str) -> None:
+    lines = [
+        "Image;Decision;Label;By;Why",
+        ";;;;",
+        "images\\train-0000.png;Relabel;Happy;Jürgen;'=1+1",
+        " images/train-0001.png ;remove;;Jürgen;",
+    ]
+    (tmp_path / "d.csv").write_bytes("\r\n".join(lines).encode(encoding))
+    decisions = read_decisions(tmp_path / "d.csv", manifest)
+    assert decisions[["row", "image", "decision", "label", "by", "why"]].to_numpy().tolist() == [
+        [0, "images/train-0000.png", "relabel", "happy", "Jürgen", "=1+1"],
+        [1, "images/train-0001.png", "remove", "", "Jürgen", ""],
+    ]
+
+
+def test_reasons_that_look_like_formulas_come_back_the_same(tmp_path: Path, manifest: Manifest) -> None:
+    rounds = Rounds.read(None, manifest)
+    for number, why in enumerate(("=1+1", "-x", "'=y", "@z")):
+        file = write_decisions(tmp_path, f"images/train-000{number}.png,remove,,+me,{to_cell(why)}")
+        rounds = rounds.with_file(file, manifest)
+    rounds.write(tmp_path / "stored.csv")
+    assert "'=1+1" in (tmp_path / "stored.csv").read_text()
+    again = Rounds.read(tmp_path / "stored.csv", manifest).table
+    assert again["why"].tolist() == ["=1+1", "-x", "'=y", "@z"]
+    assert again["by"].tolist() == ["+me"] * 4
+    done = write_cleaned(manifest, rounds, tmp_path / "cleaned", tmp_path / "cleaned.sha256")
+    assert "'=1+1" in (done.folder / "changes.csv").read_text()
 
 
 def test_each_change_is_recorded(tmp_path: Path, manifest: Manifest) -> None:

@@ -21,7 +21,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
 """Other names of a column, the more specific first: `subDirectory_filePath` and `expression` are AffectNet's."""
 _KNOWN = (
     *("image", "label", "split", "group", "original_label", "true_label", "flag", "digest"),
-    *("decision", "by", "why"),
+    *("decision", "by", "when", "why"),
 )
 _SHOWN = 12
 

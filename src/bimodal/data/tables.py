@@ -96,6 +96,7 @@ def _read(content: bytes, encoding: str, delimiter: str, path: Path) -> tuple[li
     while header and not header[-1].strip():
         header.pop()
     width, kept = len(header), []
+    has_marks = b"'" in content  # in UTF-16, too; without any, cells need no `from_cell`
     limit = min(MAX_ROWS, MAX_CELLS // max(width, 1))
     if width > MAX_COLUMNS:
         raise InputError(f"{path} has {width:,} columns: expected a table of pictures, at most {MAX_COLUMNS:,}")
@@ -107,7 +108,9 @@ def _read(content: bytes, encoding: str, delimiter: str, path: Path) -> tuple[li
                     "between quotation marks"
                 )
             del row[width:]
-        kept.append([from_cell(cell) for cell in row] + [""] * (width - len(row)))
+        elif len(row) < width:
+            row += [""] * (width - len(row))
+        kept.append([from_cell(cell) for cell in row] if has_marks else row)
         if number > limit:
             raise InputError(f"{path} has more than {limit:,} rows: expected a table of pictures")
     return header, kept
@@ -122,7 +125,7 @@ def _rows(content: bytes, encoding: str, delimiter: str) -> Iterator[list[str]]:
     last: list[str] = []
     for row in csv.reader(_lines(content, encoding), delimiter=delimiter):
         last = row
-        if row != [_END] and any(cell.strip() for cell in row):
+        if row and row[0] != _END and (row[0].strip() or any(cell.strip() for cell in row)):
             yield row
     if last != [_END]:
         raise csv.Error("a quotation mark is not closed")

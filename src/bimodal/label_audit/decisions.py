@@ -1,5 +1,6 @@
 """Decisions about labels, and the cleaned data folder that results from them."""
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -116,13 +117,13 @@ def read_decisions(
             decisions, or a decision or label is unknown. The message names the line.
     """
     table = read_table(file, ("image", "decision")).reindex(columns=list(COLUMNS_OF_DECISIONS), fill_value="")
-    rows = {image: row for row, image in enumerate(manifest.table["image"])}
+    rows = {_plain(image): row for row, image in enumerate(manifest.table["image"])}
     decisions: dict[int, tuple[str, ...]] = {}
     for number, record in enumerate(table.itertuples(index=False), start=2):
         if only is not None and number - 2 not in only:
             continue
         where = f"{file}, line {number} ({record.image!r})"
-        row = rows.get(str(record.image))
+        row = rows.get(_plain(str(record.image)))
         if row is None:
             raise InputError(f"{where}: no such picture in {manifest.root}; use the names in suspects.csv")
         split = manifest.table["split"].iat[row]
@@ -142,12 +143,18 @@ def read_decisions(
             if label == manifest.table["label"].iat[row]:
                 decision, label = "keep", ""
         by, when, why = (str(text).strip() for text in (record.by, record.when, record.why))
-        new = (str(record.image), decision, label, by or "unnamed", when, why)
+        image = str(manifest.table["image"].iat[row])
+        new = (image, decision, label, by or "unnamed", when, why)
         if row in decisions and decisions[row][1:3] != new[1:3]:
             raise InputError(f"{where}: two decisions, {decisions[row][1]} and {decision}; keep one line")
         decisions[row] = new
     records = [(row, *decisions[row]) for row in sorted(decisions)]
     return pd.DataFrame(records, columns=["row", *COLUMNS_OF_DECISIONS])
+
+
+def _plain(image: str) -> str:
+    r"""Return a name without what programs change on the way: `\` for `/`, blanks around it, and the form of its letters."""
+    return unicodedata.normalize("NFC", image.strip().replace("\\", "/"))
 
 
 def _new_label(label: str, where: str) -> str:

@@ -54,7 +54,10 @@
     save.disabled = done === 0;
   };
 
-  const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
+  // as bimodal/cells.py: no spreadsheet takes a text for a formula, and bimodal reads it back the same
+  const formula = /^'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
+  const cell = (text) => (formula.test(text) ? `'${text}` : text);
+  const quoted = (text) => `"${cell(text).replaceAll('"', '""')}"`;
   const csv = () => {
     const rows = decided().map((card) => {
       const choice = decision(card);
