@@ -10,16 +10,18 @@ from fastapi.responses import JSONResponse
 
 from bimodal.errors import InputError, shortened
 from bimodal.review import pages
-from bimodal.review.api import decisions, faces, session, status, suspects, threshold
+from bimodal.review.api import decisions, faces, predict, results, session, status, suspects, threshold
 from bimodal.review.security import Access, Guard
+from bimodal.review.uploads import MAX_BYTES, Decoder
 from bimodal.review.workspace import NotReadyError, Workspace
 from bimodal.version import __version__
 
 _ROUTERS = (
     *(session.router, status.router, suspects.router, faces.router, decisions.router, threshold.router),
+    *(results.router, predict.router),
     pages.router,
 )
-_LIMITS: Mapping[str, int] = {}
+_LIMITS = {results.CSV: results.MAX_CSV, predict.PATH: MAX_BYTES}
 
 
 def create_app(workspace: Workspace, access: Access) -> FastAPI:
@@ -34,6 +36,7 @@ def create_app(workspace: Workspace, access: Access) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         workspace.start()
         yield
+        app.state.decoder.close()
         workspace.close()
 
     app = FastAPI(
@@ -44,7 +47,7 @@ def create_app(workspace: Workspace, access: Access) -> FastAPI:
         docs_url=None,  # FastAPI's own pages load scripts from other servers
         redoc_url=None,
     )
-    app.state.workspace, app.state.access = workspace, access
+    app.state.workspace, app.state.access, app.state.decoder = workspace, access, Decoder()
     for router in _ROUTERS:
         app.include_router(router)
     for kind, handler in _HANDLERS.items():

@@ -16,7 +16,7 @@ from bimodal.label_audit.ranking import DECIDED, REMOVABLE, SUSPECT, LabelRankin
 from bimodal.removal.issues import best_count
 from bimodal.removal.log_odds import best_other, log_odds
 from bimodal.review.ranking import Ranking
-from bimodal.review.store import Store
+from bimodal.review.store import RELABEL, REMOVE, Store
 
 STATES = ("open", "not-mine", "mine", "decided", "unsure", "disagree", "all")
 """Which faces to show by their decisions: those without one, without one of mine, with one of mine, with any, with nobody
@@ -149,6 +149,17 @@ class Board:
         result = np.ones(len(self.faces.labels), dtype=bool)
         result[self.merged["row"].to_numpy(dtype=np.int64)] = False
         return result
+
+    @cached_property
+    def true_labels(self) -> NDArray[np.int64]:
+        """The labels of the training faces with all decisions, in the order of `ranking.rows`; -1 for a removed face."""
+        labels = self.faces.labels.copy()
+        for row, decision, label in self.merged[["row", "decision", "label"]].itertuples(index=False):
+            if decision == REMOVE:
+                labels[row] = -1
+            elif decision == RELABEL:
+                labels[row] = NAMES.index(label)
+        return labels[self.ranking.rows]
 
     @cached_property
     def suspects(self) -> NDArray[np.int64]:

@@ -27,7 +27,12 @@ class Tab:
     title: str
 
 
-TABS = (Tab("/", "review", "Review"), Tab("/threshold", "threshold", "Threshold"), Tab("/docs", "docs", "API"))
+TABS = (
+    Tab("/", "review", "Review"),
+    Tab("/threshold", "threshold", "Threshold"),
+    Tab("/clean", "clean", "Clean data"),
+    Tab("/docs", "docs", "API"),
+)
 
 
 @router.get("/static/{name}")

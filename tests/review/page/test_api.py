@@ -204,13 +204,13 @@ def test_pictures_are_of_bounded_size_and_kept_by_the_browser(reader: TestClient
     assert reader.get(f"/api/faces/{row}/96.jpg").headers["cache-control"] == "no-cache", "without the data's name"
 
 
-def test_a_lost_picture_is_no_error_of_the_server(reader: TestClient, unchanged: Workspace) -> None:
-    row = rows_of(reader)[0]
-    file = unchanged.review.opened.manifest.path(row)
+def test_a_lost_picture_is_no_error_of_the_server(client: TestClient, workspace: Workspace) -> None:
+    row = rows_of(client)[0]
+    file = workspace.review.opened.manifest.path(row)
     content = file.read_bytes()
     try:
         file.write_bytes(b"no picture")
-        answer = reader.get(f"/api/faces/{row}/96.jpg")
+        answer = client.get(f"/api/faces/{row}/96.jpg")
     finally:
         file.write_bytes(content)
     assert answer.status_code == 404
@@ -232,7 +232,7 @@ def test_evidence_has_probabilities_and_similar_faces(reader: TestClient, unchan
 def test_while_the_audit_runs_the_page_says_so(workspace: Workspace, access: Access) -> None:
     waiting = Workspace(workspace.folder)
     client = TestClient(create_app(waiting, access), base_url=BASE)
-    assert client.get("/api/health").json()["state"] == "working"
+    assert client.get("/api/health").json()["state"] == "idle"
     assert client.get("/api/suspects").status_code == 503
     assert 'id="step"' in client.get("/").text
     waiting.folder = workspace.folder / "nothing"

@@ -31,13 +31,25 @@ class NeighboursOut(BaseModel):
     rows: list[int]
 
 
+class LossOut(BaseModel):
+    """The loss of a face in the audit's training: mean of the epochs, that of the last one, and how many.
+
+    `above` is the share of the training faces with a lower mean loss.
+    """
+
+    mean: float
+    last: float
+    epochs: int
+    above: float
+
+
 class EvidenceOut(BaseModel):
     """Why a label is suspected: out-of-sample predicted probabilities, and the most similar faces of both labels."""
 
     face: FaceOut
     probabilities: list[ProbabilityOut]
     neighbours: list[NeighboursOut]
-    losses: list[float]
+    loss: LossOut | None
     has_context: bool
 
 
@@ -46,7 +58,9 @@ def read_face(row: Row, review: TheReview) -> EvidenceOut:
     """Return a face and the evidence about its label."""
     board = review.board
     check_rows(board, [row])
-    evidence = review.evidence(row)
+    evidence = review.evidence(board, row)
+    loss = evidence.loss if evidence is not None else None
+    similar = evidence.similar if evidence is not None else {}
     probabilities = [
         ProbabilityOut(label=name, probability=round(float(value), 4))
         for name, value in zip(NAMES, board.pred_probs[row], strict=True)
@@ -54,8 +68,8 @@ def read_face(row: Row, review: TheReview) -> EvidenceOut:
     return EvidenceOut(
         face=face_out(board, row),
         probabilities=probabilities,
-        neighbours=[NeighboursOut(label=label, rows=rows) for label, rows in evidence],
-        losses=[],
+        neighbours=[NeighboursOut(label=label, rows=rows) for label, rows in similar.items()],
+        loss=None if loss is None else LossOut(**vars(loss)),
         has_context=review.pictures.has_context(row),
     )
 

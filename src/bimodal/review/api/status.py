@@ -22,6 +22,8 @@ class HealthOut(BaseModel):
 class StatusOut(BaseModel):
     """Counts of training faces, and how many labels are probably wrong among those without a decision (95 % interval).
 
+    `decisions` counts the faces by their merged decision; `mine` are those of the caller.
+
     `events` grows with every decision and undo; the ranking knows the first `ranked` of them.
     """
 
@@ -30,6 +32,7 @@ class StatusOut(BaseModel):
     faces: int
     suspects: int
     decided: int
+    decisions: dict[str, int]
     mine: int
     disagreements: int
     left: float
@@ -56,6 +59,7 @@ def read_status(review: TheReview, reviewer: Reviewer) -> StatusOut:
         faces=len(board.faces.train),
         suspects=int(board.is_open[board.suspects].sum()),
         decided=len(board.merged),
+        decisions={str(name): int(n) for name, n in board.merged["decision"].value_counts().items()},
         mine=int((board.current["reviewer"] == reviewer).sum()),
         disagreements=int((~board.merged["agreed"].astype(bool)).sum()),
         left=round(left.expected, 1),

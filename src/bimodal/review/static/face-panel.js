@@ -1,7 +1,7 @@
 // The face in hand: its picture, and why its label is suspected.
 
 import { picture, read } from "./api.js";
-import { byId, count, make, percent } from "./dom.js";
+import { byId, count, make, percent, plural } from "./dom.js";
 
 const FLAGS = {
   blank: "a picture of a single colour",
@@ -61,20 +61,9 @@ const similar = ({ label, rows }) =>
     ),
   );
 
-const lossLine = (losses) => {
-  const top = Math.max(...losses, 0.1);
-  const step = 200 / Math.max(losses.length - 1, 1);
-  const points = losses.map((loss, epoch) => `${(epoch * step).toFixed(1)},${(46 - (44 * loss) / top).toFixed(1)}`);
-  const ns = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(ns, "svg");
-  svg.setAttribute("viewBox", "0 0 200 48");
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", `training loss by epoch: ${losses.map((loss) => loss.toFixed(2)).join(", ")}`);
-  const line = document.createElementNS(ns, "polyline");
-  line.setAttribute("points", points.join(" "));
-  svg.append(line);
-  return [make("h3", {}, `training loss, ${losses.length} epochs`), svg];
-};
+const lossWords = (loss) =>
+  `Training loss: ${loss.mean.toFixed(2)} on average over ${plural(loss.epochs, "epoch")}, ${loss.last.toFixed(2)} in the last; ` +
+  `${percent(loss.above)} of the training faces have a lower one.`;
 
 let hasIssues = true;
 
@@ -85,7 +74,7 @@ const doubtOf = (face) => {
 };
 
 /** Show a face with its evidence. */
-export const show = ({ face, probabilities, neighbours, losses, has_context: hasContext }) => {
+export const show = ({ face, probabilities, neighbours, loss, has_context: hasContext }) => {
   const large = byId("large");
   large.src = picture(face.row, 384);
   large.alt = `Face labelled ${face.label}`;
@@ -93,8 +82,7 @@ export const show = ({ face, probabilities, neighbours, losses, has_context: has
   byId("doubt").textContent = doubtOf(face);
   byId("bars").replaceChildren(...probabilities.map((each) => bar(each, face)));
   byId("neighbours").replaceChildren(...neighbours.map(similar));
-  byId("losses").hidden = losses.length === 0;
-  byId("losses").replaceChildren(...(losses.length ? lossLine(losses) : []));
+  byId("loss").textContent = loss ? lossWords(loss) : "";
   byId("notes").textContent = face.flags.map((flag) => FLAGS[flag] ?? flag).join(" · ");
   byId("name").textContent = [face.image, face.person && `person ${face.person}`].filter(Boolean).join(" · ");
   byId("show-context").hidden = !hasContext;
@@ -116,7 +104,7 @@ export const blank = (why) => {
   byId("large").alt = "";
   byId("claim").textContent = "Loading the face";
   byId("doubt").textContent = why;
-  for (const id of ["bars", "neighbours", "losses", "notes", "name"]) byId(id).replaceChildren();
+  for (const id of ["bars", "neighbours", "loss", "notes", "name"]) byId(id).replaceChildren();
   for (const id of ["show-context", "earlier"]) byId(id).hidden = true;
 };
 
