@@ -31,6 +31,12 @@ def review(
             "address that is shown. Nothing is encrypted. (default: only this machine, without a token)"
         ),
     ] = None,
+    runs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder whose runs the tab Runs shows side by side. (default: that of the audit)", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Review suspects on a local page, and see the ranking learn from each decision.
 
@@ -44,14 +50,17 @@ def review(
     """
     from rich.console import Console
 
+    from bimodal.review.run_list import RunList
     from bimodal.review.server import serve
     from bimodal.review.workspace import Workspace, folders_of
 
     console = Console(highlight=False, soft_wrap=True)
     folder, data = folders_of(path, out)
+    run_list = None if runs is None else RunList.of(runs)
     serve(
         Workspace(folder, data),
         host,
         port,
         announce=lambda address: console.print(f"review: {address}\nstop: Ctrl-C", markup=False),
+        run_list=run_list,
     )

@@ -10,7 +10,8 @@ from fastapi.responses import JSONResponse
 
 from bimodal.errors import InputError, shortened
 from bimodal.review import pages
-from bimodal.review.api import decisions, faces, predict, results, session, status, suspects, threshold
+from bimodal.review.api import decisions, faces, predict, results, runs, session, status, suspects, threshold
+from bimodal.review.run_list import RunList
 from bimodal.review.security import Access, Guard
 from bimodal.review.uploads import MAX_BYTES, Decoder
 from bimodal.review.workspace import NotReadyError, Workspace
@@ -18,18 +19,19 @@ from bimodal.version import __version__
 
 _ROUTERS = (
     *(session.router, status.router, suspects.router, faces.router, decisions.router, threshold.router),
-    *(results.router, predict.router),
+    *(results.router, predict.router, runs.router),
     pages.router,
 )
 _LIMITS = {results.CSV: results.MAX_CSV, predict.PATH: MAX_BYTES}
 
 
-def create_app(workspace: Workspace, access: Access) -> FastAPI:
+def create_app(workspace: Workspace, access: Access, run_list: RunList | None = None) -> FastAPI:
     """Return the application that serves one review.
 
     Args:
         workspace: what to review; it is made ready when the server starts, and closed when it ends.
         access: who may call.
+        run_list: for the tab Runs; None: the runs beside the audit.
     """
 
     @asynccontextmanager
@@ -48,6 +50,7 @@ def create_app(workspace: Workspace, access: Access) -> FastAPI:
         redoc_url=None,
     )
     app.state.workspace, app.state.access, app.state.decoder = workspace, access, Decoder()
+    app.state.runs = run_list or RunList.beside(workspace.folder)
     for router in _ROUTERS:
         app.include_router(router)
     for kind, handler in _HANDLERS.items():

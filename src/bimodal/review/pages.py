@@ -31,6 +31,7 @@ TABS = (
     Tab("/", "review", "Review"),
     Tab("/threshold", "threshold", "Threshold"),
     Tab("/clean", "clean", "Clean data"),
+    Tab("/runs", "runs", "Runs"),
     Tab("/docs", "docs", "API"),
 )
 

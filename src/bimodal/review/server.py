@@ -9,6 +9,7 @@ import uvicorn
 
 from bimodal.errors import InputError
 from bimodal.review.app import create_app
+from bimodal.review.run_list import RunList
 from bimodal.review.security import LOOPBACK, Access
 from bimodal.review.workspace import Workspace
 
@@ -17,7 +18,13 @@ _BACKLOG = 512
 _SHUTDOWN_S = 3
 
 
-def serve(workspace: Workspace, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
+def serve(
+    workspace: Workspace,
+    host: str | None,
+    port: int | None,
+    announce: Callable[[str], None],
+    run_list: RunList | None = None,
+) -> None:
     """Serve a review until Ctrl-C.
 
     Args:
@@ -25,6 +32,7 @@ def serve(workspace: Workspace, host: str | None, port: int | None, announce: Ca
         host: the address of this machine to listen on; callers then need a token. None: only this machine can connect.
         port: of the server; None: 8017, or the next free one.
         announce: is called with the address to open, as soon as it accepts connections.
+        run_list: for the tab Runs; None: the runs beside the audit.
 
     Raises:
         InputError: the address or the port cannot be used.
@@ -32,7 +40,7 @@ def serve(workspace: Workspace, host: str | None, port: int | None, announce: Ca
     with closing(_listen(host or LOOPBACK, port)) as listener:
         bound = listener.getsockname()[1]
         access = Access.new(bound, with_token=host is not None)
-        app = create_app(workspace, access)
+        app = create_app(workspace, access, run_list)
         announce(_address(host or LOOPBACK, bound, access))
         config = uvicorn.Config(
             app,
