@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
+from threadpoolctl import threadpool_limits
 
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
@@ -107,9 +108,10 @@ class Ranker:
         judged, decided = self._model.judge(true), true != UNKNOWN
 
         predictors = [judged.pred_probs] if judged.network is None else [judged.pred_probs, judged.network]
-        inputs = LabelInputs.of(judged.score, self.labels, judged.suggested, predictors)
-        fitted = Recalibration.fit(inputs.where(decided), (true != self.labels)[decided])
-        score = fitted.corrected(inputs)
+        with threadpool_limits(1, "blas"):  # matrices with few columns: threads cost more than they give
+            inputs = LabelInputs.of(judged.score, self.labels, judged.suggested, predictors)
+            fitted = Recalibration.fit(inputs.where(decided), (true != self.labels)[decided])
+            score, left = fitted.corrected(inputs), fitted.wrong_left(inputs.where(~decided))
         probability = expit(score)
         new = np.flatnonzero(~seen)
         return Ranking(
@@ -121,6 +123,6 @@ class Ranker:
             suggested=judged.suggested,
             confidence=probability * judged.share,
             pred_probs=judged.pred_probs,
-            left=fitted.wrong_left(inputs.where(~decided)),
+            left=left,
             decisions=int(decided.sum()),
         )
