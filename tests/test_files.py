@@ -1,13 +1,11 @@
 import errno
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from bimodal.errors import InputError
-from bimodal.files import check_replaceable, locked, staged_folder, write_atomically
+from bimodal.files import check_replaceable, staged_folder, write_atomically
 
 
 def write(out: Path, text: str, overwrite: bool = False, fail: BaseException | None = None) -> None:
@@ -149,19 +147,3 @@ def test_a_crash_leaves_the_old_file_and_a_new_one_can_be_read_by_others(tmp_pat
     plain = tmp_path / "plain"
     plain.touch()
     assert file.stat().st_mode == plain.stat().st_mode
-
-
-def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
-    code = "import sys, time, pathlib\nfrom bimodal.files import locked\n"
-    code += "with locked(pathlib.Path(sys.argv[1])): print('locked', flush=True); time.sleep(600)"
-    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "locked\n"
-        with pytest.raises(InputError, match="another call of bimodal works in"), locked(tmp_path):
-            pass
-        process.kill()
-        process.wait()
-    with locked(tmp_path), pytest.raises(InputError, match="another call"), locked(tmp_path):
-        pass
-    with locked(tmp_path):
-        pass

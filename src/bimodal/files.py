@@ -11,8 +11,6 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from bimodal.cells import to_cell
 from bimodal.errors import InputError
 from bimodal.unfinished import PREFIX, replaced, restore, unfinished
@@ -20,7 +18,6 @@ from bimodal.unfinished import PREFIX, replaced, restore, unfinished
 if TYPE_CHECKING:
     import pandas as pd
 
-LOCK = ".lock"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _UNWRITTEN = (
     "requested and",
@@ -125,21 +122,6 @@ def matches_checksum(file: Path, checksum: Path) -> bool:
         return checksum.read_text(encoding="utf-8").strip() == sha256_of(file)
     except (OSError, UnicodeDecodeError):
         return False
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Lock an existing folder for the block; the lock is released even if the process is killed.
-
-    Raises:
-        InputError: another process of bimodal, or another call in this one, has locked the folder.
-    """
-    try:
-        lock = FileLock(folder / LOCK).acquire(blocking=False)
-    except Timeout:
-        raise InputError(f"another call of bimodal works in {folder}; wait until it ends, or stop it") from None
-    with lock:
-        yield
 
 
 @contextmanager

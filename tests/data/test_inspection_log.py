@@ -17,7 +17,7 @@ from bimodal.data.prepare import prepare
 from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.sources.entry import Entry
 from bimodal.errors import InputError
-from bimodal.files import locked
+from bimodal.locks import locked
 from bimodal.vision.pictures import decode_reduced
 
 

@@ -15,13 +15,13 @@ import torch
 
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
-from bimodal.files import locked
 from bimodal.label_audit import audit as audit_module
 from bimodal.label_audit.audit import Audit, audit
 from bimodal.label_audit.judgement_file import read_judgement, write_judgement
 from bimodal.label_audit.network import network_outputs
 from bimodal.label_audit.ranking import COLUMNS
 from bimodal.label_audit.settings import AuditSettings, audit_settings
+from bimodal.locks import locked
 from bimodal.removal import TwoModes
 from bimodal.removal.noise_model import LabelNoise
 from bimodal.runs.run import Run

@@ -19,7 +19,7 @@ from bimodal.data.near_duplicates import Thumbnails
 from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.sources.entry import Entry
 from bimodal.errors import InputError
-from bimodal.files import locked
+from bimodal.locks import locked
 from bimodal.progress import inform
 from bimodal.text import plural
 from bimodal.unfinished import PREFIX

@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 
 from bimodal.errors import InputError
-from bimodal.files import LOCK, locked, write_text
+from bimodal.files import write_text
+from bimodal.locks import locked
 from bimodal.settings import plain_yaml
 from bimodal.unfinished import PREFIX
 
@@ -30,19 +31,17 @@ def exclusive_folder(out: Path, may_hold: Collection[str] = ()) -> Iterator[None
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"--out must be a folder, but {out} is a file; choose another")
-    if out.exists() and not (out / IDENTITY).is_file():
-        known = {LOCK, *may_hold}
-        if any(name not in known and not name.startswith(PREFIX) for name in os.listdir(out)):
-            raise InputError(f"{out} is not empty and holds no study; choose another --out")
-    out.mkdir(parents=True, exist_ok=True)
     with locked(out):
+        content = os.listdir(out) if out.exists() else []
+        is_foreign = any(name not in may_hold and not name.startswith(PREFIX) for name in content)
+        if is_foreign and IDENTITY not in content:
+            raise InputError(f"{out} is not empty and holds no study; choose another --out")
+        out.mkdir(parents=True, exist_ok=True)
         try:
             yield
         finally:
-            if os.listdir(out) == [LOCK]:
-                with suppress(OSError):
-                    (out / LOCK).unlink()
-                    out.rmdir()
+            with suppress(OSError):
+                out.rmdir()  # only if it is empty
 
 
 def read_identity(out: Path) -> dict[str, Any]:

@@ -15,13 +15,14 @@ from bimodal.data.leakage import pretraining_overlap
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
 from bimodal.features.embedder import Embedder
-from bimodal.files import LOCK, check_replaceable, locked, matches_checksum, write_checksum, write_csv, write_text
+from bimodal.files import check_replaceable, matches_checksum, write_checksum, write_csv, write_text
 from bimodal.inference.embed import choose_embedder
 from bimodal.label_audit.decisions import Cleaned, Rounds, write_cleaned
 from bimodal.label_audit.judge import Judgement, judge_by_features, judge_by_training, other_rows
 from bimodal.label_audit.judgement_file import read_judgement, write_judgement
 from bimodal.label_audit.ranking import LabelRanking, rank_labels, rank_other_splits
 from bimodal.label_audit.settings import AuditSettings
+from bimodal.locks import locked
 from bimodal.model_files.packaged import FACE
 from bimodal.progress import inform, warn
 from bimodal.version import __version__
@@ -31,7 +32,7 @@ MARK, RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, PROPOSALS_SUM, OTHER_SPLITS, JUDG
     "other-splits.csv", "judgement.npz", "decisions.csv", "cleaned", "cleaned.sha256",
 )  # fmt: skip
 _OURS = (
-    MARK, LOCK, RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, PROPOSALS_SUM, OTHER_SPLITS, JUDGEMENT, DECIDED, CLEANED_SUM,
+    MARK, RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, PROPOSALS_SUM, OTHER_SPLITS, JUDGEMENT, DECIDED, CLEANED_SUM,
 )  # fmt: skip
 _MAX_KNOWN_SHARE = 0.01
 """Share of pictures from the packaged network's pretraining above which its features do not judge the labels."""
@@ -88,12 +89,12 @@ def audit(
     manifest = Manifest.read(data)
     if report_val_and_test and not len(other_rows(manifest)):
         raise InputError(f"{manifest.root} has no validation or test faces to report on")
-    chosen = _settings(out, manifest, settings, overwrite)
-    rounds = Rounds.read(out / DECIDED if not overwrite else None, manifest)
-    if decisions is not None:
-        rounds = rounds.with_file(Path(decisions), manifest)  # errors come before any computation
-    _make_room(out, overwrite, data, None if decisions is None else Path(decisions))
     with locked(out):
+        chosen = _settings(out, manifest, settings, overwrite)
+        rounds = Rounds.read(out / DECIDED if not overwrite else None, manifest)
+        if decisions is not None:
+            rounds = rounds.with_file(Path(decisions), manifest)  # errors come before any computation
+        _make_room(out, overwrite, data, None if decisions is None else Path(decisions))
         _write_mark(out, manifest, chosen)
         rounds.write(out / DECIDED)
         judgement = _judge(out, manifest, chosen, rounds)

@@ -18,7 +18,8 @@ from bimodal.data.manifest import COLUMNS, Manifest
 from bimodal.data.views import write_view
 from bimodal.errors import InputError
 from bimodal.evaluation.grouped import GroupedMeasures, measure_groups
-from bimodal.files import LOCK, check_replaceable, locked, write_csv, write_text
+from bimodal.files import check_replaceable, write_csv, write_text
+from bimodal.locks import locked
 from bimodal.progress import inform
 from bimodal.runs.folds import MEASURES, PREDICTIONS, RECORD, read_record
 from bimodal.runs.run import Run
@@ -32,10 +33,11 @@ from bimodal.training.fold_splits import VAL_SHARE, fold_tables
 from bimodal.training.hardware import Hardware
 from bimodal.training.settings import TrainSettings
 from bimodal.training.train import train
+from bimodal.unfinished import PREFIX
 from bimodal.version import __version__
 
 _VIEWS = "data"
-_CONTENT = (RECORD, PREDICTIONS, MEASURES, _VIEWS, "fold-*", LOCK)
+_CONTENT = (RECORD, PREDICTIONS, MEASURES, _VIEWS, "fold-*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +95,18 @@ def cross_validate(
     hardware = hardware or Hardware()
     if hardware.world_size > 1:
         raise InputError("--folds trains in one process; leave out --devices and --num-nodes")
+    with locked(out):
+        return _cross_validate(data, out, settings, folds, hardware, overwrite)
+
+
+def _cross_validate(
+    data: str | Path | None,
+    out: Path,
+    settings: TrainSettings | None,
+    folds: int | None,
+    hardware: Hardware,
+    overwrite: bool,
+) -> CrossValidation:
     recorded = {} if overwrite else read_record(out)
     if data is None and not recorded:
         raise InputError(f"expected a data folder; without one, {out} must hold a cross-validation to continue")
@@ -118,15 +132,14 @@ def cross_validate(
         check_faces(Manifest(manifest.root, table, manifest.labels), settings)
     _check_folder(out, bool(recorded), overwrite)
     out.mkdir(parents=True, exist_ok=True)
-    with locked(out):
-        if overwrite:
-            _clear(out)
-        write_text(out / RECORD, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
-        runs = [
-            _train_fold(manifest, table, out, number, len(tables), settings, hardware)
-            for number, table in enumerate(tables, 1)
-        ]
-        return _result(out, manifest, tables, runs, settings)
+    if overwrite:
+        _clear(out)
+    write_text(out / RECORD, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
+    runs = [
+        _train_fold(manifest, table, out, number, len(tables), settings, hardware)
+        for number, table in enumerate(tables, 1)
+    ]
+    return _result(out, manifest, tables, runs, settings)
 
 
 def _check_same(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
@@ -158,7 +171,7 @@ def _check_folder(out: Path, continues: bool, overwrite: bool) -> None:
         check_replaceable(out, _CONTENT, marks=(RECORD,))
         for run in out.glob("fold-*"):
             check_replaceable(run, RUN_CONTENT, marks=("config.yaml",))
-    elif set(os.listdir(out)) - {LOCK}:
+    elif any(not name.startswith(PREFIX) for name in os.listdir(out)):
         raise InputError(f"{out} is not empty and holds no cross-validation; choose another --out")
 
 
@@ -166,7 +179,7 @@ def _clear(out: Path) -> None:
     for path in out.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        elif path.name != LOCK:
+        else:
             path.unlink()
 
 

@@ -6,6 +6,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.evaluation.calibration import fit_temperature
+from bimodal.locks import locked
 from bimodal.model_files.info import ModelInfo
 from bimodal.models import EmotionClassifier, describe, weights
 from bimodal.progress import inform, warn
@@ -73,12 +75,24 @@ def train(
     `docs/python.md` has an example that runs.
     """
     out = Path(out)
+    with locked(out) if rank_zero_only.rank == 0 else nullcontext():  # type: ignore[attr-defined]
+        return _train(data, out, settings, hardware or Hardware(), overwrite, resume, callbacks)
+
+
+def _train(
+    data: str | Path | None,
+    out: Path,
+    settings: TrainSettings | None,
+    hardware: Hardware,
+    overwrite: bool,
+    resume: bool,
+    callbacks: Sequence[pl.Callback],
+) -> Run:
     run = Run.open(out) if resume else None
     manifest, settings = _open(data, settings, run)
     if run is not None and run.is_finished:
         inform(f"{out} is finished already")
         return run
-    hardware = hardware or Hardware()
     recorded = run.environment if run is not None else {}
     training = _build(out, FaceData(manifest, settings, hardware.loader_workers), hardware, callbacks, recorded)
     is_first_process = rank_zero_only.rank == 0  # type: ignore[attr-defined]

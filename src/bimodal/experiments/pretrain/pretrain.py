@@ -13,7 +13,8 @@ from bimodal.experiments.pretrain.outputs import CHECKSUMS, write_outputs
 from bimodal.experiments.pretrain.recipe import Recipe
 from bimodal.experiments.pretrain.stages import train_stages
 from bimodal.export.onnx import require_packages
-from bimodal.files import locked, write_text
+from bimodal.files import write_text
+from bimodal.locks import locked
 from bimodal.progress import inform
 from bimodal.settings import plain_yaml
 from bimodal.training.environment import environment_of
@@ -53,8 +54,8 @@ def pretrain(
             raise InputError(
                 f"expected faces in split {split} of {data}, got {len(split_faces)}; prepare FER2013 again"
             )
-    recipe = _begin(out, manifest, recipe, resume)
     with locked(out):
+        recipe = _begin(out, manifest, recipe, resume)
         if (out / CHECKSUMS).is_file():
             inform(f"{out} is finished already")
             return out
