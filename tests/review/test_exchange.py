@@ -7,9 +7,9 @@ import pytest
 
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
-from bimodal.files import locked
 from bimodal.label_audit.audit import audit
 from bimodal.label_audit.decisions import read_decisions
+from bimodal.locks import locked
 from bimodal.review.cleaned import write_cleaned_set
 from bimodal.review.exchange import export_decisions, import_decisions, take_over_rounds
 from bimodal.review.opened import OpenAudit

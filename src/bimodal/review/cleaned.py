@@ -2,9 +2,10 @@
 
 import pandas as pd
 
-from bimodal.files import locked, sha256_of
+from bimodal.files import sha256_of
 from bimodal.label_audit.audit import CLEANED, CLEANED_SUM, DECIDED
 from bimodal.label_audit.decisions import DECISIONS, Cleaned, Rounds, write_cleaned
+from bimodal.locks import locked
 from bimodal.review.exchange import TAKEN_OVER, decisions_table
 from bimodal.review.opened import OpenAudit
 from bimodal.review.store import Store
