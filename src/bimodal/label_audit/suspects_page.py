@@ -47,7 +47,7 @@ def render_page(manifest: Manifest, ranking: LabelRanking, out: str | Path) -> s
     caption = _caption(ranking.judgement)
     figure = _histogram(issues)
     svg = inline_figure(figure, "scores", caption)
-    script = (Path(__file__).parent / "templates/audit.js").read_text(encoding="utf-8")
+    script = _script()
     templates = environment("bimodal.label_audit")
     templates.filters |= {"bounded": _bounded, "faces": lambda count: plural(count, "face")}
     text = templates.get_template("audit.html.j2").render(
@@ -76,6 +76,13 @@ def render_page(manifest: Manifest, ranking: LabelRanking, out: str | Path) -> s
         neighbours=neighbours.COUNT,
     )
     return text.encode(errors="replace").decode()  # file names can hold bytes that are not UTF-8
+
+
+def _script() -> str:
+    """Return the script of the page: the keys, which the page of `bimodal review` loads as a module, and its own part."""
+    folder = Path(__file__).parent / "templates"
+    keys, own = ((folder / name).read_text(encoding="utf-8") for name in ("keys.js", "audit.js"))
+    return '"use strict";\n' + keys.replace("export const", "const") + own
 
 
 def _pictures(manifest: Manifest, rows: Iterable[int], side: int) -> dict[int, str]:

@@ -1,6 +1,7 @@
 """What the page shows: an audit that is made first where there is none, and then reviewed."""
 
 import os
+import threading
 from pathlib import Path
 
 from bimodal.data.manifest import FILE as MANIFEST
@@ -50,16 +51,18 @@ class Review:
         self.job = Job("starting")
         self._finder = EvidenceFinder(self.opened)
         self._board: Board | None = None
+        self._board_lock = threading.Lock()
         self._measures: tuple[Board, tuple[Measure, ...]] | None = None
 
     @property
     def board(self) -> Board:
         """All faces with the latest ranking and the latest decisions."""
-        version, ranking = self.live.latest
-        board = self._board
-        if board is None or (board.version, board.count) != (version, self.store.count):
-            board = self._board = Board.of(self.faces, version, ranking, self.store)
-        return board
+        with self._board_lock:  # many callers at the same time need one board
+            version, ranking = self.live.latest
+            board = self._board
+            if board is None or (board.version, board.count) != (version, self.store.count):
+                board = self._board = Board.of(self.faces, version, ranking, self.store)
+            return board
 
     def measures(self, board: Board) -> tuple[Measure, ...]:
         """Return the scores with the lines of the rules; those of the same board are kept."""

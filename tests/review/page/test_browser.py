@@ -1,5 +1,6 @@
 """The page in a real browser: review by keyboard alone, a killed server, the threshold, small screens, axe-core."""
 
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bimodal.label_audit.audit import Audit
+from bimodal.review.exchange import import_decisions
+from bimodal.review.opened import OpenAudit
 from bimodal.review.store import Store
 
 if TYPE_CHECKING:
@@ -258,8 +261,6 @@ def test_others_need_the_token(browser: "Browser", reviewed: Audit, tmp_path: Pa
 
 
 def test_a_data_folder_is_audited_first(browser: "Browser", reviewed: Audit, tmp_path: Path) -> None:
-    from bimodal.review.opened import OpenAudit
-
     data = shutil.copytree(OpenAudit.open(reviewed.out).manifest.root, tmp_path / "faces")
     server = Server(data)
     try:
@@ -277,3 +278,34 @@ def test_a_taken_port_is_one_line(server: Server) -> None:
     assert result.returncode == 2
     assert "choose another --port" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_the_page_to_share_has_the_same_keys_and_its_decisions_are_imported(
+    browser: "Browser", reviewed: Audit, tmp_path: Path
+) -> None:
+    opened = OpenAudit.open(shutil.copytree(reviewed.out, tmp_path / "audit"))
+    page = browser.new_context(viewport=DESKTOP, accept_downloads=True).new_page()
+    page.set_default_timeout(WAIT_MS)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((reviewed.out / "suspects.html").as_uri())
+    for key in ("k", "x", "Enter", "p", "u", "1"):
+        page.keyboard.press(key)
+    page.keyboard.press("j")
+    page.keyboard.press("x")  # the face that was relabelled to angry
+    page.fill("#by", "Eve")
+    page.keyboard.press("x")  # a letter in the name, no decision
+    with page.expect_download() as saved:
+        page.locator("#save").click()
+    saved.value.save_as(tmp_path / "decisions.csv")
+    cards = page.locator(".card")
+    images = [json.loads(cards.nth(index).get_attribute("data-image") or "") for index in range(6)]
+    with Store.open(opened.folder) as store:
+        assert import_decisions(store, opened.manifest, tmp_path / "decisions.csv") == 5
+        table = store.merged().set_index("image")
+    assert set(table["reviewer"]) == {"Evex"}
+    assert table["decision"].reindex(images).fillna("").tolist()[:3] == ["keep", "remove", "relabel"]
+    assert table.at[images[2], "label"] == cards.nth(2).get_attribute("data-suggested")
+    assert table.at[images[5], "decision"] == "remove"
+    assert images[4] not in table.index
+    assert not errors

@@ -1,4 +1,3 @@
-"use strict";
 (() => {
   const bar = document.getElementById("bar");
   const count = document.getElementById("count");
@@ -11,6 +10,8 @@
     radios: [...element.querySelectorAll("input[type=radio]")],
     label: element.querySelector("select"),
     why: element.querySelector(".why"),
+    given: element.dataset.label,
+    suggested: element.dataset.suggested,
   }));
   let unsaved = false;
 
@@ -86,6 +87,33 @@
   });
   window.addEventListener("beforeunload", (event) => {
     if (unsaved && decided().length) event.preventDefault();
+  });
+
+  // Keys, as in the page of bimodal review: the card with the focus is decided, and the next one gets the focus.
+  const names = JSON.parse(bar.dataset.names);
+  const focus = (card) => card && card.element.focus();
+  const decide = (card, { decision: choice, label }) => {
+    const value = label === card.given ? "keep" : choice === "unsure" ? "" : choice;
+    card.radios.find((radio) => radio.value === value).checked = true;
+    if (value === "relabel") card.label.value = label;
+    unsaved = true;
+    remember();
+    show();
+  };
+  document.addEventListener("keydown", (event) => {
+    if (isTyping(event)) return;
+    const at = cards.findIndex((card) => card.element.contains(document.activeElement));
+    const here = at >= 0 ? cards[at] : cards.find((card) => decision(card) === "");
+    if (!here || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "j" || event.key === "l") focus(at < 0 ? here : cards[at + (event.key === "l" ? 1 : -1)]);
+    else {
+      const isSuggestion = event.key === "Enter" && !event.target.closest("button, a, summary");
+      const choice = isSuggestion ? { decision: "relabel", label: here.suggested } : decisionOf(event, names);
+      if (!choice || event.repeat) return;
+      decide(here, choice);
+      focus(cards[cards.indexOf(here) + 1]);
+    }
+    event.preventDefault();
   });
 
   document.documentElement.classList.add("js");

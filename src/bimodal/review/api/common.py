@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
-from bimodal.review.board import Board
+from bimodal.review.board import Board, FaceTable
 from bimodal.review.security import Access
 from bimodal.review.store import MAX_NAME
 from bimodal.review.workspace import Review, Workspace
@@ -123,10 +123,10 @@ def shown(text: object) -> str:
     return str(text).encode(errors="replace").decode()
 
 
-def check_rows(board: Board, rows: list[int]) -> None:
+def check_rows(faces: FaceTable, rows: list[int]) -> None:
     """Refuse rows that are not in the manifest."""
-    if any(not 0 <= row < len(board.faces.labels) for row in rows):
-        raise HTTPException(404, f"expected rows from 0 to {len(board.faces.labels) - 1}")
+    if any(not 0 <= row < len(faces.labels) for row in rows):
+        raise HTTPException(404, f"expected rows from 0 to {len(faces.labels) - 1}")
 
 
 TheReview = Annotated[Review, Depends(review_of)]

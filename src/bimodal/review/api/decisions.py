@@ -9,7 +9,7 @@ from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.review.api.common import DecisionOut, FaceOut, NamedReviewer, TheReview, check_rows, face_out, shown
 from bimodal.review.board import Filters
-from bimodal.review.store import KEEP, MAX_WHY, RELABEL
+from bimodal.review.store import KEEP, MAX_WHY, RELABEL, UNDO, Decision
 
 router = APIRouter(prefix="/api", tags=["decisions"])
 MAX_TOGETHER = 5_000
@@ -43,9 +43,8 @@ class DisagreementOut(BaseModel):
 @router.post("/decisions")
 def add_decisions(decision: DecisionIn, review: TheReview, reviewer: NamedReviewer) -> StoredOut:
     """Store a decision. A face that this reviewer has already decided about in the same way gets no second event."""
-    board, rows = review.board, list(dict.fromkeys(decision.rows))
-    check_rows(board, rows)
-    faces = board.faces
+    faces, rows = review.faces, list(dict.fromkeys(decision.rows))
+    check_rows(faces, rows)
     if decision.decision == RELABEL and decision.label not in NAMES:
         raise InputError(f"expected a new label, one of {', '.join(NAMES)}, got {decision.label!r}")
     for row in rows:
@@ -54,15 +53,13 @@ def add_decisions(decision: DecisionIn, review: TheReview, reviewer: NamedReview
                 f"{shown(faces.images[row])} is in split {faces.splits[row]}, and only training labels may change: results "
                 "before and after would not be comparable"
             )
-    mine = board.current[board.current["reviewer"] == reviewer]
-    before = {row: (kind, label) for row, kind, label in mine[["row", "decision", "label"]].itertuples(index=False)}
     new = []
     for row in rows:
         is_same = decision.decision == RELABEL and decision.label == NAMES[faces.labels[row]]
         kind = KEEP if is_same else decision.decision
-        label = decision.label if kind == RELABEL else ""
-        if before.get(row) != (kind, label):
-            new.append((str(faces.images[row]), kind, label, decision.why))
+        label, image = decision.label if kind == RELABEL else "", str(faces.images[row])
+        if _last(review.store.history(image), reviewer) != (kind, label):
+            new.append((image, kind, label, decision.why))
     if new:
         review.store.add_all(reviewer, new)
         review.live.notify()
@@ -81,7 +78,7 @@ def undo_decision(review: TheReview, reviewer: NamedReviewer) -> StoredOut:
 @router.get("/faces/{row}/history")
 def read_history(row: int, review: TheReview) -> list[DecisionOut]:
     """Return every event of a face in the order of time, undone ones and undos included."""
-    check_rows(review.board, [row])
+    check_rows(review.faces, [row])
     return [
         DecisionOut(reviewer=each.reviewer, decision=each.decision, label=each.label, why=each.why, time=each.time)
         for each in review.store.history(str(review.faces.images[row]))
@@ -101,3 +98,12 @@ def read_disagreements(review: TheReview, offset: Annotated[int, Query(ge=0, le=
         decisions = [DecisionOut(**{str(name): str(value) for name, value in each.items()}) for each in records]
         found.append(DisagreementOut(face=face_out(board, row), decisions=decisions))
     return found
+
+
+def _last(events: list[Decision], reviewer: str) -> tuple[str, str] | None:
+    """Return the last decision of a reviewer among the events of a face that is not undone; None if there is none."""
+    undone = {event.undoes for event in events}
+    own = [
+        event for event in events if event.reviewer == reviewer and event.decision != UNDO and event.id not in undone
+    ]
+    return (own[-1].decision, own[-1].label) if own else None

@@ -57,7 +57,7 @@ class EvidenceOut(BaseModel):
 def read_face(row: Row, review: TheReview) -> EvidenceOut:
     """Return a face and the evidence about its label."""
     board = review.board
-    check_rows(board, [row])
+    check_rows(review.faces, [row])
     evidence = review.evidence(board, row)
     loss = evidence.loss if evidence is not None else None
     similar = evidence.similar if evidence is not None else {}
