@@ -60,13 +60,15 @@ class FixedModel:
             labels: (n,), their labels in the manifest.
         """
         issues, found = judgement.issues, np.searchsorted(rows, judgement.rows)
-        uniform = np.full((len(rows), len(NAMES)), 1 / len(NAMES))
-        suggested, score, share = (labels + 1) % len(NAMES), np.zeros(len(rows)), np.full(len(rows), 1 / len(NAMES))
-        score[found] = logit(np.clip(issues.probability, _CERTAIN, 1 - _CERTAIN))
+        probability = np.full(len(rows), issues.probability.mean())  # of faces that were not judged
+        suggested, share = (labels + 1) % len(NAMES), np.full(len(rows), 1 / len(NAMES))
+        pred_probs = np.full((len(rows), len(NAMES)), 1 / len(NAMES))
+        probability[found] = issues.probability
+        score = logit(np.clip(probability, _CERTAIN, 1 - _CERTAIN))
         suggested[found] = issues.suggested
         share[found] = np.minimum(issues.confidence / np.maximum(issues.probability, _CERTAIN), 1.0)
-        uniform[found] = np.maximum(judgement.pred_probs, _MIN_PROBABILITY)
-        self._judged = Judged(score, suggested, share, uniform)
+        pred_probs[found] = np.maximum(judgement.pred_probs, _MIN_PROBABILITY)
+        self._judged = Judged(score, suggested, share, pred_probs)
 
     def judge(self, true: NDArray[np.int64]) -> Judged:
         """Return the judgement of the audit."""
