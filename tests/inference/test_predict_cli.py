@@ -216,7 +216,9 @@ def test_an_unusable_model_gives_one_line(
         fails_with_one_line(cli("predict", crops, "--no-detect", "--model", tmp_path / name), word)
 
 
-def test_weights_outside_of_the_file_are_not_read(onnx_file: Path, tmp_path: Path) -> None:
+def test_weights_outside_of_the_file_are_not_read(
+    onnx_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import onnx
 
     model = onnx.load(onnx_file)
@@ -224,6 +226,10 @@ def test_weights_outside_of_the_file_are_not_read(onnx_file: Path, tmp_path: Pat
     onnx.save(model, tmp_path / "inside/a.onnx", save_as_external_data=True, location="weights", size_threshold=0)
     with pytest.raises(InputError, match="damaged"):
         package.load(tmp_path / "inside/a.onnx")
+    monkeypatch.chdir(tmp_path / "inside")  # where the runtime looks for weights of a model that it is given as bytes
+    assert Path("weights").is_file()
+    with pytest.raises(InputError, match="damaged"):
+        package.load("a.onnx")
 
 
 def test_no_slow_library_is_loaded(crops: Path, onnx_file: Path) -> None:

@@ -150,7 +150,42 @@ def test_a_damaged_judgement_is_computed_again(data: Path, out: Path, damage: st
     (out / "suspects.csv").write_text("old")
     audit(data, out)
     assert (out / "suspects.csv").read_bytes() == suspects
-    assert read_judgement(file, audit(data, out).ranking.judgement.identity) is not None
+    judgement = audit(data, out).ranking.judgement
+    assert read_judgement(file, judgement.identity, judgement.rows, len(judgement.other_probs)) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("rows", lambda rows: rows + 1),
+        ("labels", lambda labels: labels + 7),
+        ("pred_probs", lambda probs: probs.astype(complex)),
+        ("pred_probs", lambda probs: np.full_like(probs, np.nan)),
+        ("other_probs", lambda probs: probs[1:]),
+        ("decided", lambda decided: decided.astype(str)),
+        ("features", lambda features: features[:, 0]),
+        ("features", lambda features: np.full_like(features, np.inf)),
+        ("issues_probability", lambda probability: probability + 1),
+        ("issues_suggested", lambda suggested: suggested - 7),
+        ("issues_noise_rate", lambda rate: np.array([rate])),
+        ("issues_p_value", lambda _: np.array("x")),
+        ("issues_transition", lambda transition: transition[1:]),
+        ("check", lambda check: check[:1]),
+        ("accuracy", lambda _: np.array(np.nan)),
+        ("kind", lambda _: np.array("Path")),
+        ("identity", lambda _: np.zeros((9, 9))),
+        ("issues_score", lambda _: None),
+    ],
+)
+def test_a_judgement_with_a_bad_array_is_not_read(audited: Audit, tmp_path: Path, name: str, change: Any) -> None:
+    judgement = audited.ranking.judgement
+    with np.load(audited.out / "judgement.npz") as stored:
+        arrays: dict[str, Any] = dict(stored)
+    arrays[name] = change(arrays[name])
+    np.savez(tmp_path / "bad.npz", **{key: array for key, array in arrays.items() if array is not None})
+    wanted = judgement.identity, judgement.rows, len(judgement.other_probs)
+    assert read_judgement(audited.out / "judgement.npz", *wanted) is not None
+    assert read_judgement(tmp_path / "bad.npz", *wanted) is None
 
 
 def test_a_missing_result_is_written_again(data: Path, out: Path) -> None:
@@ -163,9 +198,9 @@ def test_a_missing_result_is_written_again(data: Path, out: Path) -> None:
 def test_a_judgement_is_read_as_it_was_written(each: Audit, tmp_path: Path) -> None:
     judgement = each.ranking.judgement
     write_judgement(tmp_path / "a.npz", judgement)
-    stored = read_judgement(tmp_path / "a.npz", judgement.identity)
+    stored = read_judgement(tmp_path / "a.npz", judgement.identity, judgement.rows, len(judgement.other_probs))
     assert stored is not None
-    assert read_judgement(tmp_path / "a.npz", "other") is None
+    assert read_judgement(tmp_path / "a.npz", "other", judgement.rows, len(judgement.other_probs)) is None
     assert type(stored.issues) is type(judgement.issues)
     for name, value in vars(judgement.issues).items():
         np.testing.assert_array_equal(getattr(stored.issues, name), value)
@@ -262,7 +297,7 @@ def test_an_interrupted_audit_may_be_replaced(data: Path, tmp_path: Path) -> Non
     (out / "run").mkdir(parents=True)
     (out / "audit.json").write_text("{}")
     (out / "run/config.yaml").write_text("half")
-    with pytest.raises(InputError, match=r"audit.json is damaged; replace the audit with --overwrite"):
+    with pytest.raises(InputError, match=r"audit.json is damaged .*; replace the audit with bimodal audit --overwrite"):
         audit(data, out)
     done = audit(data, out, overwrite=True)
     assert (done.out / "suspects.csv").is_file()

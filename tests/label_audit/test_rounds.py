@@ -13,6 +13,7 @@ from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.label_audit import audit as audit_module
 from bimodal.label_audit.audit import Audit, audit
+from bimodal.label_audit.decisions import Rounds, write_cleaned
 from tests.label_audit.conftest import FACES
 
 
@@ -146,5 +147,45 @@ def test_decisions_of_all_suspects_leave_none(audited: Audit, data: Path, out: P
 
 def test_damaged_rounds_are_one_clear_error(data: Path, out: Path) -> None:
     (out / "decisions.csv").write_text("round,image,decision\none,images/train-0001.png,keep\n")
-    with pytest.raises(InputError, match=r"decisions.csv is damaged: expected a number in the column round, got 'one'"):
+    with pytest.raises(
+        InputError, match=r"decisions.csv is damaged: expected a number from 1 in the column round, got 'one'"
+    ):
         audit(data, out)
+
+
+def test_an_edited_table_is_kept_beside_the_new_one(data: Path, out: Path, tmp_path: Path) -> None:
+    edited = (out / "suspects.csv").read_text().replace("happy", "sad")
+    (out / "suspects.csv").write_text(edited)
+    audit(data, out, decisions=write_decisions(tmp_path, "images/train-0001.png,keep,,,"))
+    assert (out / "suspects.edited-1.csv").read_text() == edited
+    assert "images/train-0001.png" in (out / "decisions.csv").read_text()
+    (out / "decisions.csv").write_text(
+        (out / "decisions.csv").read_text() + "2,images/train-0002.png,keep,,ann,,sure\n"
+    )
+    by_hand = (out / "decisions.csv").read_text()
+    audit(data, out, decisions=write_decisions(tmp_path, "images/train-0003.png,keep,,,"))
+    assert (out / "decisions.edited-1.csv").read_text() == by_hand
+    assert "images/train-0002.png" in (out / "decisions.csv").read_text()
+    assert not (out / "suspects.edited-2.csv").exists()
+    with pytest.raises(InputError, match="would delete"):  # also with --overwrite
+        audit(data, out, overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("9" * 5000 + ",a.png,keep,sad,happy,ann,", "expected a number from 1 in the column round"),
+        ("1,a.png,swap,sad,happy,ann,", "row 1: expected keep, remove or relabel and two emotions, got 'swap'"),
+        ("1,a.png,relabel,sad,bored,ann,", "row 1: expected keep, remove or relabel and two emotions"),
+    ],
+)
+def test_damaged_changes_are_one_clear_error(
+    data: Path, tmp_path: Path, audited: Audit, row: str, message: str
+) -> None:
+    copy = tmp_path / "data"
+    shutil.copytree(data, copy)
+    (copy / "changes.csv").write_text(f"round,image,change,from,to,by,why\n{row}\n")
+    rounds = Rounds.read(None, manifest := Manifest.read(copy))
+    rounds = rounds.with_file(write_decisions(tmp_path, "images/train-0001.png,keep,,,"), manifest)
+    with pytest.raises(InputError, match=message):
+        write_cleaned(manifest, rounds, tmp_path / "cleaned", tmp_path / "cleaned.sha256")

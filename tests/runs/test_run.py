@@ -43,6 +43,12 @@ def test_a_run_without_removal_has_empty_tables(tmp_path: Path) -> None:
     [
         ("losses.npz", b"PK\x03\x04"),
         ("environment.json", b"[1, 2]"),
+        ("environment.json", b"{" + b'"a":[' * 100_000),
+        ("environment.json", b'{"seed": ' + b"9" * 5000 + b"}"),
+        ("network.json", b"[" * 100_000),
+        ("network.json", b"[1, 2]"),
+        ("network.json", b'[{"name": "a", "parameters": "many"}]'),
+        ("config.yaml", b"[" * 100_000),
         ("metrics.csv", b"\xff"),
         ("metrics.csv", b"epoch,step\n1,5\n"),
         ("removed.csv", b""),

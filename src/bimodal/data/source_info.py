@@ -1,9 +1,10 @@
 """What `prepare` recorded about the source of a data folder."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from bimodal.untrusted import read_small_json
 
 FILE = "source.json"
 
@@ -26,10 +27,8 @@ class SourceInfo:
     def read(cls, data: Path) -> Self:
         """Read the record of a data folder; a missing or damaged one gives the defaults."""
         try:
-            content = json.loads((data / FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return cls()
-        if not isinstance(content, dict):
+            content = read_small_json(data / FILE)
+        except (OSError, ValueError):
             return cls()
         options = content.get("options")
         aligned = isinstance(options, dict) and options.get("align") is True

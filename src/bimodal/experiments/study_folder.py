@@ -13,6 +13,7 @@ from bimodal.files import write_text
 from bimodal.locks import locked
 from bimodal.settings import plain_yaml
 from bimodal.unfinished import PREFIX
+from bimodal.untrusted import read_small_text
 
 IDENTITY = "study.yaml"
 """The file by which a study's folder is known."""
@@ -54,7 +55,7 @@ def read_identity(out: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        return dict(plain_yaml(file.read_text(encoding="utf-8")))
+        return dict(plain_yaml(read_small_text(file)))
     except (yaml.YAMLError, UnicodeError, TypeError, ValueError) as error:
         raise InputError(f"{file} is damaged; choose another --out") from error
 

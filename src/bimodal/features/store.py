@@ -20,6 +20,7 @@ from bimodal.evaluation.calibration import log_softmax
 from bimodal.features.embedder import Embedder
 from bimodal.files import matches_checksum, write_checksum, write_text
 from bimodal.progress import track
+from bimodal.untrusted import read_small_json
 
 _BATCH, _SAVE_EVERY = 64, 2048
 
@@ -122,7 +123,7 @@ def _read(pictures: NDArray[np.uint8], start: int, end: int) -> NDArray[np.uint8
 def _finished_rows(part: Path, progress: Path, shape: tuple[int, int]) -> int:
     """Return how many rows of a partial file are finished and undamaged."""
     try:
-        state = json.loads(progress.read_text(encoding="utf-8"))
+        state = read_small_json(progress)
         values = np.load(part, mmap_mode="r", allow_pickle=False)
         rows = int(state["rows"])
         if values.shape != shape or values.dtype != np.float16 or not 0 < rows <= len(values):

@@ -11,6 +11,7 @@ from typing import IO, Any, Self
 from bimodal.cells import from_cell, to_cell
 from bimodal.errors import InputError
 from bimodal.files import errors_name, write_text
+from bimodal.untrusted import plain_json, read_small_text
 
 _MAX_LINE = 2**20
 
@@ -112,8 +113,8 @@ class TableFile:
         """Return whether the identity file was written by bimodal, by a call that was killed before its first row."""
         try:
             with self._identity_file.open("rb") as stream:
-                known = json.loads(stream.read(_MAX_LINE))
-        except (OSError, ValueError, RecursionError):
+                known = plain_json(stream.read(_MAX_LINE).decode("utf-8"))
+        except (OSError, ValueError):
             return False
         return isinstance(known, dict) and known.keys() == identity.keys()
 
@@ -130,8 +131,8 @@ class TableFile:
         file = self._file = self.part.open("r+b")
         self._lock()
         try:
-            before = self._identity_file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
+            before = read_small_text(self._identity_file)
+        except (OSError, ValueError):
             before = ""
         problem = "" if before == identity else "was written with another model or other settings"
         if not problem and self._format == "csv" and file.readline(_MAX_LINE) != _csv_line(self._columns):
@@ -186,8 +187,8 @@ def _name_in_csv(line: bytes) -> str | None:
 
 def _name_in_json(line: bytes) -> str | None:
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
+        row = plain_json(line.decode("utf-8"))
+    except ValueError:
         return None
     name = row.get("file") if isinstance(row, dict) else None
     return name if isinstance(name, str) else None

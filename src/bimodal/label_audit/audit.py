@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from bimodal.inference.embed import choose_embedder
 from bimodal.label_audit.decisions import Cleaned, Rounds, write_cleaned
 from bimodal.label_audit.judge import Judgement, judge_by_features, judge_by_training, other_rows
 from bimodal.label_audit.judgement_file import read_judgement, write_judgement
+from bimodal.label_audit.kept_edits import write_editable
+from bimodal.label_audit.mark import MARK, Mark
 from bimodal.label_audit.ranking import LabelRanking, rank_labels, rank_other_splits
 from bimodal.label_audit.settings import AuditSettings
 from bimodal.locks import locked
@@ -27,12 +28,13 @@ from bimodal.model_files.packaged import FACE
 from bimodal.progress import inform, warn
 from bimodal.version import __version__
 
-MARK, RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, PROPOSALS_SUM, OTHER_SPLITS, JUDGEMENT, DECIDED, CLEANED, CLEANED_SUM = (
-    "audit.json", "run", "suspects.csv", "suspects.html", "verdict.json", "proposals.csv", "proposals.sha256",
+RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, PROPOSALS_SUM, OTHER_SPLITS, JUDGEMENT, DECIDED, CLEANED, CLEANED_SUM = (
+    "run", "suspects.csv", "suspects.html", "verdict.json", "proposals.csv", "proposals.sha256",
     "other-splits.csv", "judgement.npz", "decisions.csv", "cleaned", "cleaned.sha256",
 )  # fmt: skip
 _OURS = (
     MARK, RUN, SUSPECTS, PAGE, VERDICT, PROPOSALS, PROPOSALS_SUM, OTHER_SPLITS, JUDGEMENT, DECIDED, CLEANED_SUM,
+    *(f"{Path(name).stem}.sha256" for name in (SUSPECTS, OTHER_SPLITS, DECIDED)),
 )  # fmt: skip
 _MAX_KNOWN_SHARE = 0.01
 """Share of pictures from the packaged network's pretraining above which its features do not judge the labels."""
@@ -95,14 +97,14 @@ def audit(
         if decisions is not None:
             rounds = rounds.with_file(Path(decisions), manifest)  # errors come before any computation
         _make_room(out, overwrite, data, None if decisions is None else Path(decisions))
-        _write_mark(out, manifest, chosen)
+        Mark.of(manifest, chosen).write(out)
         rounds.write(out / DECIDED)
         judgement = _judge(out, manifest, chosen, rounds)
         ranking = rank_labels(manifest, judgement)
         if not judgement.is_stored or not all((out / name).is_file() for name in (SUSPECTS, VERDICT, PAGE, PROPOSALS)):
             _write_results(out, manifest, ranking)
         if report_val_and_test:
-            write_csv(out / OTHER_SPLITS, rank_other_splits(manifest, judgement.other_probs))
+            write_editable(out / OTHER_SPLITS, rank_other_splits(manifest, judgement.other_probs))
         cleaned = None
         if decisions is not None:
             cleaned = write_cleaned(manifest, rounds, out / CLEANED, out / CLEANED_SUM)
@@ -125,7 +127,7 @@ def _judge(out: Path, manifest: Manifest, settings: AuditSettings, rounds: Round
     judged = [__version__, manifest.fingerprint, settings.to_dict(), embedder.digest if embedder else ""]
     arrays = b"".join(array.tobytes() for array in (rows, labels, decided))
     identity = hashlib.sha256(json.dumps(judged).encode() + arrays).hexdigest()
-    stored = read_judgement(out / JUDGEMENT, identity)
+    stored = read_judgement(out / JUDGEMENT, identity, rows, len(other_rows(manifest)))
     if stored is not None:
         return stored
     (out / JUDGEMENT).unlink(missing_ok=True)  # if this call is interrupted, the next one writes all results again
@@ -147,7 +149,7 @@ def _judge(out: Path, manifest: Manifest, settings: AuditSettings, rounds: Round
 def _write_results(out: Path, manifest: Manifest, ranking: LabelRanking) -> None:
     from bimodal.label_audit.suspects_page import render_page  # loads slowly, and a repeated call needs no page
 
-    write_csv(out / SUSPECTS, ranking.table)
+    write_editable(out / SUSPECTS, ranking.table)
     write_text(out / VERDICT, json.dumps(ranking.verdict, indent=1, allow_nan=False) + "\n")
     write_text(out / PAGE, render_page(manifest, ranking, out))
     if not (out / PROPOSALS).exists() or matches_checksum(out / PROPOSALS, out / PROPOSALS_SUM):
@@ -170,28 +172,15 @@ def _settings(
     settings = given if isinstance(given, AuditSettings) else AuditSettings.from_dict(given or {})
     if overwrite or not (out / MARK).is_file():
         return settings
-    try:
-        mark = json.loads((out / MARK).read_text(encoding="utf-8"))
-        earlier, fingerprint = AuditSettings.from_dict(mark["settings"]), mark["data_fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{out / MARK} is damaged; replace the audit with --overwrite") from error
-    if fingerprint != manifest.fingerprint:
+    mark = Mark.read(out)
+    earlier = mark.settings
+    if mark.fingerprint != manifest.fingerprint:
         raise InputError(f"{out} holds an audit of other faces or labels; choose another --out")
     if given is not None and settings != earlier:
         raise InputError(
             "--out holds an audit with other settings; choose another --out, or replace it with --overwrite"
         )
     return earlier
-
-
-def _write_mark(out: Path, manifest: Manifest, settings: AuditSettings) -> None:
-    content = {
-        "bimodal": __version__,
-        "data": os.path.abspath(manifest.root),
-        "data_fingerprint": manifest.fingerprint,
-        "settings": settings.to_dict(),
-    }
-    write_text(out / MARK, json.dumps(content, indent=1) + "\n")
 
 
 def _make_room(out: Path, overwrite: bool, data: Path, decisions: Path | None) -> None:

@@ -1,5 +1,6 @@
 """Decisions about labels, and the cleaned data folder that results from them."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,10 @@ from bimodal.data.tables import read_table
 from bimodal.data.views import write_view
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
-from bimodal.files import matches_checksum, write_checksum, write_csv
+from bimodal.files import matches_checksum, write_checksum
+from bimodal.label_audit.kept_edits import write_editable
 
+_ROUND = re.compile("[1-9][0-9]{0,5}")
 DECISIONS = ("keep", "remove", "relabel")
 UNSURE = "unsure"
 CHANGES_FILE, DECISIONS_FILE = "changes.csv", "decisions.csv"
@@ -57,9 +60,7 @@ class Rounds:
         parts = []
         for number in sorted(set(numbers), key=lambda text: (len(text), text)):
             part = read_decisions(file, manifest, only=numbers.index[numbers == number].tolist())
-            if not number.isdecimal():
-                raise InputError(f"{file} is damaged: expected a number in the column round, got {number!r}")
-            parts.append(part.assign(round=int(number)))
+            parts.append(part.assign(round=_round(number, file)))
         return cls(pd.concat(parts, ignore_index=True)) if parts else cls.read(None, manifest)
 
     def with_file(self, file: Path, manifest: Manifest) -> Self:
@@ -79,7 +80,7 @@ class Rounds:
     def write(self, file: Path) -> None:
         """Store the decisions; nothing is written if there are none."""
         if len(self.table):
-            write_csv(file, self.table[["round", "image", *COLUMNS_OF_DECISIONS[1:]]])
+            write_editable(file, self.table[["round", "image", *COLUMNS_OF_DECISIONS[1:]]])
 
     @property
     def current(self) -> pd.DataFrame:
@@ -157,6 +158,12 @@ def _plain(image: str) -> str:
     return unicodedata.normalize("NFC", image.strip().replace("\\", "/"))
 
 
+def _round(text: str, file: Path) -> int:
+    if not _ROUND.fullmatch(text):
+        raise InputError(f"{file} is damaged: expected a number from 1 in the column round, got {text!r}")
+    return int(text)
+
+
 def _new_label(label: str, where: str) -> str:
     try:
         return NAMES[code_of(label)]
@@ -210,8 +217,8 @@ def _changes(manifest: Manifest, rounds: Rounds) -> pd.DataFrame:
     """Return every change of a label, `COLUMNS_OF_CHANGES`, after those of the audits that made these data."""
     earlier = pd.DataFrame(columns=list(COLUMNS_OF_CHANGES))
     if (manifest.root / CHANGES_FILE).is_file():
-        earlier = read_table(manifest.root / CHANGES_FILE, COLUMNS_OF_CHANGES)[list(COLUMNS_OF_CHANGES)]
-    first_round = max((int(text) for text in earlier["round"] if text.isdecimal()), default=0)
+        earlier = _earlier_changes(manifest.root / CHANGES_FILE)
+    first_round = max((int(number) for number in earlier["round"]), default=0)
     given = manifest.table["label"].to_numpy()
     labels: dict[int, str] = {}
     changes = []
@@ -224,3 +231,19 @@ def _changes(manifest: Manifest, rounds: Rounds) -> pd.DataFrame:
             changes.append((number, record["image"], record["decision"], before, after, record["by"], record["why"]))
         labels[row] = after
     return pd.concat([earlier, pd.DataFrame(changes, columns=list(COLUMNS_OF_CHANGES))], ignore_index=True)
+
+
+def _earlier_changes(file: Path) -> pd.DataFrame:
+    """Return the changes that earlier audits recorded in a data folder, all text.
+
+    Raises:
+        InputError: the file is damaged; the message names the row.
+    """
+    table = read_table(file, COLUMNS_OF_CHANGES)[list(COLUMNS_OF_CHANGES)]
+    for number, record in enumerate(table.to_dict("records"), start=1):
+        _round(record["round"], file)
+        is_change = record["change"] in DECISIONS and record["from"] in ("", *NAMES) and record["to"] in ("", *NAMES)
+        if not is_change:
+            given = ", ".join(repr(record[name]) for name in ("change", "from", "to"))
+            raise InputError(f"{file}, row {number}: expected keep, remove or relabel and two emotions, got {given}")
+    return table

@@ -10,6 +10,7 @@ from typing import Any, Self
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.evaluation.calibration import TEMPERATURES
+from bimodal.untrusted import plain_json
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -97,8 +98,8 @@ class ModelInfo:
         if len(text) > _MAX_BYTES:
             raise InputError(f"{where}: the description of the network is larger than {_MAX_BYTES >> 10} KiB")
         try:
-            values = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            values = plain_json(text)
+        except ValueError as error:
             raise InputError(f"{where}: the description of the network is not JSON: {error}") from error
         if not isinstance(values, Mapping) or not isinstance(values.get("format"), int):
             raise InputError(f"{where} is not the description of a network that bimodal wrote")

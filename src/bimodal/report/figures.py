@@ -7,7 +7,6 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from bimodal.errors import InputError
 from bimodal.evaluation.metrics import BINS
 from bimodal.rendering import plot
 from bimodal.rendering.plot import colour
@@ -152,7 +151,7 @@ def _network_figures(conditions: Sequence[Condition]) -> list[ReportFigure]:
     figures: list[ReportFigure] = []
     drawn: list[list[dict[str, Any]]] = []
     for number, condition in enumerate(conditions):
-        stages = _stages(condition)
+        stages = condition.runs[0].network
         if not stages or stages in drawn:
             continue
         drawn.append(stages)
@@ -163,13 +162,6 @@ def _network_figures(conditions: Sequence[Condition]) -> list[ReportFigure]:
         )
         figures.append(ReportFigure(_stem("network", number, conditions), caption, network(stages), 4))
     return figures
-
-
-def _stages(condition: Condition) -> list[dict[str, Any]]:
-    try:
-        return [stage for stage in condition.runs[0].network if isinstance(stage, dict)]
-    except InputError:  # other programs that write run folders may leave network.json out
-        return []
 
 
 def _stem(stem: str, number: int, conditions: Sequence[Condition]) -> str:

@@ -1,6 +1,5 @@
 """An audit folder, opened for review: its faces, its judgement, and the model that learns from decisions."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -11,15 +10,14 @@ from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
 from bimodal.features.embedder import Embedder
 from bimodal.inference.embed import choose_embedder
-from bimodal.label_audit.audit import MARK, audit
+from bimodal.label_audit.audit import audit
 from bimodal.label_audit.judge import frozen_evidence
+from bimodal.label_audit.mark import MARK, Mark
 from bimodal.label_audit.ranking import LabelRanking
 from bimodal.label_audit.settings import AuditSettings
 from bimodal.removal.noise_model import LabelNoise
 from bimodal.review.models import FeatureModel, FixedModel, LabelModel
 from bimodal.review.ranking import Ranker
-
-_MAX_MARK_BYTES = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,21 +48,16 @@ class OpenAudit:
             InputError: this is no audit folder, or its data folder has moved or changed.
         """
         path = Path(folder)
-        mark = path / MARK
-        if not mark.is_file() or mark.stat().st_size > _MAX_MARK_BYTES:
+        if not (path / MARK).is_file():
             raise InputError(f"expected an audit folder (with {MARK}) at {path}; make one with bimodal audit")
-        try:
-            content = json.loads(mark.read_text(encoding="utf-8"))
-            recorded, settings = content.get("data"), AuditSettings.from_dict(content["settings"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{mark} is damaged; replace the audit with bimodal audit --overwrite") from error
-        if data is None and (not isinstance(recorded, str) or not Path(recorded).is_dir()):
+        mark = Mark.read(path)
+        if data is None and not mark.data.is_dir():
             raise InputError(
                 f"the data folder of {path} has moved; repeat bimodal audit DATA --out {path} with its new place"
             )
-        faces = Path(str(recorded) if data is None else data)
+        faces = mark.data if data is None else Path(data)
         result = audit(faces, path)
-        return cls(path, Manifest.read(faces), settings, result.ranking)
+        return cls(path, Manifest.read(faces), mark.settings, result.ranking)
 
     @property
     def learns(self) -> bool:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from bimodal.data.manifest import FILE as MANIFEST
 from bimodal.errors import InputError
-from bimodal.label_audit.audit import MARK, audit
+from bimodal.label_audit.audit import audit
+from bimodal.label_audit.mark import MARK
 from bimodal.review.board import Board, FaceTable
 from bimodal.review.evidence import EvidenceFinder, FaceEvidence
 from bimodal.review.exchange import take_over_rounds

@@ -7,6 +7,7 @@ import yaml
 
 from bimodal.errors import InputError
 from bimodal.settings import plain_yaml
+from bimodal.untrusted import read_small_text
 
 RECORD = "folds.yaml"
 """The file by which such a folder is recognised: data folder, fingerprint of the data, number of folds, settings."""
@@ -28,7 +29,7 @@ def read_record(out: Path) -> dict[str, Any]:
     if not is_cross_validation(out):
         return {}
     try:
-        record = dict(plain_yaml(file.read_text(encoding="utf-8")))
+        record = dict(plain_yaml(read_small_text(file)))
         kinds = {"data": str, "fingerprint": str, "folds": int, "settings": dict}
         if all(isinstance(record[key], kind) for key, kind in kinds.items()):
             return record

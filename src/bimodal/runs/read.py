@@ -1,9 +1,7 @@
 """Checked reading of a run folder's files: sizes, columns, types and ranges."""
 
-import json
 import math
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from bimodal.cells import from_cell
 from bimodal.errors import InputError
+from bimodal.untrusted import plain_json, read_small_text
 
 _MAX_BYTES, _MAX_ARRAY_BYTES = 256 * 2**20, 2**29
 
@@ -64,11 +63,7 @@ class Array:
 
 def read_text(file: Path, max_bytes: int = _MAX_BYTES) -> str:
     """Read a text file; raise an `InputError` if it is too large or not UTF-8."""
-    _refuse_large(file, max_bytes)
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file} is not UTF-8 text: {error}") from error
+    return read_small_text(file, max_bytes)
 
 
 def _refuse_large(file: Path, max_bytes: int = _MAX_BYTES) -> None:
@@ -78,9 +73,10 @@ def _refuse_large(file: Path, max_bytes: int = _MAX_BYTES) -> None:
 
 def read_json(file: Path, kind: type) -> Any:
     """Read a JSON file that must hold a `dict` or a `list`; raise an `InputError` for anything else."""
+    text = read_text(file)
     try:
-        content = json.loads(read_text(file))
-    except (json.JSONDecodeError, RecursionError) as error:
+        content = plain_json(text)
+    except ValueError as error:
         raise InputError(f"{file} is not readable as JSON: {error}") from error
     if not isinstance(content, kind):
         raise InputError(f"{file} must hold a JSON {kind.__name__}, got a {type(content).__name__}")
@@ -129,24 +125,12 @@ def _number(cell: str) -> float:
 
 
 def read_arrays(file: Path, arrays: Mapping[str, Array], optional: str) -> dict[str, NDArray[Any]]:
-    """Read an `.npz` file of arrays as long as its array `rows`, without pickle; one array is optional.
-
-    The sizes that the headers state are checked first, so that a small file cannot fill the memory.
+    """Read an `.npz` file of arrays as long as its array `rows`, see `read_npz`; one array is optional.
 
     Raises:
         InputError: the file is damaged, or an array is missing or has another type, shape or range.
     """
-    try:
-        with zipfile.ZipFile(file) as archive:
-            sizes = [_stated_bytes(archive, entry) for entry in archive.infolist()]
-            if sum(sizes) > _MAX_ARRAY_BYTES:
-                raise InputError(f"{file} must hold at most {_MAX_ARRAY_BYTES >> 20} MiB of arrays, but holds more")
-        with np.load(file, allow_pickle=False) as content:
-            found = {name: content[name] for name in arrays if name in content.files}
-    except InputError:
-        raise
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise InputError(f"{file} is damaged: {error}") from error
+    found = {name: array for name, array in read_npz(file).items() if name in arrays}
     missing = [name for name in arrays if name not in found and name != optional]
     if missing:
         raise InputError(f"{file} lacks the array {', '.join(missing)}; was it written by bimodal train?")
@@ -160,6 +144,28 @@ def read_arrays(file: Path, arrays: Mapping[str, Array], optional: str) -> dict[
             numbers = f"numbers from {expected.low:g} to {expected.high:g}{' or NaN' if expected.allows_nan else ''}"
             raise InputError(f"{file}: {name} must hold {numbers}; the file is damaged")
     return found
+
+
+def read_npz(file: Path, max_bytes: int = _MAX_ARRAY_BYTES) -> dict[str, NDArray[Any]]:
+    """Read all arrays of an `.npz` file, without pickle.
+
+    The sizes that the headers state are checked first, so that a small file cannot fill the memory.
+
+    Raises:
+        InputError: the file is damaged, or has more than `max_bytes` of arrays.
+        FileNotFoundError: there is no such file.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            sizes = [_stated_bytes(archive, entry) for entry in archive.infolist()]
+            if sum(sizes) > max_bytes:
+                raise InputError(f"{file} must hold at most {max_bytes >> 20} MiB of arrays, but holds more")
+        with np.load(file, allow_pickle=False) as content:
+            return {name: content[name] for name in content.files}
+    except (InputError, FileNotFoundError):
+        raise
+    except Exception as error:  # zipfile, zlib and numpy raise many kinds of errors for damaged files
+        raise InputError(f"{file} is damaged: {error}") from error
 
 
 def _stated_bytes(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> int:

@@ -83,8 +83,12 @@ class Run:
         """Return whether the run was trained on the images, labels and splits with this fingerprint of a manifest."""
         return bool(self.environment.get("data_fingerprint") == fingerprint)
 
-    manifest = _table("manifest.csv", tables.MANIFEST)
-    """The manifest of the data, one row for each face; all columns are text."""
+    @cached_property
+    def manifest(self) -> pd.DataFrame:
+        """The manifest of the data, one row for each face; all columns are text, and unknown values are `""`."""
+        table = read_csv(self._file("manifest.csv"), tables.MANIFEST)
+        return table.assign(**{name: "" for name in tables.OPTIONAL_IN_MANIFEST if name not in table})
+
     metrics = _table("metrics.csv", tables.METRICS)
     """One row for each epoch: losses, accuracies, and the variance of the per-example losses."""
     steps = _table("steps.csv", tables.STEPS)
@@ -108,8 +112,17 @@ class Run:
 
     @cached_property
     def network(self) -> list[dict[str, Any]]:
-        """The stages of the network as built: `name, kind, detail, output, parameters`."""
-        return list(read_json(self._file("network.json"), list))
+        """The stages of the network as built: `name, kind, detail, output, parameters`; none without `network.json`."""
+        file = self.path / "network.json"
+        if not file.is_file():  # other programs that write run folders may leave it out
+            return []
+        stages = list(read_json(file, list))
+        for number, stage in enumerate(stages, start=1):
+            if not tables.is_stage(stage):
+                raise InputError(
+                    f"{file}, stage {number}: expected name, kind, detail (text) and parameters (a number)"
+                )
+        return stages
 
     @cached_property
     def info(self) -> ModelInfo:

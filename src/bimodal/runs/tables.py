@@ -26,6 +26,7 @@ MANIFEST = {
     "image": _TEXT, "label": _EMOTION, "split": Column(choices=("train", "val", "test")),
     "digest": Column(pattern="([0-9a-f]{2})*"),
 }  # fmt: skip
+OPTIONAL_IN_MANIFEST = ("group", "original_label", "true_label", "flag")
 METRICS = {
     "epoch": _FROM_1, "step": _COUNT, "train_loss": _NUMBER, "train_accuracy": _SHARE,
     "val_loss": _NUMBER_OR_NONE, "val_accuracy": _SHARE, "loss_mean": _NUMBER, "loss_variance": _NUMBER,
@@ -53,6 +54,16 @@ LOSSES = {
     "pred_probs": Array("f", len(NAMES), low=0, high=1 + 1e-3, allows_nan=True), "before": _LOSS, "after": _LOSS,
 }  # fmt: skip
 """The arrays of `losses.npz`; `pred_probs` may be missing."""
+
+
+def is_stage(value: Any) -> bool:
+    """Return whether a value of JSON describes a stage of a network: `name, kind, detail, output, parameters`."""
+    if not isinstance(value, dict) or not all(
+        isinstance(value.get(key, ""), str) for key in ("name", "kind", "detail")
+    ):
+        return False
+    count = value.get("parameters", 0)
+    return type(count) is int and 0 <= count < 2**60
 
 
 def read_predictions(file: Path) -> pd.DataFrame:

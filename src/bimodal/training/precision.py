@@ -20,6 +20,7 @@ from bimodal.training.environment import processor
 from bimodal.training.hardware import Hardware, choose_precision
 from bimodal.training.memory import keep_freed_memory
 from bimodal.training.settings import TrainSettings
+from bimodal.untrusted import read_small_json
 
 BF16, FULL = "bf16-mixed", "32-true"
 """Lightning's names of the two precisions of `--precision auto`."""
@@ -102,7 +103,7 @@ def _remembered_ratio(model: EmotionClassifier, settings: TrainSettings) -> floa
 
 def _read(file: Path) -> float | None:
     try:
-        ratio = json.loads(file.read_text(encoding="utf-8"))["bf16_time_ratio"]
-    except (OSError, ValueError, TypeError, LookupError):
+        ratio = read_small_json(file)["bf16_time_ratio"]
+    except (OSError, ValueError, LookupError):
         return None
     return ratio if isinstance(ratio, float) and ratio > 0 else None

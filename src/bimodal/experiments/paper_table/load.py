@@ -1,6 +1,5 @@
 """From the run folders of a study to the rows of its table."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -18,6 +17,7 @@ from bimodal.experiments.paper_table.plan import Cell
 from bimodal.experiments.paper_table.results import NUMBERS, Row
 from bimodal.experiments.paper_table.runner import RESULT
 from bimodal.runs.tables import PROBABILITIES, read_predictions
+from bimodal.untrusted import read_small_json
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,11 +95,11 @@ def _load_seed(runs: tuple[Path, ...]) -> _Seed:
 def _read_result(run: Path) -> tuple[str, tuple[float, float, float]]:
     """Return the network of a run, and the last three of `NUMBERS`."""
     try:
-        content = json.loads((run / RESULT).read_text(encoding="utf-8"))
+        content = read_small_json(run / RESULT)
         wrong = content["removed_wrong"]
         numbers = int(content["removed"]), np.nan if wrong is None else int(wrong), float(content["seconds"])
         return str(content["network"]), numbers
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise InputError(f"{run / RESULT} is damaged ({error}); delete {run} to repeat the run") from error
 
 

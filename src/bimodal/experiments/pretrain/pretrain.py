@@ -19,6 +19,7 @@ from bimodal.progress import inform
 from bimodal.settings import plain_yaml
 from bimodal.training.environment import environment_of
 from bimodal.training.hardware import Hardware
+from bimodal.untrusted import read_small_text
 from bimodal.version import __version__
 
 CONFIG = "config.yaml"
@@ -72,7 +73,7 @@ def read_recipe(out: str | Path) -> tuple[Recipe, str]:
         InputError: the folder holds no pretraining.
     """
     try:
-        config = plain_yaml((Path(out) / CONFIG).read_text(encoding="utf-8"))
+        config = plain_yaml(read_small_text(Path(out) / CONFIG))
         return Recipe(**config["recipe"]), str(config["data_fingerprint"])
     except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError) as error:
         raise InputError(f"{out} holds no pretraining to resume; start one without --resume") from error

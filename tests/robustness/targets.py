@@ -1,0 +1,190 @@
+"""Every file that a command reads, with a command that reads it, in a small workspace."""
+
+import os
+import shlex
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests import data_page_formats  # noqa: F401  registers its sources
+from tests.conftest import SMALL
+from tests.data_page_sources import MAKERS
+from tests.label_audit.conftest import draw_data
+from tests.robustness.calls import call
+from tests.test_data_page import ROWS
+
+
+@dataclass(frozen=True)
+class Target:
+    """A file to damage, the folders to copy, and a command in the copy that reads the file."""
+
+    file: str
+    folders: tuple[str, ...]
+    command: tuple[str, ...]
+    clear: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What is read: `run`, `audit`, `data`, `predict` or `prepare`."""
+        return self.command[0]
+
+
+def build(folder: Path) -> list[Target]:
+    """Make the workspace in an empty folder, and return the targets in it."""
+    draw_data(folder / "data", {"train": 70, "val": 21, "test": 21}, wrong=14)
+    (folder / "data/source.json").write_text('{"source": "faces", "kind": "folders", "options": {"align": false}}')
+    (folder / "data/problems.csv").write_text(
+        "image,split,problem,detail,action\na.png,val,unreadable,truncated,left out\n"
+    )
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        return [*_runs(), *_audits(), *_predictions(), *_sources()]
+    finally:
+        os.chdir(before)
+
+
+def _must(*arguments: object) -> None:
+    ended = call(*arguments)
+    assert ended.code == 0, (arguments, ended)
+
+
+def _runs() -> list[Target]:
+    removal = ("--epochs", "3", "--removal", "wang", "--removal-epoch", "1", "--keep", "last", "--workers", "0")
+    _must("train", "data", "--out", "run", *SMALL, *removal)
+    _must("evaluate", "run", "--split", "test")
+    _must("report", "run")
+    shutil.copytree("run", "begun")  # as it is before the last step of a training
+    Path("begun/model.safetensors").rename("begun/best.safetensors")
+    Path("config.yaml").write_text("backbone: test_resnet\nepochs: 1\nremoval: {rule: none}\nbackbone_options: {}\n")
+    read_by_report = (
+        *("config.yaml", "manifest.csv", "metrics.csv", "steps.csv", "losses.npz", "removed.csv", "removal_steps.csv"),
+        *(
+            "network.json",
+            "environment.json",
+            "model.json",
+            "predictions_val.csv",
+            "predictions_test.csv",
+            "seconds.csv",
+        ),
+    )
+    targets = [Target(f"run/{name}", ("run",), ("report", "run", "--overwrite")) for name in read_by_report]
+    compare = ("compare", "run", "begun", "--split", "val")
+    targets += [
+        Target(f"run/{name}", ("run", "begun"), compare)
+        for name in ("config.yaml", "predictions_val.csv", "environment.json")
+    ]
+    evaluate = ("evaluate", "run", "--split", "val", "--data", "data")
+    targets += [
+        Target(file, ("run", "data"), evaluate)
+        for file in (
+            "run/config.yaml",
+            "run/model.json",
+            "run/model.safetensors",
+            "run/manifest.csv",
+            "data/manifest.csv",
+            "data/problems.csv",
+        )
+    ]
+    resume = ("train", "data", "--out", "begun", "--resume", "--workers", "0")
+    targets += [
+        Target(f"begun/{name}", ("begun", "data"), resume)
+        for name in ("last.ckpt", "config.yaml", "best.safetensors", "environment.json", "manifest.csv")
+    ]
+    train = (
+        "train",
+        "data",
+        "--out",
+        "new",
+        "--config",
+        "config.yaml",
+        "--no-pretrained",
+        "--image-size",
+        "32",
+        "--workers",
+        "0",
+    )
+    return [*targets, Target("config.yaml", ("data", "config.yaml"), train)]
+
+
+def _audits() -> list[Target]:
+    _must("audit", "data", "--out", "audit")
+    shutil.copy("audit/proposals.csv", "decisions.csv")
+    repeat = ("audit", "data", "--out", "audit", "--decisions", "decisions.csv")
+    _must(*repeat)
+    shutil.copytree("audit/cleaned", "cleaned")
+    _must("audit", "cleaned", "--out", "second")
+    folders = ("data", "audit", "decisions.csv")
+    targets = [Target("decisions.csv", folders, repeat), Target("data/source.json", folders, repeat)]
+    targets += [
+        Target(f"audit/{name}", folders, repeat)
+        for name in (
+            "audit.json",
+            "judgement.npz",
+            "decisions.csv",
+            "cleaned.sha256",
+            "cleaned/manifest.csv",
+            "proposals.sha256",
+        )
+    ]
+    targets += [Target(f"data/{name}", folders, repeat) for name in ("manifest.csv", "images/train-0003.png")]
+    second = ("audit", "cleaned", "--out", "second", "--decisions", "decisions.csv")
+    both = ("data", "audit", "cleaned", "second", "decisions.csv")
+    targets += [Target(f"cleaned/{name}", both, second) for name in ("changes.csv", "decisions.csv", "manifest.csv")]
+    fresh = ("audit", "data", "--out", "fresh")
+    caches = sorted(str(file) for file in Path("data/.cache").iterdir() if file.is_file())
+    return [*targets, *(Target(file, ("data",), fresh) for file in caches)]
+
+
+def _predictions() -> list[Target]:
+    _must("export", "run", "--out", "model.onnx")
+    predict = ("predict", "pictures", "--model", "model.onnx", "--no-detect", "--out", "table.csv", "--overwrite")
+    shutil.copytree("data/images", "pictures", ignore=lambda _, names: sorted(names)[6:])
+    targets = [Target(f"pictures/{name}", ("pictures", "model.onnx"), predict) for name in os.listdir("pictures")[:1]]
+    targets.append(Target("model.onnx", ("pictures", "model.onnx"), predict))
+    from PIL import Image
+
+    with Image.open("pictures/" + sorted(os.listdir("pictures"))[0]) as image:
+        for suffix in ("jpg", "webp", "gif", "tiff", "bmp", "avif", "ppm"):
+            image.convert("RGB").save(f"pictures/a.{suffix}")
+            targets.append(Target(f"pictures/a.{suffix}", ("pictures", "model.onnx"), predict))
+    return targets
+
+
+def _sources() -> list[Target]:
+    """Return the tables, lists and one picture of each layout that docs/data.md lists."""
+    targets = []
+    for number, (name, make) in enumerate(MAKERS.items()):
+        command = tuple(shlex.split(ROWS[name])[1:])
+        if "--align" in command:  # needs the face detector
+            continue
+        folder = Path(f"source-{number}")
+        folder.mkdir()
+        before = Path.cwd()
+        os.chdir(folder)
+        try:
+            make()
+        finally:
+            os.chdir(before)
+        files = sorted(str(file) for file in folder.rglob("*") if file.is_file())
+        pictures = [file for file in files if Path(file).suffix.casefold() in (".png", ".jpg", ".gif", ".tiff", ".bmp")]
+        chosen = [file for file in files if file not in pictures][:4] + pictures[:1]
+        targets += [Target(file, (str(folder),), command, str(folder)) for file in chosen]
+    return targets
+
+
+def copied(workspace: Path, target: Target, place: Path, damage: Callable[[Path], bytes]) -> Path:
+    """Copy what a target needs to a new folder, with its file damaged; return the folder to call the command in."""
+    place.mkdir(parents=True)
+    for name in target.folders:
+        if (workspace / name).is_dir():
+            shutil.copytree(workspace / name, place / name, symlinks=True)
+        else:
+            shutil.copy2(workspace / name, place / name)
+    file = place / target.file
+    content = damage(workspace / target.file)
+    if file.is_symlink():
+        file.unlink()
+    file.write_bytes(content)
+    return place / target.clear
