@@ -3,10 +3,14 @@
 import ast
 import doctest
 import importlib
+import json
 import re
 import shlex
 import shutil
-from collections.abc import Callable
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,9 @@ import pytest
 
 import bimodal
 from bimodal.removal import RULES
+from bimodal.review.store import Store
 from tests.conftest import ROOT, Outcome, write_data
+from tests.review.page.server import Server
 
 SOURCES = {
     ".".join(("bimodal", *path.relative_to(ROOT / "src/bimodal").with_suffix("").parts)).removesuffix(".__init__"): path
@@ -90,6 +96,11 @@ def python_was_right(names: dict[str, Any], folder: Path) -> None:
     assert (folder / "AUDIT/suspects.html").is_file()
 
 
+def review_was_right(names: dict[str, Any], folder: Path) -> None:
+    with Store.open(folder / "DATA-audit") as store:
+        assert store.current()[["reviewer", "decision"]].to_numpy().tolist() == [["script", "unsure"]]
+
+
 CHECKS = {
     "README.md": readme_was_right,
     "docs/audit.md": audit_was_right,
@@ -97,6 +108,7 @@ CHECKS = {
     "docs/python.md": python_was_right,
     "docs/removal.md": removal_was_right,
     "docs/reproduce.md": study_was_right,
+    "docs/review.md": review_was_right,
 }
 
 
@@ -124,9 +136,25 @@ def test_the_python_of_documents_runs(document: str, tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     write_inputs(document, tmp_path)
     names: dict[str, Any] = {}
-    for block in blocks(ROOT / document, "python"):
-        exec(compile(block, document, "exec"), names)
+    with review_server(tmp_path / "DATA") if document == "docs/review.md" else nullcontext("") as address:
+        for block in blocks(ROOT / document, "python"):
+            exec(compile(block.replace("http://127.0.0.1:8017", address), document, "exec"), names)
     CHECKS[document](names, tmp_path)
+
+
+@contextmanager
+def review_server(data: Path) -> Iterator[str]:
+    """Yield the address of a page that reviews a data folder, once it is ready."""
+    server = Server(data)
+    try:
+        for _ in range(600):
+            with urllib.request.urlopen(server.address + "api/health") as answer:
+                if json.load(answer)["state"] == "ready":
+                    break
+            time.sleep(0.2)
+        yield server.address.rstrip("/")
+    finally:
+        server.kill()
 
 
 SMALL = ["--preset", "small", "--epochs", "2", "--image-size", "32", "--batch-size", "8"]

@@ -37,6 +37,13 @@ def review(
             help="Folder whose runs the tab Runs shows side by side. (default: that of the audit)", show_default=False
         ),
     ] = None,
+    detector: Annotated[
+        Path | None,
+        typer.Option(
+            help="ONNX file of the face detector YuNet, for pictures that are uploaded. (default: downloaded once)",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Review suspects on a local page, and see the ranking learn from each decision.
 
@@ -58,7 +65,7 @@ def review(
     folder, data = folders_of(path, out)
     run_list = None if runs is None else RunList.of(runs)
     serve(
-        Workspace(folder, data),
+        Workspace(folder, data, detector),
         host,
         port,
         announce=lambda address: console.print(f"review: {address}\nstop: Ctrl-C", markup=False),

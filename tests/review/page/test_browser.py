@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import urllib.error
@@ -19,6 +18,7 @@ from bimodal.label_audit.audit import Audit
 from bimodal.review.exchange import import_decisions
 from bimodal.review.opened import OpenAudit
 from bimodal.review.store import Store
+from tests.review.page.server import Server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -35,33 +35,6 @@ pytestmark = [
 ]
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 860}
 WAIT_MS = 60_000  # on a busy machine
-
-
-class Server:
-    """`bimodal review` in a process of its own, which a test may kill."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.folder, self.options, self.port = folder, options, 0
-        self.start()
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "bimodal", "review", str(self.folder), "--port", str(self.port), *self.options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"COLUMNS": "200"})
-        assert self.process.stdout is not None
-        self.address = ""
-        while not self.address:
-            line = self.process.stdout.readline()
-            assert line, "the server has ended"
-            self.address = line.partition("review: ")[2].strip()
-        self.port = int(re.search(r":(\d+)/", self.address).group(1))  # type: ignore[union-attr]
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(30)
 
 
 @pytest.fixture
