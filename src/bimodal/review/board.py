@@ -178,6 +178,10 @@ class Board:
         """Return the merged decision on a face, as a line of `Store.merged`; None if there is none."""
         return self._records.get(row)
 
+    def decisions_on(self, row: int) -> list[dict[Hashable, Any]]:
+        """Return the last decision of each reviewer on a face, as lines of `Store.current`."""
+        return self.current[self.current["row"] == row].to_dict("records")
+
     def select(self, filters: Filters, reviewer: str = "") -> NDArray[np.int64]:
         """Return the rows to show, the most probably wrong label first.
 

@@ -5,7 +5,7 @@ import ipaddress
 import json
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
@@ -52,19 +52,21 @@ class Access:
     Attributes:
         port: of the server; part of the cookie's name, because browsers share cookies among ports.
         token: that a browser must know before it may see anything; empty: none, because only this machine can connect.
+        names: further names of this machine, in lower case, that the header Host may have.
         csrf: that every request which writes must repeat in a header.
         session: the value of the cookie of a browser that knew the token.
     """
 
     port: int
     token: str = ""
+    names: frozenset[str] = frozenset()
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     session: str = field(default_factory=lambda: secrets.token_urlsafe(32))
 
     @classmethod
-    def new(cls, port: int, with_token: bool) -> Self:
+    def new(cls, port: int, with_token: bool, names: Iterable[str] = ()) -> Self:
         """Return fresh secrets."""
-        return cls(port, secrets.token_urlsafe(32) if with_token else "")
+        return cls(port, secrets.token_urlsafe(32) if with_token else "", frozenset(name.casefold() for name in names))
 
     @property
     def cookie(self) -> str:
@@ -86,7 +88,7 @@ class Access:
         return hmac.compare_digest(headers.get(CSRF_HEADER, "").encode(errors="replace"), self.csrf.encode())
 
 
-def is_own_host(host: str) -> bool:
+def is_own_host(host: str, names: Collection[str] = ()) -> bool:
     """Return whether the header Host names this machine: an address, `localhost`, or the machine's own name.
 
     A page of an attacker who lets a name of his resolve to this machine (DNS rebinding) has that name in the header.
@@ -106,7 +108,7 @@ def is_own_host(host: str) -> bool:
         ipaddress.ip_address(name)
     except ValueError:
         own = socket.gethostname().casefold()
-        return name in {"localhost", own, own.partition(".")[0], f"{own.partition('.')[0]}.local"}
+        return name in {"localhost", own, own.partition(".")[0], f"{own.partition('.')[0]}.local", *names}
     return True
 
 
@@ -120,7 +122,7 @@ def refusal(method: str, path: str, headers: Headers, access: Access) -> tuple[i
         access: who may call.
     """
     host = headers.get("host", "")
-    if len(headers.getlist("host")) != 1 or not is_own_host(host):
+    if len(headers.getlist("host")) != 1 or not is_own_host(host, access.names):
         return 421, "the address of this page is the one that the terminal shows"
     origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
     if origin is not None and origin.partition("://")[2] != host:

@@ -39,7 +39,9 @@ def serve(
     """
     with closing(_listen(host or LOOPBACK, port)) as listener:
         bound = listener.getsockname()[1]
-        access = Access.new(bound, with_token=host is not None)
+        access = Access.new(
+            bound, with_token=host is not None, names=[host, socket.getfqdn()] if host is not None else ()
+        )
         app = create_app(workspace, access, run_list)
         announce(_address(host or LOOPBACK, bound, access))
         config = uvicorn.Config(

@@ -31,6 +31,9 @@ def test_only_names_of_this_machine_are_its_own() -> None:
         assert is_own_host(host), host
     for host in ("localhost.evil.example", "evil.example:80", "localhost:x", "localhost/a", "[::1", "localhost#a"):
         assert not is_own_host(host), host
+    names = Access.new(1, with_token=True, names=["Faces.Example"]).names
+    assert is_own_host("faces.example:8017", names)
+    assert not is_own_host("evil.faces.example:8017", names)
 
 
 @pytest.mark.parametrize(

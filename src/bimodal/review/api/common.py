@@ -1,5 +1,6 @@
 """What several parts of the interface share: the review, the caller, and faces as JSON."""
 
+from collections.abc import Hashable, Mapping
 from typing import Annotated, Any, cast
 from urllib.parse import quote, unquote
 
@@ -100,9 +101,6 @@ def face_out(board: Board, row: int) -> FaceOut:
     is_train = faces.splits[row] == "train"
     probability = float(board.ranking.probability[board.ranking.position(row)]) if is_train else None
     record = board.decision_on(row)
-    decision = None
-    if record is not None:
-        decision = DecisionOut(**{name: str(record[name]) for name in DecisionOut.model_fields})
     return FaceOut(
         row=row,
         image=shown(faces.images[row]),
@@ -113,9 +111,14 @@ def face_out(board: Board, row: int) -> FaceOut:
         person=shown(faces.persons[row]),
         split=str(faces.splits[row]),
         flags=list(faces.flags[row]),
-        decision=decision,
+        decision=None if record is None else decision_out(record),
         agreed=record is None or bool(record["agreed"]),
     )
+
+
+def decision_out(record: Mapping[Hashable, Any]) -> DecisionOut:
+    """Return a line of `Store.current` or `Store.merged` as JSON."""
+    return DecisionOut(**{name: str(record[name]) for name in DecisionOut.model_fields})
 
 
 def shown(text: object) -> str:

@@ -7,9 +7,18 @@ from pydantic import BaseModel, Field
 
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
-from bimodal.review.api.common import DecisionOut, FaceOut, NamedReviewer, TheReview, check_rows, face_out, shown
+from bimodal.review.api.common import (
+    DecisionOut,
+    FaceOut,
+    NamedReviewer,
+    TheReview,
+    check_rows,
+    decision_out,
+    face_out,
+    shown,
+)
 from bimodal.review.board import Filters
-from bimodal.review.store import KEEP, MAX_WHY, RELABEL, UNDO, Decision
+from bimodal.review.store import KEEP, MAX_WHY, RELABEL, UNDO, UNSURE, Decision
 
 router = APIRouter(prefix="/api", tags=["decisions"])
 MAX_TOGETHER = 5_000
@@ -90,13 +99,10 @@ def read_disagreements(review: TheReview, offset: Annotated[int, Query(ge=0, le=
     """Return up to 500 faces about which reviewers are sure of different things."""
     board = review.board
     rows = board.select(Filters(state="disagree"))[offset : offset + _WINDOW]
-    current = board.current[board.current["decision"] != "unsure"]
-    names = list(DecisionOut.model_fields)
     found = []
     for row in rows.tolist():
-        records = current[current["row"] == row][names].to_dict("records")
-        decisions = [DecisionOut(**{str(name): str(value) for name, value in each.items()}) for each in records]
-        found.append(DisagreementOut(face=face_out(board, row), decisions=decisions))
+        sure = [decision_out(record) for record in board.decisions_on(row) if record["decision"] != UNSURE]
+        found.append(DisagreementOut(face=face_out(board, row), decisions=sure))
     return found
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Path, Request, Response
 from pydantic import BaseModel
 
 from bimodal.emotions import NAMES
-from bimodal.review.api.common import FaceOut, TheReview, check_rows, face_out
+from bimodal.review.api.common import DecisionOut, FaceOut, TheReview, check_rows, decision_out, face_out
 from bimodal.review.faces import SIDES
 from bimodal.vision.pictures import UnreadableError
 
@@ -44,13 +44,17 @@ class LossOut(BaseModel):
 
 
 class EvidenceOut(BaseModel):
-    """Why a label is suspected: out-of-sample predicted probabilities, and the most similar faces of both labels."""
+    """Why a label is suspected: out-of-sample predicted probabilities, and the most similar faces of both labels.
+
+    `decisions` has the last one of each reviewer.
+    """
 
     face: FaceOut
     probabilities: list[ProbabilityOut]
     neighbours: list[NeighboursOut]
     loss: LossOut | None
     has_context: bool
+    decisions: list[DecisionOut]
 
 
 @router.get("/{row}")
@@ -71,6 +75,7 @@ def read_face(row: Row, review: TheReview) -> EvidenceOut:
         neighbours=[NeighboursOut(label=label, rows=rows) for label, rows in similar.items()],
         loss=None if loss is None else LossOut(**vars(loss)),
         has_context=review.pictures.has_context(row),
+        decisions=[decision_out(record) for record in board.decisions_on(row)],
     )
 
 

@@ -19,3 +19,4 @@ const enter = async () => {
   } else if ((await fetch("/api/session")).ok) location.reload(); // the cookie is not sent with links of other pages
 };
 enter().catch(() => (state.textContent = "The server does not answer."));
+addEventListener("hashchange", () => location.reload()); // the address was pasted over the bare one

@@ -65,6 +65,11 @@ const lossWords = (loss) =>
   `Training loss: ${loss.mean.toFixed(2)} on average over ${plural(loss.epochs, "epoch")}, ${loss.last.toFixed(2)} in the last; ` +
   `${percent(loss.above)} of the training faces have a lower one.`;
 
+const decided = ({ reviewer, decision, label, why, time }) => {
+  const when = new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  return make("div", {}, `${reviewer} ${[WORDS[decision], label].filter(Boolean).join(" ")}${why ? ` (${why})` : ""}, ${when}`);
+};
+
 let hasIssues = true;
 
 const doubtOf = (face) => {
@@ -74,7 +79,7 @@ const doubtOf = (face) => {
 };
 
 /** Show a face with its evidence. */
-export const show = ({ face, probabilities, neighbours, loss, has_context: hasContext }) => {
+export const show = ({ face, probabilities, neighbours, loss, has_context: hasContext, decisions }) => {
   const large = byId("large");
   large.src = picture(face.row, 384);
   large.alt = `Face labelled ${face.label}`;
@@ -86,12 +91,8 @@ export const show = ({ face, probabilities, neighbours, loss, has_context: hasCo
   byId("notes").textContent = face.flags.map((flag) => FLAGS[flag] ?? flag).join(" · ");
   byId("name").textContent = [face.image, face.person && `person ${face.person}`].filter(Boolean).join(" · ");
   byId("show-context").hidden = !hasContext;
-  const { decision } = face;
-  byId("earlier").hidden = !decision;
-  if (decision) {
-    const what = [WORDS[decision.decision], decision.label].filter(Boolean).join(" ");
-    byId("earlier").textContent = `${decision.reviewer} ${what}${decision.why ? `: ${decision.why}` : ""}${face.agreed ? "" : " · reviewers disagree"}`;
-  }
+  byId("earlier").hidden = decisions.length === 0;
+  byId("earlier").replaceChildren(...decisions.map(decided), ...(face.agreed ? [] : ["Reviewers disagree; the last decision counts."]));
   for (const button of document.querySelectorAll("#actions [data-label]")) {
     button.classList.toggle("suggested", button.dataset.label === face.suggested);
     button.classList.toggle("given", button.dataset.label === face.label);
