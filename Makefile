@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
 
-.PHONY: demo test check clean
+.PHONY: demo test check torture clean
 
 demo: $(INSTALLED)
 	$(BIN)/bimodal demo
@@ -19,6 +19,10 @@ check: $(INSTALLED_DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Hours: kills, limits, two calls at once and damaged files; TORTURE='--kills 10 --fuzzed 100 --limits 10' takes minutes.
+torture: $(INSTALLED_DEV)
+	$(BIN)/python -m tests.robustness.torture --out docs/results/robustness.md $(TORTURE)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,24 +1,23 @@
 """Fuzzed input files: each example damages one file that a command reads, and the command must end well."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
+from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
 from tests.robustness.calls import Ended, call
 from tests.robustness.damage import damaged
-from tests.robustness.targets import Target, copied
+from tests.robustness.targets import Target, copied, inside
 
 
 def fuzz(
     workspace: Path, targets: Sequence[Target], examples: int, seed: int, report: Callable[[Target, Ended, Path], None]
 ) -> None:
     """Call `report` with how each of so many examples ended, and the folder in which it ran."""
-    from hypothesis import seed as seeded
 
     @seeded(seed)
     @settings(
@@ -29,12 +28,8 @@ def fuzz(
     def run(target: Target, data: st.DataObject) -> None:
         with tempfile.TemporaryDirectory(dir=workspace, prefix="example-") as place:
             folder = copied(workspace, target, Path(place) / "work", lambda file: damaged(data.draw, file))
-            before = Path.cwd()
-            os.chdir(folder)
-            try:
+            with inside(folder):
                 ended = call(*target.command)
-            finally:
-                os.chdir(before)
             report(target, ended, folder)
 
     run()

@@ -3,15 +3,20 @@
 import os
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
+from bimodal.model_files.packaged import FACE, ONNX, packaged_file
 from tests import data_page_formats  # noqa: F401  registers its sources
 from tests.conftest import SMALL
 from tests.data_page_sources import MAKERS
 from tests.label_audit.conftest import draw_data
 from tests.robustness.calls import call
+from tests.runs import write_run
 from tests.test_data_page import ROWS
 
 
@@ -22,25 +27,27 @@ class Target:
     file: str
     folders: tuple[str, ...]
     command: tuple[str, ...]
-    clear: str = ""
-
-    @property
-    def kind(self) -> str:
-        """What is read: `run`, `audit`, `data`, `predict` or `prepare`."""
-        return self.command[0]
+    folder: str = ""
 
 
-def build(folder: Path) -> list[Target]:
-    """Make the workspace in an empty folder, and return the targets in it."""
+def build(folder: Path, trained: bool = True) -> list[Target]:
+    """Make the workspace in an empty folder, and return the targets in it; without training, runs have made-up numbers."""
     draw_data(folder / "data", {"train": 70, "val": 21, "test": 21}, wrong=14)
     (folder / "data/source.json").write_text('{"source": "faces", "kind": "folders", "options": {"align": false}}')
     (folder / "data/problems.csv").write_text(
         "image,split,problem,detail,action\na.png,val,unreadable,truncated,left out\n"
     )
+    with inside(folder):
+        return [*(_runs() if trained else _written_runs()), *_audits(), *_predictions(trained), *_sources()]
+
+
+@contextmanager
+def inside(folder: Path) -> Iterator[None]:
+    """Make a folder the current one for a block."""
     before = Path.cwd()
     os.chdir(folder)
     try:
-        return [*_runs(), *_audits(), *_predictions(), *_sources()]
+        yield
     finally:
         os.chdir(before)
 
@@ -108,6 +115,15 @@ def _runs() -> list[Target]:
     return [*targets, Target("config.yaml", ("data", "config.yaml"), train)]
 
 
+def _written_runs() -> list[Target]:
+    Path("written").mkdir()
+    for seed, name in enumerate(("a", "b")):
+        write_run(Path("written"), name, seed, "wang" if seed else "none")
+    compare = ("compare", "written/a", "written/b", "--out", "table.csv")
+    names = ("config.yaml", "environment.json", "predictions_test.csv", "removed.csv", "manifest.csv", "metrics.csv")
+    return [Target(f"written/a/{name}", ("written",), compare) for name in names]
+
+
 def _audits() -> list[Target]:
     _must("audit", "data", "--out", "audit")
     shutil.copy("audit/proposals.csv", "decisions.csv")
@@ -137,14 +153,15 @@ def _audits() -> list[Target]:
     return [*targets, *(Target(file, ("data",), fresh) for file in caches)]
 
 
-def _predictions() -> list[Target]:
-    _must("export", "run", "--out", "model.onnx")
+def _predictions(trained: bool) -> list[Target]:
+    if trained:
+        _must("export", "run", "--out", "model.onnx")
+    else:
+        shutil.copy(packaged_file(FACE, ONNX), "model.onnx")
     predict = ("predict", "pictures", "--model", "model.onnx", "--no-detect", "--out", "table.csv", "--overwrite")
     shutil.copytree("data/images", "pictures", ignore=lambda _, names: sorted(names)[6:])
     targets = [Target(f"pictures/{name}", ("pictures", "model.onnx"), predict) for name in os.listdir("pictures")[:1]]
     targets.append(Target("model.onnx", ("pictures", "model.onnx"), predict))
-    from PIL import Image
-
     with Image.open("pictures/" + sorted(os.listdir("pictures"))[0]) as image:
         for suffix in ("jpg", "webp", "gif", "tiff", "bmp", "avif", "ppm"):
             image.convert("RGB").save(f"pictures/a.{suffix}")
@@ -161,12 +178,8 @@ def _sources() -> list[Target]:
             continue
         folder = Path(f"source-{number}")
         folder.mkdir()
-        before = Path.cwd()
-        os.chdir(folder)
-        try:
+        with inside(folder):
             make()
-        finally:
-            os.chdir(before)
         files = sorted(str(file) for file in folder.rglob("*") if file.is_file())
         pictures = [file for file in files if Path(file).suffix.casefold() in (".png", ".jpg", ".gif", ".tiff", ".bmp")]
         chosen = [file for file in files if file not in pictures][:4] + pictures[:1]
@@ -187,4 +200,4 @@ def copied(workspace: Path, target: Target, place: Path, damage: Callable[[Path]
     if file.is_symlink():
         file.unlink()
     file.write_bytes(content)
-    return place / target.clear
+    return place / target.folder
