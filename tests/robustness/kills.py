@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from tests.conftest import ROOT, SMALL
 
 PREPARE = ("prepare", "faces", "DATA", "--overwrite")
@@ -126,20 +128,18 @@ class Kills:
         return Path(shutil.copytree(self.source, self.work / name, symlinks=True))
 
 
-def source_of(folder: Path, make: Callable[[Path], None]) -> Path:
+def source_of(folder: Path, make: Callable[[Path], object], trained: bool = True) -> Path:
     """Make the folder that `Kills` copies: `make` writes `data`; `faces` has its pictures by emotion, `trained` is a run."""
-    import pandas as pd
-
     make(folder / "data")
     table = pd.read_csv(folder / "data/manifest.csv")
     for image, label in zip(table["image"], table["label"], strict=True):
         target = folder / "faces" / label / Path(image).name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(folder / "data" / image, target)
-    process = started(
-        folder, "train", "data", "--out", "trained", "--epochs", "1", "--workers", "0", *SMALL, "--removal", "none"
-    )
-    _, errors = process.communicate(timeout=900)
-    assert process.returncode == 0, errors
-    shutil.rmtree(folder / "data/.cache", ignore_errors=True)
+    if trained:
+        options = ("--epochs", "1", "--workers", "0", *SMALL, "--removal", "none")
+        process = started(folder, "train", "data", "--out", "trained", *options)
+        _, errors = process.communicate(timeout=900)
+        assert process.returncode == 0, errors
+        shutil.rmtree(folder / "data/.cache", ignore_errors=True)
     return folder

@@ -6,7 +6,7 @@ from tests.robustness.calls import Ended
 from tests.robustness.fuzzed import fuzz
 from tests.robustness.targets import Target, build
 
-EXAMPLES = 40
+EXAMPLES = 30
 
 
 def test_a_damaged_file_is_read_or_is_one_line(tmp_path: Path) -> None:
