@@ -35,3 +35,10 @@ def fuzz(
     run()
     for left in workspace.glob("example-*"):
         shutil.rmtree(left, ignore_errors=True)
+
+
+def undamaged(workspace: Path, target: Target) -> Ended:
+    """Return how the command of a target ends if nothing is damaged."""
+    with tempfile.TemporaryDirectory(dir=workspace, prefix="example-") as place:
+        with inside(copied(workspace, target, Path(place) / "work", lambda file: file.read_bytes())):
+            return call(*target.command)

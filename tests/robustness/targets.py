@@ -62,6 +62,8 @@ def _runs() -> list[Target]:
     _must("train", "data", "--out", "run", *SMALL, *removal)
     _must("evaluate", "run", "--split", "test")
     _must("report", "run")
+    shutil.copytree("run", "other")
+    Path("other/config.yaml").write_text(Path("run/config.yaml").read_text().replace("seed: 0", "seed: 1"))
     shutil.copytree("run", "begun")  # as it is before the last step of a training
     Path("begun/model.safetensors").rename("begun/best.safetensors")
     Path("config.yaml").write_text("backbone: test_resnet\nepochs: 1\nremoval: {rule: none}\nbackbone_options: {}\n")
@@ -77,9 +79,9 @@ def _runs() -> list[Target]:
         ),
     )
     targets = [Target(f"run/{name}", ("run",), ("report", "run", "--overwrite")) for name in read_by_report]
-    compare = ("compare", "run", "begun", "--split", "val")
+    compare = ("compare", "run", "other", "--split", "val")
     targets += [
-        Target(f"run/{name}", ("run", "begun"), compare)
+        Target(f"run/{name}", ("run", "other"), compare)
         for name in ("config.yaml", "predictions_val.csv", "environment.json")
     ]
     evaluate = ("evaluate", "run", "--split", "val", "--data", "data")
@@ -131,6 +133,8 @@ def _audits() -> list[Target]:
     _must(*repeat)
     shutil.copytree("audit/cleaned", "cleaned")
     _must("audit", "cleaned", "--out", "second")
+    kept = next(line for line in Path("cleaned/manifest.csv").read_text().splitlines() if ",train," in line)
+    Path("second.csv").write_text(f"image,decision\n{kept.partition(',')[0]},remove\n")
     folders = ("data", "audit", "decisions.csv")
     targets = [Target("decisions.csv", folders, repeat), Target("data/source.json", folders, repeat)]
     targets += [
@@ -145,8 +149,8 @@ def _audits() -> list[Target]:
         )
     ]
     targets += [Target(f"data/{name}", folders, repeat) for name in ("manifest.csv", "images/train-0003.png")]
-    second = ("audit", "cleaned", "--out", "second", "--decisions", "decisions.csv")
-    both = ("data", "audit", "cleaned", "second", "decisions.csv")
+    second = ("audit", "cleaned", "--out", "second", "--decisions", "second.csv")
+    both = ("data", "audit", "cleaned", "second", "second.csv")
     targets += [Target(f"cleaned/{name}", both, second) for name in ("changes.csv", "decisions.csv", "manifest.csv")]
     fresh = ("audit", "data", "--out", "fresh")
     caches = sorted(str(file) for file in Path("data/.cache").iterdir() if file.is_file())

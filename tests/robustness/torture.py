@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 from tests.label_audit.conftest import draw_data
 from tests.robustness.calls import Ended
-from tests.robustness.fuzzed import fuzz
+from tests.robustness.fuzzed import fuzz, undamaged
 from tests.robustness.kills import COMMANDS, Kills, source_of, started
 from tests.robustness.limits import conditions, run_limited
 from tests.robustness.targets import Target, build
@@ -121,7 +121,11 @@ def _fuzzed(work: Path, _source: Path, options: argparse.Namespace) -> Part:
         part.add(f"{target.file}, bimodal {' '.join(target.command)}: {problem}" if problem else "")
 
     if options.fuzzed:
-        fuzz(place, build(place), options.fuzzed, options.seed, report)
+        targets = build(place)
+        for target in {(target.command, target.folder): target for target in targets}.values():
+            ended = undamaged(place, target)
+            assert ended.code == 0, (target, ended)  # otherwise the damage would not be what is tested
+        fuzz(place, targets, options.fuzzed, options.seed, report)
     return part
 
 
