@@ -40,5 +40,6 @@ def fuzz(
 def undamaged(workspace: Path, target: Target) -> Ended:
     """Return how the command of a target ends if nothing is damaged."""
     with tempfile.TemporaryDirectory(dir=workspace, prefix="example-") as place:
-        with inside(copied(workspace, target, Path(place) / "work", lambda file: file.read_bytes())):
+        folder = copied(workspace, target, Path(place) / "work", lambda file: file.read_bytes())
+        with inside(folder):
             return call(*target.command)
