@@ -31,6 +31,13 @@ def review(
             "address that is shown. Nothing is encrypted. (default: only this machine, without a token)"
         ),
     ] = None,
+    detector: Annotated[
+        Path | None,
+        typer.Option(
+            help="ONNX file of the face detector YuNet, for the tab Try. (default: downloaded once, when it is needed)",
+            show_default=False,
+        ),
+    ] = None,
     runs: Annotated[
         Path | None,
         typer.Option(
@@ -57,12 +64,15 @@ def review(
     """
     from rich.console import Console
 
+    from bimodal.errors import InputError
     from bimodal.review.run_list import RunList
     from bimodal.review.server import serve
     from bimodal.review.workspace import Workspace, folders_of
 
     console = Console(highlight=False, soft_wrap=True)
     folder, data = folders_of(path, out)
+    if detector is not None and not detector.is_file():
+        raise InputError(f"--detector must be YuNet's ONNX file, but there is none at {detector}")
     run_list = None if runs is None else RunList.of(runs)
     serve(
         Workspace(folder, data, detector),

@@ -10,7 +10,8 @@ from fastapi.responses import JSONResponse
 
 from bimodal.errors import InputError, shortened
 from bimodal.review import pages
-from bimodal.review.api import decisions, faces, predict, results, runs, session, status, suspects, threshold
+from bimodal.review.api import decisions, face_map, faces, predict, results, runs, session, status, suspects, threshold
+from bimodal.review.recogniser import Recogniser
 from bimodal.review.run_list import RunList
 from bimodal.review.security import Access, Guard
 from bimodal.review.uploads import MAX_BYTES, Decoder
@@ -19,10 +20,10 @@ from bimodal.version import __version__
 
 _ROUTERS = (
     *(session.router, status.router, suspects.router, faces.router, decisions.router, threshold.router),
-    *(results.router, predict.router, runs.router),
+    *(results.router, predict.router, runs.router, face_map.router),
     pages.router,
 )
-_LIMITS = {results.CSV: results.MAX_CSV, predict.PATH: MAX_BYTES}
+_LIMITS = {results.CSV: results.MAX_CSV, predict.PATH: MAX_BYTES, predict.EXPLANATION: MAX_BYTES}
 
 
 def create_app(workspace: Workspace, access: Access, run_list: RunList | None = None) -> FastAPI:
@@ -50,6 +51,7 @@ def create_app(workspace: Workspace, access: Access, run_list: RunList | None = 
         redoc_url=None,
     )
     app.state.workspace, app.state.access, app.state.decoder = workspace, access, Decoder()
+    app.state.recogniser = Recogniser(workspace.detector)
     app.state.runs = run_list or RunList.beside(workspace.folder)
     for router in _ROUTERS:
         app.include_router(router)

@@ -31,7 +31,9 @@ TABS = (
     Tab("/", "review", "Review"),
     Tab("/threshold", "threshold", "Threshold"),
     Tab("/clean", "clean", "Clean data"),
+    Tab("/map", "map", "Map"),
     Tab("/runs", "runs", "Runs"),
+    Tab("/try", "try", "Try"),
     Tab("/docs", "docs", "API"),
 )
 

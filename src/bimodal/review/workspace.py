@@ -11,6 +11,7 @@ from bimodal.label_audit.mark import MARK
 from bimodal.review.board import Board, FaceTable
 from bimodal.review.evidence import EvidenceFinder, FaceEvidence
 from bimodal.review.exchange import take_over_rounds
+from bimodal.review.face_map import FaceMap
 from bimodal.review.faces import FacePictures
 from bimodal.review.live_ranking import LiveRanking
 from bimodal.review.opened import OpenAudit
@@ -35,6 +36,7 @@ class Review:
         pictures: of the faces.
         live: the ranking.
         job: what a reviewer has started, such as a comparison.
+        face_map: the training faces as points.
     """
 
     def __init__(self, folder: Path, data: Path | None) -> None:
@@ -50,6 +52,7 @@ class Review:
         take_over_rounds(self.store, self.opened)
         self.live = LiveRanking(self.opened.ranker(), self.store)
         self.job = Job("starting")
+        self.face_map = FaceMap(self.opened)
         self._finder = EvidenceFinder(self.opened)
         self._board: Board | None = None
         self._board_lock = threading.Lock()
@@ -81,6 +84,7 @@ class Review:
     def close(self) -> None:
         """Stop the background work and close the decisions."""
         self.live.close()
+        self.face_map.close()
         self.store.close()
 
 

@@ -1,26 +1,27 @@
-"""Predictions for an uploaded picture, which is not stored."""
+"""Predictions for an uploaded picture, which is not stored, and which pixels speak for them."""
 
 import asyncio
-from functools import cache
-from typing import Annotated
+from base64 import b64encode
+from io import BytesIO
+from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Query, Request
+from numpy.typing import NDArray
+from PIL import Image
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from bimodal.errors import InputError
-from bimodal.inference.config import InferenceConfig
-from bimodal.inference.inputs import Frame
-from bimodal.inference.load import load
-from bimodal.inference.pipeline import run_inference
-from bimodal.model_files.network import Network
-from bimodal.review.api.common import TheWorkspace
+from bimodal.review.recogniser import Recogniser
 from bimodal.review.uploads import Decoder
 from bimodal.vision.pictures import UnreadableError
 
-PATH = "/api/predict"
+PATH, EXPLANATION = "/api/predict", "/api/predict/explanation"
 router = APIRouter(tags=["predict"])
 _turn = asyncio.Semaphore(4)  # so many uploads are in memory at the same time
+_BODY: dict[str, Any] = {"requestBody": {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}}
+Detect = Annotated[bool, Query(description="find and align the faces; false: the picture is one cropped face")]
 
 
 class PredictedFaceOut(BaseModel):
@@ -40,37 +41,54 @@ class PredictionOut(BaseModel):
     note: str
 
 
-@router.post(
-    PATH, openapi_extra={"requestBody": {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}}
-)
+class ExplanationOut(BaseModel):
+    """How much each cell of a face speaks for an emotion (above 0) or against it, and the face as JPEG in base64.
+
+    A value is the fall of the logarithm of the probability when the part around the cell is blurred.
+    """
+
+    emotion: str
+    cells: list[list[float]]
+    face: str
+
+
+@router.post(PATH, openapi_extra=_BODY)
 async def predict_picture(
     request: Request,
-    workspace: TheWorkspace,
-    detect: Annotated[
-        bool, Query(description="find and align the faces; false: the picture is one cropped face")
-    ] = True,
+    detect: Detect = True,
+    camera: Annotated[bool, Query(description="one of many frames: tiny faces are not looked for")] = False,
 ) -> PredictionOut:
     """Predict the emotions in a picture, the body of the request: at most 24 MiB and 40 megapixels, decoded within 10 seconds."""
-    config = InferenceConfig(detect=detect, detector=workspace.detector if detect else None, threads=1)
+    state = request.app.state
     async with _turn:
         content = await request.body()
-        return await run_in_threadpool(_predicted, request.app.state.decoder, content, config)
+        return await run_in_threadpool(_predicted, state.decoder, state.recogniser, content, detect, camera)
 
 
-def _predicted(decoder: Decoder, content: bytes, config: InferenceConfig) -> PredictionOut:
-    try:
-        pixels = decoder.decode(content)
-    except UnreadableError as error:
-        raise InputError(f"the picture cannot be read: {error}") from error
-    network = _network()
-    (result,) = run_inference([Frame("upload", pixels)], network, config)
+@router.post(EXPLANATION, openapi_extra=_BODY)
+async def explain_picture(
+    request: Request,
+    emotion: Annotated[str, Query(max_length=20)],
+    face: Annotated[int, Query(description="number of the face, in the order of the prediction", ge=0, le=10_000)] = 0,
+    detect: Detect = True,
+) -> ExplanationOut:
+    """Return which pixels of a face speak for an emotion; the body is the picture, as in `POST /api/predict`."""
+    state = request.app.state
+    async with _turn:
+        content = await request.body()
+        return await run_in_threadpool(_explained, state.decoder, state.recogniser, content, detect, face, emotion)
+
+
+def _predicted(decoder: Decoder, recogniser: Recogniser, content: bytes, detect: bool, camera: bool) -> PredictionOut:
+    pixels = _decoded(decoder, content)
+    result = recogniser.predict(pixels, detect, camera)
+    emotions = recogniser.network.info.emotions
     faces = [
         PredictedFaceOut(
             box=face.box,
             score=face.score,
             probabilities={
-                name: round(float(value), 4)
-                for name, value in zip(network.info.emotions, face.probabilities, strict=True)
+                name: round(float(value), 4) for name, value in zip(emotions, face.probabilities, strict=True)
             },
         )
         for face in result.faces
@@ -78,6 +96,19 @@ def _predicted(decoder: Decoder, content: bytes, config: InferenceConfig) -> Pre
     return PredictionOut(width=pixels.shape[1], height=pixels.shape[0], faces=faces, note=result.problem)
 
 
-@cache
-def _network() -> Network:
-    return load()
+def _explained(
+    decoder: Decoder, recogniser: Recogniser, content: bytes, detect: bool, number: int, emotion: str
+) -> ExplanationOut:
+    found = recogniser.explain(_decoded(decoder, content), detect, number, emotion)
+    buffer = BytesIO()
+    Image.fromarray(found.face).save(buffer, "JPEG", quality=88)
+    return ExplanationOut(
+        emotion=emotion, cells=found.cells.round(4).tolist(), face=b64encode(buffer.getvalue()).decode()
+    )
+
+
+def _decoded(decoder: Decoder, content: bytes) -> NDArray[np.uint8]:
+    try:
+        return decoder.decode(content)
+    except UnreadableError as error:
+        raise InputError(f"the picture cannot be read: {error}") from error

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+import numpy as np
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
@@ -57,12 +58,15 @@ def read_suspects(
     review: TheReview,
     reviewer: Reviewer,
     filters: Annotated[Filters, Depends(_filters)],
+    selection: Annotated[str, Query(description="only faces of POST /api/map/selections", max_length=40)] = "",
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
     limit: Annotated[int, Query(ge=0, le=MAX_WINDOW)] = 100,
 ) -> SuspectsOut:
     """Return ranked faces, the most probably wrong label first."""
     board = review.board
     rows = board.select(filters, reviewer)
+    if selection:
+        rows = rows[np.isin(rows, review.face_map.selection(selection))]
     return SuspectsOut(
         events=board.count,
         ranked=board.version,

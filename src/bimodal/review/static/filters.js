@@ -3,7 +3,7 @@
 import { read } from "./api.js";
 import { byId, make } from "./dom.js";
 
-const START = { suspects: "true", state: "open", label: "", suggested: "", split: "train", flag: "", person: "", least: "" };
+const START = { suspects: "true", state: "open", label: "", suggested: "", split: "train", flag: "", person: "", least: "", selection: "" };
 const fields = [...document.querySelectorAll("[data-filter]")];
 let start = START;
 let chosen = START;
@@ -39,6 +39,7 @@ export const bindFilters = async (changed, hasIssues) => {
   if (!hasIssues) start = { ...START, suspects: "" };
   const given = new URLSearchParams(location.search);
   byId("least").hidden = !given.has("least");
+  byId("selection").hidden = !given.has("selection");
   for (const field of fields) {
     field.value = given.get(field.dataset.filter) ?? start[field.dataset.filter];
     if (field.tagName === "SELECT" && field.selectedIndex < 0) field.value = start[field.dataset.filter];
