@@ -1,12 +1,13 @@
 """The tabs Runs, Map and Try in a real browser."""
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from bimodal.review.opened import OpenAudit
+from bimodal.data.manifest import Manifest
 from tests.runs import write_run
 
 pytest.importorskip("playwright.sync_api")
@@ -24,6 +25,11 @@ from tests.review.page.test_browser import (
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+
+def face_of(server: Server) -> Path:  # noqa: F811
+    """Return a picture; an audit that the server has opened is not opened again."""
+    return Manifest.read(json.loads((server.folder / "audit.json").read_text())["data"]).path(0)
 
 
 def test_runs_are_followed_and_compared_by_keyboard(browser: "Browser", server: Server) -> None:  # noqa: F811
@@ -79,7 +85,7 @@ def test_faces_are_selected_on_the_map_and_reviewed(browser: "Browser", server: 
 
 
 def test_a_picture_is_tried_and_explained_by_keyboard(browser: "Browser", server: Server, tmp_path: Path) -> None:  # noqa: F811
-    drawn = OpenAudit.open(server.folder).manifest.path(0)
+    drawn = face_of(server)
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no picture")
     page, errors = open_page(browser, server.address)
@@ -129,7 +135,7 @@ def test_the_further_tabs_are_accessible_and_fit(
             expect(page.locator("#duplicates-state")).to_contain_text(re.compile("group|No two"))
         if path == "try":
             page.locator("#cropped").check()
-            page.locator("#files").set_input_files(OpenAudit.open(server.folder).manifest.path(0))
+            page.locator("#files").set_input_files(face_of(server))
         page.wait_for_selector(wait)
         violations = Axe().run(page).response["violations"]
         serious = [each for each in violations if each["impact"] in ("serious", "critical")]

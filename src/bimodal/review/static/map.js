@@ -21,12 +21,11 @@ let line = null; // while it is drawn
 let cross = null; // of the keyboard
 let ring = 40;
 let scheduled = false;
+let stale = true; // whether the points must be drawn again
 
 const points = new Points(canvas, () => schedule());
 
-const draw = () => {
-  scheduled = false;
-  if (!data || !points.width) return;
+const drawPoints = () => {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name);
   const onlySuspects = byId("only-suspects").checked;
@@ -40,8 +39,16 @@ const draw = () => {
   const ringed = points.shown.filter((index) => suspects.has(data.rows[index]));
   const chosen = points.shown.filter((index) => selected.has(data.rows[index]));
   points.draw(groups, ringed, chosen, colour("--ink"), colour("--c1"));
+  stale = false;
+};
+
+const draw = () => {
+  scheduled = false;
+  if (!data || !points.width) return;
+  if (stale) drawPoints();
+  points.show();
   const { context } = points;
-  context.strokeStyle = colour("--ink");
+  context.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--ink");
   context.lineWidth = 1.5;
   if (line) {
     context.beginPath();
@@ -62,7 +69,9 @@ const draw = () => {
     context.stroke();
   }
 };
-const schedule = () => {
+/** Draw with the next picture of the screen; `over` only what moves with the pointer. */
+const schedule = (over = false) => {
+  stale ||= over !== true;
   if (scheduled) return;
   scheduled = true;
   requestAnimationFrame(draw);
@@ -133,8 +142,9 @@ canvas.addEventListener("pointermove", (event) => {
     points.move(place[0] - moving[0], place[1] - moving[1]);
     moving = place;
   } else if (line) {
-    line.push(place);
-    schedule();
+    const [x, y] = line.at(-1);
+    if (Math.hypot(place[0] - x, place[1] - y) > 2) line.push(place);
+    schedule(true);
   } else showUnder(points.nearest(...place));
 });
 canvas.addEventListener("pointerup", (event) => {
@@ -183,11 +193,11 @@ canvas.addEventListener("keydown", (event) => {
   else return;
   event.preventDefault();
   showUnder(points.nearest(...cross));
-  schedule();
+  schedule(true);
 });
 canvas.addEventListener("blur", () => {
   cross = null;
-  schedule();
+  schedule(true);
 });
 
 // ---- data

@@ -3,12 +3,19 @@
 const CELLS = 64; // of the grid that finds the nearest point
 const FAR = 14; // pixels: a point further away is not under the pointer
 
+/** A colour such as #0072b2 as a pixel of an image. */
+const packed = (colour) => {
+  const value = Number.parseInt(colour.trim().slice(1), 16);
+  return ((255 << 24) | ((value & 255) << 16) | (value & 0xff00) | (value >> 16)) >>> 0; // little-endian: A B G R
+};
+
 export class Points {
   /** `place`: the canvas; `changed` is called after a zoom or a new size. */
   constructor(canvas, changed) {
     this.canvas = canvas;
     this.changed = changed;
     this.context = canvas.getContext("2d");
+    this.base = document.createElement("canvas"); // the points; what moves with the pointer is drawn over a copy
     this.x = this.y = [];
     this.shown = []; // indices of the points that are drawn
     this.whole();
@@ -30,6 +37,7 @@ export class Points {
     const ratio = window.devicePixelRatio || 1;
     [this.width, this.height] = [box.width, box.height];
     [this.canvas.width, this.canvas.height] = [Math.round(box.width * ratio), Math.round(box.height * ratio)];
+    [this.base.width, this.base.height] = [this.canvas.width, this.canvas.height];
     this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.changed();
   }
@@ -60,15 +68,13 @@ export class Points {
     this.changed();
   }
 
-  /** Draw: `groups` are [colour, indices], `rings` and `chosen` are indices. */
+  /** Draw the points: `groups` are [colour, indices], `rings` and `chosen` are indices. `show` brings them to the screen. */
   draw(groups, rings, chosen, ink, accent) {
-    const { context } = this;
-    context.clearRect(0, 0, this.width, this.height);
+    const context = this.base.getContext("2d");
+    const ratio = this.base.width / this.width;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
     const size = Math.min(7, Math.max(2, (Math.min(this.width, this.height) / 4 / Math.sqrt(this.x.length || 1)) * Math.sqrt(this.zoom)));
-    for (const [colour, indices] of groups) {
-      context.fillStyle = colour;
-      for (const index of indices) context.fillRect(this.px(index) - size / 2, this.py(index) - size / 2, size, size);
-    }
+    this.#fill(context, groups, Math.max(1, Math.round(size * ratio)), ratio);
     for (const [colour, indices, width, radius] of [
       [ink, rings, 1.5, size / 2 + 3],
       [accent, chosen, 2, size / 2 + 5],
@@ -102,12 +108,14 @@ export class Points {
 
   /** The shown points within a line, as [x, y] in pixels. */
   within(line) {
+    const [xs, ys] = [line.map(([x]) => x), line.map(([, y]) => y)];
+    const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
     return this.shown.filter((index) => {
       const [x, y] = [this.px(index), this.py(index)];
+      if (x < left || x > right || y < top || y > bottom) return false;
       let inside = false;
       for (let i = 0, j = line.length - 1; i < line.length; j = i, i += 1) {
-        const [[xi, yi], [xj, yj]] = [line[i], line[j]];
-        if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) inside = !inside;
+        if (ys[i] > y !== ys[j] > y && x < ((xs[j] - xs[i]) * (y - ys[i])) / (ys[j] - ys[i]) + xs[i]) inside = !inside;
       }
       return inside;
     });
@@ -116,6 +124,29 @@ export class Points {
   /** The shown points within a ring. */
   around(x, y, radius) {
     return this.shown.filter((index) => (this.px(index) - x) ** 2 + (this.py(index) - y) ** 2 <= radius * radius);
+  }
+
+  /** Fill squares pixel by pixel, which takes a tenth of the time of as many calls of the canvas. */
+  #fill(context, groups, side, ratio) {
+    const { width, height } = this.base;
+    const image = context.createImageData(width, height);
+    const pixels = new Uint32Array(image.data.buffer);
+    for (const [colour, indices] of groups) {
+      const value = packed(colour);
+      for (const index of indices) {
+        const [x, y] = [Math.round(this.px(index) * ratio - side / 2), Math.round(this.py(index) * ratio - side / 2)];
+        const [first, last] = [Math.max(x, 0), Math.min(x + side, width)];
+        if (first >= last) continue;
+        for (let row = Math.max(y, 0); row < Math.min(y + side, height); row += 1) pixels.fill(value, row * width + first, row * width + last);
+      }
+    }
+    context.putImageData(image, 0, 0);
+  }
+
+  /** Bring the points to the screen, without what was drawn over them. */
+  show() {
+    this.context.clearRect(0, 0, this.width, this.height);
+    this.context.drawImage(this.base, 0, 0, this.width, this.height);
   }
 
   #cell(at, whole) {
