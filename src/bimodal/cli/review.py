@@ -31,13 +31,6 @@ def review(
             "address that is shown. Nothing is encrypted. (default: only this machine, without a token)"
         ),
     ] = None,
-    detector: Annotated[
-        Path | None,
-        typer.Option(
-            help="ONNX file of the face detector YuNet, for the tab Try. (default: downloaded once, when it is needed)",
-            show_default=False,
-        ),
-    ] = None,
     runs: Annotated[
         Path | None,
         typer.Option(
