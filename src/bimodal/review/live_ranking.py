@@ -51,4 +51,3 @@ class LiveRanking:
                     self._latest = self._fitted()
             except Exception as error:  # the review goes on with the last ranking
                 warn(f"the ranking could not be fitted again: {error}")
-                self._wake.clear()

@@ -1,6 +1,8 @@
 """Runs the local page until somebody stops it."""
 
 import socket
+import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from urllib.parse import quote
@@ -16,6 +18,7 @@ from bimodal.review.workspace import Workspace
 PORT, PORTS_TRIED = 8017, 20
 _BACKLOG = 512
 _SHUTDOWN_S = 3
+_SHOWN_S = 2
 
 
 def serve(
@@ -35,7 +38,7 @@ def serve(
         run_list: for the tab Runs; None: the runs beside the audit.
 
     Raises:
-        InputError: the address or the port cannot be used.
+        InputError: the address or the port cannot be used, or the review cannot begin.
     """
     with closing(_listen(host or LOOPBACK, port)) as listener:
         bound = listener.getsockname()[1]
@@ -55,7 +58,20 @@ def serve(
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_SHUTDOWN_S,
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        server = uvicorn.Server(config)
+        threading.Thread(target=_stop_after_failure, args=(workspace, server), name="failure", daemon=True).start()
+        server.run(sockets=[listener])
+    if workspace.work.state == "failed":
+        raise InputError(workspace.work.what)
+
+
+def _stop_after_failure(workspace: Workspace, server: uvicorn.Server) -> None:
+    """Stop the server if the review cannot begin, a moment after the page has shown why."""
+    while workspace.work.state in ("idle", "working"):
+        time.sleep(0.2)
+    if workspace.work.state == "failed":
+        time.sleep(_SHOWN_S)
+        server.should_exit = True
 
 
 def _listen(host: str, port: int | None) -> socket.socket:

@@ -70,9 +70,7 @@ class Job:
             with _reported(self._report):
                 result = function()
         except (InputError, OSError, MemoryError) as error:
-            why = str(error) or type(error).__name__
-            LOGGER.error("%s", why)
-            self._work = Work("failed", why)
+            self._work = Work("failed", str(error) or type(error).__name__)
         except BaseException as error:
             self._work = Work("failed", f"a defect of bimodal: {type(error).__name__}")
             raise

@@ -4,8 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -197,7 +195,7 @@ def test_every_tab_is_accessible_and_fits(
 
     page, errors = open_page(browser, server.address, viewport=viewport, color_scheme=scheme)
     dialogs = {"": None, "?": "#keys"}
-    for path in ("", "threshold", "docs"):
+    for path in ("", "threshold", "clean", "docs"):
         page.goto(server.address + path)
         page.wait_for_load_state("networkidle")
         for key, dialog in dialogs.items() if not path else [("", None)]:
@@ -243,14 +241,6 @@ def test_a_data_folder_is_audited_first(browser: "Browser", reviewed: Audit, tmp
         assert not errors
     finally:
         server.kill()
-
-
-def test_a_taken_port_is_one_line(server: Server) -> None:
-    command = [sys.executable, "-m", "bimodal", "review", str(server.folder), "--port", str(server.port)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert result.returncode == 2
-    assert "choose another --port" in result.stderr
-    assert result.stderr.count("\n") == 1
 
 
 def test_the_page_to_share_has_the_same_keys_and_its_decisions_are_imported(
