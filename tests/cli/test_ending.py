@@ -1,10 +1,8 @@
 """How commands end: signals, and errors of the machine in one line."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,48 +50,42 @@ def test_a_defect_keeps_its_traceback(
         cli("draw", tmp_path / "out")
 
 
-@pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """So many pictures that `prepare` is still at work when a signal comes."""
-    folder = tmp_path_factory.mktemp("many")
-    picture = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)
-    for number in range(1500):
+def prepare_and_signal(data: Path, number: signal.Signals, before: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `prepare`, which gets a signal when it inspects a picture."""
+    code = (
+        "import os, signal, sys, time, bimodal.data.inspection as inspection\n"
+        f"{before}\n"
+        "def signalled(source):\n"
+        f"    os.kill(os.getpid(), {int(number)})\n"
+        "    time.sleep(0.1)\n"
+        "    return decode(source)\n"
+        "decode, inspection.decode_reduced = inspection.decode_reduced, signalled\n"
+        "sys.argv = ['bimodal', 'prepare', *sys.argv[1:]]\n"
+        "from bimodal.cli.main import run; run()\n"
+    )
+    arguments = [sys.executable, "-c", code, str(write_faces(data.parent / "faces")), str(data)]
+    return subprocess.run(arguments, capture_output=True, text=True, check=False)
+
+
+def write_faces(folder: Path) -> Path:
+    for number in range(40):
         place = folder / ("happy", "sad")[number % 2]
-        place.mkdir(exist_ok=True)
-        if number < 2:
-            Image.fromarray(picture + np.uint8(number)).save(place / f"{number}.png", compress_level=1)
-        else:
-            os.link(folder / ("happy", "sad")[number % 2] / f"{number % 2}.png", place / f"{number}.png")
+        place.mkdir(parents=True, exist_ok=True)
+        picture = np.random.default_rng(number).integers(0, 255, (30, 30, 3), np.uint8)
+        Image.fromarray(picture).save(place / f"{number}.png")
     return folder
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signals_end_a_command_and_leave_nothing(many: Path, tmp_path: Path, number: signal.Signals) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bimodal", "prepare", many, tmp_path / "data"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while not list(tmp_path.glob(".bimodal-*")) and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(number)
-    _, errors = process.communicate()
-    assert process.returncode == 128 + number, errors
-    assert "Traceback" not in errors
+def test_signals_end_a_command_and_leave_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    result = prepare_and_signal(tmp_path / "data", number)
+    assert result.returncode == 128 + number, result.stderr
+    assert "Traceback" not in result.stderr
     assert not (tmp_path / "data").exists()
     assert not [path for path in tmp_path.glob(".bimodal-*") if not path.name.startswith(".bimodal-prepare-")]
 
 
-def test_a_signal_that_is_ignored_stays_ignored(many: Path, tmp_path: Path) -> None:
-    arguments = ["bimodal", "prepare", str(many), str(tmp_path / "data"), "--val-share", "0", "--test-share", "0"]
-    code = (
-        "import runpy, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
-        f"sys.argv = {arguments}; runpy.run_module('bimodal', run_name='__main__')"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
-    while not list(tmp_path.glob(".bimodal-*")) and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGHUP)
-    assert process.wait() == 0
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    result = prepare_and_signal(tmp_path / "data", signal.SIGHUP, "signal.signal(signal.SIGHUP, signal.SIG_IGN)")
+    assert result.returncode == 0, result.stderr
     assert (tmp_path / "data" / "manifest.csv").is_file()

@@ -13,7 +13,7 @@ from bimodal.version import __version__
 from tests.conftest import Outcome, fails_with_one_line
 
 GROUPS = {
-    "Find wrong labels": ("prepare", "audit", "demo"),
+    "Find wrong labels": ("prepare", "audit", "review", "demo"),
     "Train and measure": ("train", "evaluate", "compare", "report"),
     "Predict and share": ("predict", "embed", "export", "publish"),
     "Experiments": ("reproduce", "pretrain", "draw", "study"),

@@ -46,13 +46,13 @@ def test_without_true_labels_no_label_is_known_wrong(tmp_path: Path) -> None:
     assert not any(example.known_wrong for example in removed_examples(condition))
 
 
-def test_true_labels_may_be_aliases_and_other_names_are_ignored(tmp_path: Path) -> None:
+def test_true_labels_may_be_aliases_and_other_names_and_numbers_are_ignored(tmp_path: Path) -> None:
     path = write_run(tmp_path, "w", rule="wang", truth=False)
     table = pd.read_csv(path / "manifest.csv", dtype=str)
     table.loc[[0, 1, 2, 3], "true_label"] = ["Happiness", "contempt", "3", "no face"]
     table.to_csv(path / "manifest.csv", index=False)
     names = table["image"]
-    assert true_labels(Run.open(path)) == {names[0]: "happy", names[2]: "happy", names[3]: "no face"}
+    assert true_labels(Run.open(path)) == {names[0]: "happy", names[3]: "no face"}
 
 
 def test_nothing_removed_is_an_empty_list(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_the_face_in_hand_stays_while_the_ranking_learns(browser: "Browser", ser
     first.goto(server.address + "?suspects=&state=disagree")
     first.wait_for_selector("#list .cell.disagree")
     assert first.locator("#list .cell").count() == 1
-    assert "reviewers disagree" in first.locator("#earlier").inner_text()
+    expect(first.locator("#earlier")).to_contain_text("reviewers disagree")
     assert not errors
 
 
