@@ -2,17 +2,21 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bimodal.data.manifest import Manifest
+from bimodal.label_audit.audit import Audit
+from tests.conftest import SHARED
 from tests.runs import write_run
 
 pytest.importorskip("playwright.sync_api")
 
 from tests.review.page.test_browser import (
+    CHROMIUM,
     DESKTOP,
     PHONE,
     Server,
@@ -25,6 +29,8 @@ from tests.review.page.test_browser import (
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+DETECTOR = SHARED / "models/face_detection_yunet_2023mar.onnx"
 
 
 def face_of(server: Server) -> Path:  # noqa: F811
@@ -113,6 +119,34 @@ def test_without_permission_the_camera_says_so(browser: "Browser", server: Serve
     expect(page.locator("#state")).to_contain_text(re.compile("camera"))
     assert page.locator("#live").is_hidden()
     assert not errors
+
+
+@pytest.mark.skipif(not DETECTOR.is_file(), reason="needs the face detector")
+def test_the_camera_sends_frames_until_it_is_stopped(browser: "Browser", reviewed: Audit, tmp_path: Path) -> None:  # noqa: F811
+    server = Server(shutil.copytree(reviewed.out, tmp_path / "audit"), "--detector", str(DETECTOR))  # noqa: F811
+    fake = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    filmed = browser.browser_type.launch(executable_path=CHROMIUM, args=fake)
+    try:
+        page, errors = open_page(filmed, server.address)
+        frames: list[int] = []
+        page.on("response", lambda response: "camera=true" in response.url and frames.append(response.status))
+        page.goto(server.address + "try")
+        page.locator("#camera").click()
+        expect(page.locator("#live")).to_contain_text("no face found")
+        expect(page.locator("#live")).to_contain_text("ms a frame")
+        page.wait_for_timeout(2000)
+        assert len(frames) >= 2
+        assert set(frames) == {200}
+        page.locator("#camera").click()
+        expect(page.locator("#live")).to_be_hidden()
+        page.wait_for_timeout(500)
+        before = len(frames)
+        page.wait_for_timeout(1500)
+        assert len(frames) == before
+        assert not errors
+    finally:
+        filmed.close()
+        server.kill()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

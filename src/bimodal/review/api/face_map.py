@@ -112,9 +112,9 @@ def add_selection(selection: SelectionIn, review: TheReview) -> SelectionOut:
 
 
 def _scaled(places: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return places as whole numbers from 0 to `SIDE`, with the same scale in both directions."""
+    """Return places as whole numbers from 0 to `SIDE`, in the middle, with the same scale in both directions."""
     if not len(places):
         return np.zeros((0, 2), np.int64)
     low, high = places.min(axis=0), places.max(axis=0)
     scale = SIDE / max(float((high - low).max()), 1e-9)
-    return np.asarray(np.rint((places - low) * scale), dtype=np.int64)
+    return np.asarray(np.rint((places - (low + high) / 2) * scale + SIDE / 2), dtype=np.int64)
