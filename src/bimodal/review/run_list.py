@@ -161,11 +161,18 @@ class RunList:
         runs: list[Path] = []
         for child in chain([folder], _children(folder)):
             inner = _children(child) if is_cross_validation(child) else [child]
-            runs += [path for path in inner if (path / "config.yaml").is_file()]
+            runs += [path for path in inner if _is_run(path)]
         for path in runs:
             near = path.parent == folder and path.parent.name != TRAINED
             self._names[path] = path.name if near or path == folder else f"{path.parent.name}/{path.name}"
         return list(dict.fromkeys(runs))
+
+
+def _is_run(folder: Path) -> bool:
+    """Return whether this is a run folder; other programs have a `config.yaml`, too."""
+    return (folder / "config.yaml").is_file() and any(
+        (folder / name).is_file() for name in ("metrics.csv", "environment.json")
+    )
 
 
 def _children(folder: Path) -> list[Path]:

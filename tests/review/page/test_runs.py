@@ -138,6 +138,21 @@ def test_a_report_older_than_the_results_is_made_anew(client: TestClient, folder
     assert "plain" in answer.text
 
 
+def test_folders_of_other_programs_are_no_runs(client: TestClient, folder: Path) -> None:
+    (folder / "other").mkdir()
+    (folder / "other/config.yaml").write_text("port: 1")
+    assert [each["name"] for each in client.get("/api/runs").json()] == ["plain", "removing"]
+
+
+def test_folds_are_named_with_their_cross_validation(client: TestClient, folder: Path) -> None:
+    (folder / "folds").mkdir()
+    for fold in (1, 2):
+        write_run(folder / "folds", f"fold-{fold}", seed=fold)
+    (folder / "folds/folds.yaml").write_text("folds: 2")
+    names = [each["name"] for each in client.get("/api/runs").json()]
+    assert names == ["folds/fold-1", "folds/fold-2", "plain", "removing"]
+
+
 def test_the_folder_of_the_option_must_exist(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--runs must be a folder"):
         RunList.of(tmp_path / "none")
