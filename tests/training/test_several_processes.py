@@ -2,14 +2,20 @@
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bimodal.errors import InputError
 from bimodal.runs.run import Run
+from bimodal.training.hardware import Hardware
+from bimodal.training.processes import check_launcher
 from tests.conftest import ROOT, SMALL
 
 REMOVALS = ["--removal-epoch", "2", "--removal-every", "1", "--removal-min-per-class", "1"]
@@ -18,18 +24,33 @@ PLAIN = [*SMALL, "--epochs", "4", *REMOVALS, "--batch-size", "17"]
 EVERYTHING = [*PLAIN, "--augment", "fast", "--mixup", "0.3", "--balance", "loss", "--label-smoothing", "0.1"]
 
 
-def train(data: Path, out: Path, processes: int, recipe: list[str]) -> Run:
-    command = [sys.executable, Path(__file__).with_name("in_64_bits.py"), "train", data, "--out", out, *recipe]
+ENVIRONMENT = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-u", str(Path(__file__).with_name("in_64_bits.py")), "train", *map(str, arguments)]
+
+
+def call(*arguments: object) -> None:
     result = subprocess.run(
-        [*map(str, command), "--devices", str(processes), "--accelerator", "cpu"],
+        command(*arguments),
         capture_output=True,
         text=True,
         timeout=300,  # a deadlock fails instead of blocking the tests
         check=False,
-        env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "OMP_NUM_THREADS": "1"},
+        env=ENVIRONMENT,
     )
     assert result.returncode == 0, result.stderr
+
+
+def train(data: Path, out: Path, processes: int, recipe: list[str]) -> Run:
+    call(data, "--out", out, *recipe, "--devices", processes, "--accelerator", "cpu")
     return Run.open(out)
+
+
+@pytest.fixture(scope="module")
+def on_one(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(tiny_data, tmp_path_factory.mktemp("one") / "run", 1, PLAIN)
 
 
 def agree(one: Run, other: Run) -> None:
@@ -49,10 +70,9 @@ def agree(one: Run, other: Run) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_have_the_losses_and_removals_of_one(tiny_data: Path, tmp_path: Path) -> None:
-    one, two = (train(tiny_data, tmp_path / str(count), count, PLAIN) for count in (1, 2))
-    assert len(set(one.removed["epoch"])) >= 2, "the data set shrinks, and then again"
-    agree(one, two)
+def test_two_processes_have_the_losses_and_removals_of_one(on_one: Run, tiny_data: Path, tmp_path: Path) -> None:
+    assert len(set(on_one.removed["epoch"])) >= 2, "the data set shrinks, and then again"
+    agree(on_one, train(tiny_data, tmp_path / "two", 2, PLAIN))
 
 
 @pytest.mark.slow
@@ -62,3 +82,51 @@ def test_three_processes_share_dropout_mixup_and_class_weights(tiny_data: Path, 
     one, three = (train(tiny_data, tmp_path / str(n), n, [*EVERYTHING, "--config", str(config)]) for n in (1, 3))
     assert len(one.removed) > 0
     agree(one, three)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_process_is_one_line_and_the_run_is_resumed_on_one_and_four(
+    on_one: Run, tiny_data: Path, tmp_path: Path, rank: int
+) -> None:
+    out, log = tmp_path / "run", tmp_path / "log"
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            command(tiny_data, "--out", out, *PLAIN, "--devices", 2, "--accelerator", "cpu"),
+            stdout=stream,
+            stderr=stream,
+            env=ENVIRONMENT,
+        )
+        while not (out / "last.ckpt").exists():
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.01)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(process.pid if rank == 0 else int(children[0]), signal.SIGKILL)
+        assert process.wait(60) == (2 if rank else -signal.SIGKILL)
+    end = time.monotonic() + 60
+    while not (lines := [line for line in log.read_text().splitlines() if not line.startswith(("epoch", "  "))]):
+        assert time.monotonic() < end, "the process that is left says nothing"
+        time.sleep(0.1)
+    assert len(lines) == 1, lines
+    assert f"rank {rank} of 2 training processes" in lines[0]
+    assert f"bimodal train --out {out} --resume --devices 2" in lines[0]
+    while Path(f"/proc/{children[0]}").exists():
+        assert time.monotonic() < end, "the process that is left does not end"
+        time.sleep(0.1)
+    assert not (out / "model.safetensors").exists(), "the signal came too late to be a test"
+    for count in (1, 4) if rank else (2,):
+        again = tmp_path / str(count)
+        shutil.copytree(out, again)
+        call("--out", again, "--resume", "--devices", count, "--accelerator", "cpu")
+        agree(on_one, Run.open(again))
+
+
+def test_processes_of_a_launcher_must_be_those_of_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="--num-nodes 2 needs a launcher on each machine: torchrun --nnodes 2"):
+        check_launcher(Hardware("cpu", devices=1, num_nodes=2))
+    check_launcher(Hardware("cpu", devices=3))
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    check_launcher(Hardware("cpu", devices=2, num_nodes=2))
+    with pytest.raises(InputError, match="torchrun has started 4 processes, but --devices 1 and --num-nodes 1 make 1"):
+        check_launcher(Hardware("cpu"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -33,8 +34,8 @@ def precision_of(
 ) -> tuple[str, float | None]:
     """Return the precision of a run, and the measured time of bf16 as a share of that of full precision.
 
-    `auto` measures on a CPU that computes bf16 natively, in one process; the share is None elsewhere. A network is measured once
-    on a machine: the share is kept in the user's cache folder, so that runs to be compared have the same precision.
+    `auto` measures on a CPU that computes bf16 natively; the share is None elsewhere. A network is measured once on a machine: the
+    share is kept in the user's cache folder, so that runs to be compared, and the processes of a run, have the same precision.
 
     Args:
         model: the classifier; it is not changed.
@@ -43,8 +44,7 @@ def precision_of(
         recorded: `environment.json` of the run to resume, whose precision is taken; empty for a new run.
     """
     chosen = choose_precision(settings.precision, hardware.uses_cuda)
-    is_single_cpu = not hardware.uses_cuda and hardware.world_size == 1
-    if settings.precision != "auto" or settings.fit == "probe" or chosen != BF16 or not is_single_cpu:
+    if settings.precision != "auto" or settings.fit == "probe" or chosen != BF16 or hardware.uses_cuda:
         return chosen, None
     if recorded.get("precision") in (BF16, FULL):
         return recorded["precision"], recorded.get("bf16_time_ratio")
@@ -92,11 +92,11 @@ def _remembered_ratio(model: EmotionClassifier, settings: TrainSettings) -> floa
     key = repr((processor(), torch.__version__, network, size))
     with suppress(OSError, InputError):  # without a folder that can be written, it is measured each time
         file = user_cache_folder() / f"bf16-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
-        if (ratio := _read(file)) is not None:
-            return ratio
-        ratio = bf16_time_ratio(model, settings.image_size, settings.batch_size)
-        with suppress(OSError):
-            write_text(file, json.dumps({"measured": key, "bf16_time_ratio": ratio}))
+        with FileLock(file.with_suffix(".lock"), timeout=60):  # the processes of torchrun start at the same time
+            if (ratio := _read(file)) is None:
+                ratio = bf16_time_ratio(model, settings.image_size, settings.batch_size)
+                with suppress(OSError):
+                    write_text(file, json.dumps({"measured": key, "bf16_time_ratio": ratio}))
         return ratio
     return bf16_time_ratio(model, settings.image_size, settings.batch_size)
 

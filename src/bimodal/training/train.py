@@ -43,6 +43,7 @@ from bimodal.training.module import EmotionModule
 from bimodal.training.precision import precision_of
 from bimodal.training.predict import build_classifier, clean_losses, load_model, predict_logits, to_probabilities
 from bimodal.training.probe import fit_probe, start_head
+from bimodal.training.processes import Processes, check_launcher
 from bimodal.training.settings import TrainSettings
 from bimodal.version import __version__
 
@@ -106,11 +107,12 @@ def _train(
         state = out / STATE if run is not None and (out / STATE).is_file() else None
         if settings.head_start == "probe" and state is None and is_first_process:  # Lightning copies it to the others
             start_head(manifest, training.module.model, settings)
-        _fit(training, state)
-        if is_first_process:
-            removal = training.removal
-            _finish(out, training, removal.remover, removal.predictions_at_removal, training.keeper.best[0])
-    training.trainer.strategy.barrier("finished")  # no process may read what is not written yet
+        with training.processes.started():
+            _fit(training, state)
+            if is_first_process:
+                removal = training.removal
+                _finish(out, training, removal.remover, removal.predictions_at_removal, training.keeper.best[0])
+            training.trainer.strategy.barrier("finished")  # no process may read what is not written yet
     return Run.open(out)
 
 
@@ -122,6 +124,7 @@ class _Training:
     module: EmotionModule
     removal: BimodalDistributionRemoval
     keeper: KeepState
+    processes: Processes
     trainer: pl.Trainer
     precision: str
     bf16_time_ratio: float | None
@@ -162,10 +165,12 @@ def _build(
     recorded: Mapping[str, Any],
 ) -> _Training:
     """Build all parts of the training; nothing is written. `recorded` is `environment.json` of the run to resume."""
-    settings, processes = faces.settings, hardware.world_size
-    if settings.batch_size < processes:
-        raise InputError(f"--batch-size must be at least the {processes} processes, got {settings.batch_size}")
-    if settings.fit == "probe" and processes > 1:
+    settings = faces.settings
+    check_launcher(hardware)
+    if settings.batch_size < hardware.world_size:
+        count = hardware.world_size
+        raise InputError(f"--batch-size must be at least the {count} processes, got {settings.batch_size}")
+    if settings.fit == "probe" and hardware.world_size > 1:
         raise InputError("--fit probe takes seconds in one process; leave out --devices and --num-nodes")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or matrix products on a GPU differ from run to run
     pl.seed_everything(settings.seed, verbose=False)
@@ -187,12 +192,21 @@ def _build(
     measure = partial(clean_losses, module, faces) if settings.losses == "clean" else None
     removal = BimodalDistributionRemoval(settings=settings.removal, measure=measure, pred_probs=True)
     average = AveragedWeights(settings.ema) if settings.ema else None
-    keeper = KeepState(out, settings.keep, identity_of(settings, faces.manifest.fingerprint), average)
+    identity = identity_of(settings, faces.manifest.fingerprint)
+    keeper = KeepState(out, settings.keep, identity, average)
+    task = {"settings and data": identity[:16], "precision": str(precision)}
+    processes = Processes(hardware, task, _how_to_resume(out, hardware))
     # augmentation depends on the epoch, which Lightning does not pass to a dataset
     epoch = LambdaCallback(on_train_epoch_start=lambda trainer, _: faces.set_epoch(trainer.current_epoch))
-    required = [epoch, removal, *([average] if average else []), History(out, removal), keeper]
+    required = [processes, epoch, removal, *([average] if average else []), History(out, removal), keeper]
     trainer = _build_trainer(out, settings, hardware, precision, [*required, *callbacks])
-    return _Training(faces, module, removal, keeper, trainer, precision, ratio)
+    return _Training(faces, module, removal, keeper, processes, trainer, precision, ratio)
+
+
+def _how_to_resume(out: Path, hardware: Hardware) -> str:
+    command = f"bimodal train --out {shlex.quote(str(out))} --resume"
+    where = f" --devices {hardware.devices}" if hardware.num_nodes == 1 else ", under torchrun on each machine"
+    return f"the last finished epoch is kept; resume on any number of processes: {command}{where}"
 
 
 def _build_model(settings: TrainSettings) -> EmotionClassifier:
