@@ -81,6 +81,7 @@ const doubtOf = (face) => {
 /** Show a face with its evidence. */
 export const show = ({ face, probabilities, neighbours, loss, has_context: hasContext, decisions }) => {
   const large = byId("large");
+  byId("face").hidden = false;
   large.src = picture(face.row, 384);
   large.alt = `Face labelled ${face.label}`;
   byId("claim").replaceChildren("given ", make("b", {}, face.label), ", suggested ", make("b", {}, face.suggested));
@@ -101,6 +102,7 @@ export const show = ({ face, probabilities, neighbours, loss, has_context: hasCo
 
 /** Show no face, and why. */
 export const blank = (why) => {
+  byId("face").hidden = false;
   byId("large").removeAttribute("src");
   byId("large").alt = "";
   byId("claim").textContent = "Loading the face";

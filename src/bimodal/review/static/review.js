@@ -38,7 +38,7 @@ const hold = async (face, isBack = false) => {
   current = face ?? null;
   list.current = current?.row ?? null;
   list.mark();
-  byId("face").hidden = !current;
+  if (!current) byId("face").hidden = true; // it is shown with its evidence
   byId("actions").hidden = !current && chosen.length === 0;
   byId("empty").hidden = Boolean(current);
   if (!current) {
