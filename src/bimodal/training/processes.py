@@ -149,15 +149,20 @@ class Processes(pl.Callback):
         if not _is_broken(error):
             return
         end = time.monotonic() + _SETTLE_S
-        with suppress(KeyboardInterrupt):  # torchrun ends all processes when one is lost
+        is_interrupted = isinstance(error, KeyboardInterrupt)
+        try:
             while not self._lost and time.monotonic() < end:
                 time.sleep(_POLL_S)
             time.sleep(5 * _POLL_S)  # all see the same lost process, before this one ends, too
+        except KeyboardInterrupt:  # torchrun ends all processes when one is lost
+            is_interrupted = True
         if not self._lost and not self._elsewhere:
             return
         self._kill_children()
-        if self._speaks():
+        if self._speaks() and not is_interrupted:
             raise ConnectionResetError(errno.ECONNRESET, self._message()) from None
+        if self._speaks():  # the command line shows no error after a signal
+            print(f"bimodal: {self._message()}", file=sys.stderr, flush=True)
         raise SystemExit(2) from None
 
     def _is_alive(self, rank: int, process: int) -> bool:
