@@ -39,7 +39,7 @@ def check_name(path: Path) -> None:
 
 def _is_utf8(text: str) -> bool:
     try:
-        text.encode()
-    except UnicodeEncodeError:
+        os.fsencode(text).decode("utf-8")  # the bytes of the name, whatever the locale makes of them
+    except UnicodeError:
         return False
     return True

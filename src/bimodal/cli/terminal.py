@@ -49,7 +49,7 @@ def one_line(message: str) -> str:
     >>> one_line("no such file: a\\x1b[31m\\n b")
     'no such file: a\\\\x1b[31m b'
     """
-    line = shortened(" ".join(message.split()))
+    line = shortened(" ".join(part.strip() for part in message.expandtabs(1).splitlines()))
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
