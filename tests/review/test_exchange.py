@@ -108,6 +108,18 @@ def test_nothing_decided_and_everything_undone_give_the_same_faces(opened: OpenA
     assert not (opened.folder / "decisions.csv").exists()
 
 
+def test_edited_decisions_are_kept_when_no_decision_is_left(opened: OpenAudit, store: Store) -> None:
+    store.add("ann", image(1), "remove")
+    write_cleaned_set(opened, store)
+    file = opened.folder / "decisions.csv"
+    file.write_text(file.read_text().replace("ann", "Anne"))
+    edited = file.read_bytes()
+    store.undo("ann")
+    write_cleaned_set(opened, store)
+    assert not file.exists()
+    assert (opened.folder / "decisions.edited-1.csv").read_bytes() == edited
+
+
 def test_an_edited_cleaned_set_and_a_busy_folder_are_left_alone(opened: OpenAudit, store: Store) -> None:
     store.add("ann", image(1), "remove")
     with locked(opened.folder), pytest.raises(InputError, match="another call"):

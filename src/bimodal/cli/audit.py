@@ -138,7 +138,8 @@ def _result_lines(result: "Audit", data: Path) -> list[str]:
         ]
     else:
         command = shlex.join(["bimodal", "audit", str(data), "--out", str(result.out), "--decisions", "decisions.csv"])
-        lines.append(f"next: decide on the review page, then {command}")
+        review = shlex.join(["bimodal", "review", str(result.out)])
+        lines.append(f"next: {review}, or decide on {result.page.name}, then {command}")
     return lines
 
 

@@ -1,14 +1,13 @@
 """Tables of an audit that a person may edit: before one is written again, its edited version is kept beside it."""
 
 import shutil
+from itertools import count
 from pathlib import Path
 
 import pandas as pd
 
 from bimodal.files import matches_checksum, write_atomically, write_checksum, write_csv
 from bimodal.progress import warn
-
-_MOST = 10_000
 
 
 def write_editable(file: Path, table: pd.DataFrame) -> None:
@@ -29,9 +28,9 @@ def write_editable(file: Path, table: pd.DataFrame) -> None:
     ['a.csv', 'a.edited-1.csv', 'a.sha256']
     """
     checksum = file.with_suffix(".sha256")
-    old = file.read_bytes() if file.is_file() and not matches_checksum(file, checksum) else None
+    old = file.read_bytes() if _is_edited(file) else None
     if old is not None:
-        kept = next(name for name in _names(file) if not name.exists())
+        kept = _free_name(file)
         write_atomically(kept, lambda part: shutil.copyfile(file, part))
     write_csv(file, table)
     write_checksum(file, checksum)
@@ -41,5 +40,31 @@ def write_editable(file: Path, table: pd.DataFrame) -> None:
         warn(f"{file} was edited; its old version is now {kept.name}")
 
 
-def _names(file: Path) -> list[Path]:
-    return [file.with_name(f"{file.stem}.edited-{number}{file.suffix}") for number in range(1, _MOST)]
+def remove_editable(file: Path) -> None:
+    """Delete a table of `write_editable`; an edited version is kept under the next free name instead.
+
+    Raises:
+        OSError: the file cannot be deleted or renamed.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "a.csv"
+    >>> write_editable(file, pd.DataFrame({"label": ["sad"]}))
+    >>> _ = file.write_text("label\\nhappy\\n")
+    >>> remove_editable(file)
+    >>> [each.name for each in file.parent.iterdir()]
+    ['a.edited-1.csv']
+    """
+    if _is_edited(file):
+        kept = file.rename(_free_name(file))
+        warn(f"{file} was edited; its old version is now {kept.name}")
+    file.unlink(missing_ok=True)
+    file.with_suffix(".sha256").unlink(missing_ok=True)
+
+
+def _is_edited(file: Path) -> bool:
+    return file.is_file() and not matches_checksum(file, file.with_suffix(".sha256"))
+
+
+def _free_name(file: Path) -> Path:
+    names = (file.with_name(f"{file.stem}.edited-{number}{file.suffix}") for number in count(1))
+    return next(name for name in names if not name.exists())

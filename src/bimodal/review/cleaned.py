@@ -5,6 +5,7 @@ import pandas as pd
 from bimodal.files import sha256_of
 from bimodal.label_audit.audit import CLEANED, CLEANED_SUM, DECIDED
 from bimodal.label_audit.decisions import DECISIONS, Cleaned, Rounds, write_cleaned
+from bimodal.label_audit.kept_edits import remove_editable
 from bimodal.locks import locked
 from bimodal.review.exchange import TAKEN_OVER, decisions_table
 from bimodal.review.opened import OpenAudit
@@ -28,7 +29,7 @@ def write_cleaned_set(opened: OpenAudit, store: Store) -> Cleaned:
             rounds.write(folder / DECIDED)
             store.set_note(TAKEN_OVER, sha256_of(folder / DECIDED))
         else:
-            (folder / DECIDED).unlink(missing_ok=True)
+            remove_editable(folder / DECIDED)
     return cleaned
 
 
