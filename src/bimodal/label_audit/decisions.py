@@ -59,7 +59,7 @@ class Rounds:
         numbers = read_table(file, ("round", "image", "decision"))["round"]
         parts = []
         for number in sorted(set(numbers), key=lambda text: (len(text), text)):
-            part = read_decisions(file, manifest, only=numbers.index[numbers == number].tolist())
+            part = read_decisions(file, manifest, only=set(numbers.index[numbers == number]))
             parts.append(part.assign(round=_round(number, file)))
         return cls(pd.concat(parts, ignore_index=True)) if parts else cls.read(None, manifest)
 
@@ -99,7 +99,7 @@ class Rounds:
 
 
 def read_decisions(
-    file: Path, manifest: Manifest, only: list[int] | None = None, with_unsure: bool = False
+    file: Path, manifest: Manifest, only: set[int] | None = None, with_unsure: bool = False
 ) -> pd.DataFrame:
     """Read and check decisions: a CSV with the columns `image,decision` and optionally `label,by,when,why`.
 
