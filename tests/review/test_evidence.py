@@ -1,17 +1,16 @@
-"""The evidence of a face: probabilities, similar faces with sure labels, and its loss in a training."""
+"""The evidence of a face: probabilities, and similar faces with sure labels."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from bimodal.emotions import NAMES
-from bimodal.label_audit.audit import Audit, audit
+from bimodal.label_audit.audit import audit
 from bimodal.review.evidence import EvidenceFinder
 from bimodal.review.opened import OpenAudit
 from bimodal.review.retrain import compare_probes, compare_trainings
 from bimodal.review.store import Store
 from tests.label_audit.conftest import WRONG
-from tests.label_audit.conftest import trained as trained  # a fixture
 
 COLUMNS = ["image", "decision", "label"]
 
@@ -22,7 +21,7 @@ def test_similar_faces_have_sure_labels_and_follow_decisions(opened: OpenAudit) 
     labels = opened.manifest.labels[ranking.rows]
     row = int(ranking.order[0])
     found = finder.find(row, ranking, labels)
-    assert (found.row, found.label, found.loss) == (row, opened.manifest.table["label"].iat[row], None)
+    assert (found.row, found.label) == (row, opened.manifest.table["label"].iat[row])
     assert found.probability == ranking.probability[row]
     assert list(found.pred_probs.values()) == sorted(found.pred_probs.values(), reverse=True)
     assert list(found.similar) == [found.label, found.suggested]
@@ -42,14 +41,6 @@ def test_a_face_outside_training_is_refused(opened: OpenAudit) -> None:
     for row in (len(opened.manifest) - 1, -1, 10**6):
         with pytest.raises(KeyError):
             EvidenceFinder(opened).find(row, ranking, opened.manifest.labels[ranking.rows])
-
-
-def test_a_training_gives_losses(trained: Audit) -> None:
-    opened = OpenAudit.open(trained.out)
-    ranking = opened.ranker().update(pd.DataFrame(columns=COLUMNS))
-    finder, labels = EvidenceFinder(opened), opened.manifest.labels[ranking.rows]
-    losses = [finder.find(row, ranking, labels).loss for row in (0, WRONG + 1)]
-    assert all(loss is not None and loss.epochs == 12 and 0 <= loss.above <= 1 for loss in losses)
 
 
 def test_a_face_that_an_earlier_round_removed_has_evidence_without_neighbours(opened: OpenAudit) -> None:

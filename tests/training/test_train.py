@@ -60,6 +60,17 @@ def test_the_removed_examples_are_those_that_the_rule_selects_by_their_losses(ru
     assert run.removed["confidence"].between(1 / 7, 1).all()
 
 
+def test_the_losses_of_every_epoch_are_kept(run: Run) -> None:
+    losses, by_epoch = run.losses, run.losses["by_epoch"]
+    assert by_epoch.shape == (70, 4)
+    epoch = int(run.removed["epoch"].iloc[0])
+    assert (np.isnan(by_epoch[:, epoch:]).all(axis=1) == ~losses["kept"]).all()
+    assert np.isfinite(by_epoch[:, :epoch]).all()
+    np.testing.assert_array_equal(by_epoch[:, epoch - 1], losses["before"])
+    np.testing.assert_allclose(np.nanmean(by_epoch, axis=1), losses["mean"], rtol=1e-5)
+    np.testing.assert_allclose(np.nanmean(by_epoch, axis=0), run.metrics["loss_mean"], rtol=1e-5)
+
+
 def test_losses_are_computed_without_dropout_and_without_another_pass_over_the_backbone() -> None:
     model = EmotionClassifier("test_resnet", 16, 0.6, 0.8, 32)
     module = EmotionModule(model)

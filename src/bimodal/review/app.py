@@ -9,8 +9,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from bimodal.errors import InputError, shortened
+from bimodal.label_audit.audit import RUN
 from bimodal.review import pages
 from bimodal.review.api import decisions, face_map, faces, predict, results, runs, session, status, suspects, threshold
+from bimodal.review.loss_history import LossHistories
 from bimodal.review.recogniser import Recogniser
 from bimodal.review.run_list import RunList
 from bimodal.review.security import Access, Guard
@@ -53,6 +55,7 @@ def create_app(workspace: Workspace, access: Access, run_list: RunList | None = 
     app.state.workspace, app.state.access, app.state.decoder = workspace, access, Decoder()
     app.state.recogniser = Recogniser(workspace.detector)
     app.state.runs = run_list or RunList.beside(workspace.folder)
+    app.state.losses = LossHistories(lambda: [workspace.folder / RUN, *app.state.runs.paths()])
     for router in _ROUTERS:
         app.include_router(router)
     for kind, handler in _HANDLERS.items():

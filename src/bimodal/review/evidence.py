@@ -6,32 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bimodal.emotions import NAMES
-from bimodal.errors import InputError
-from bimodal.label_audit.audit import RUN
 from bimodal.label_audit.neighbours import COUNT, nearest
 from bimodal.review.opened import OpenAudit
 from bimodal.review.ranking import Ranking
-from bimodal.runs.run import Run
 
 _TRUSTED = 0.2
 """A label without a decision is trusted if it is wrong with a probability below this."""
-
-
-@dataclass(frozen=True)
-class TrainingLoss:
-    """The losses of a face in the audit's training.
-
-    Attributes:
-        mean: cross-entropy, averaged over the epochs.
-        last: of the last epoch.
-        epochs: how many.
-        above: share of the training faces with a lower mean loss, 0 to 1.
-    """
-
-    mean: float
-    last: float
-    epochs: int
-    above: float
 
 
 @dataclass(frozen=True)
@@ -46,7 +26,6 @@ class FaceEvidence:
         pred_probs: out-of-sample predicted probabilities by label, the most probable first.
         similar: the given and the suggested label, each with the rows of the most similar faces whose label is that one by
             a decision or with confidence, nearest first.
-        loss: in the audit's training; None without one.
     """
 
     row: int
@@ -55,14 +34,13 @@ class FaceEvidence:
     probability: float
     pred_probs: dict[str, float]
     similar: dict[str, list[int]]
-    loss: TrainingLoss | None
 
 
 class EvidenceFinder:
     """Finds the evidence of single faces. It keeps what all of them share."""
 
     def __init__(self, opened: OpenAudit) -> None:
-        """Read features, and losses if the audit has trained a network.
+        """Read the features.
 
         Args:
             opened: the audit.
@@ -73,12 +51,6 @@ class EvidenceFinder:
         self._features = judgement.features - judgement.features.mean(axis=0)
         self._place = np.full(len(self._rows), -1)  # in the judgement, which lacks faces that earlier rounds removed
         self._place[np.searchsorted(self._rows, judgement.rows)] = np.arange(len(judgement.rows))
-        self._losses: dict[int, TrainingLoss] = {}
-        try:
-            run = Run.open(opened.folder / RUN)
-            self._losses = _training_losses(run)
-        except InputError:
-            pass  # the audit has no run, or it is damaged: then there is no loss to show
 
     def find(self, row: int, ranking: Ranking, true: NDArray[np.int64]) -> FaceEvidence:
         """Return the evidence of a face.
@@ -101,7 +73,6 @@ class EvidenceFinder:
             float(ranking.probability[position]),
             {NAMES[code]: float(probs[code]) for code in np.argsort(-probs, kind="stable")},
             {NAMES[code]: self._similar(position, code, ranking, true) for code in (label, suggested)},
-            self._losses.get(row),
         )
 
     def _similar(self, position: int, code: int, ranking: Ranking, true: NDArray[np.int64]) -> list[int]:
@@ -119,12 +90,3 @@ class EvidenceFinder:
         rows = np.zeros(len(self._features), dtype=np.int64)
         rows[self._place[self._place >= 0]] = self._rows[self._place >= 0]
         return [int(each) for each in rows[found]]
-
-
-def _training_losses(run: Run) -> dict[int, TrainingLoss]:
-    losses = run.losses
-    mean = losses["mean"].astype(np.float64)
-    order = np.empty(len(mean))
-    order[np.argsort(mean, kind="stable")] = np.arange(len(mean)) / max(len(mean) - 1, 1)
-    parts = zip(losses["rows"], mean, losses["last"], losses["count"], order, strict=True)
-    return {int(row): TrainingLoss(float(m), float(last), int(n), float(above)) for row, m, last, n, above in parts}

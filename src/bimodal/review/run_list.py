@@ -92,10 +92,14 @@ class RunList:
 
     def numbers(self) -> list[int]:
         """Return the numbers of the runs that are there now, at most `MAX_RUNS`, in the order of their folders and names."""
-        found = [path for folder in self._folders for path in self._found(folder)][:MAX_RUNS]
+        found = self.paths()
         with self._lock:
             self._paths += [path for path in found if path not in set(self._paths)]
             return [self._paths.index(path) for path in found]
+
+    def paths(self) -> list[Path]:
+        """Return the folders of these runs."""
+        return list(dict.fromkeys(path for folder in self._folders for path in self._found(folder)))[:MAX_RUNS]
 
     def summary(self, number: int) -> RunSummary:
         """Return what a run learned.

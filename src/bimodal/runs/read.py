@@ -2,7 +2,7 @@
 
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ class Column:
 class Array:
     """How an array is checked: kinds of `dtype`, shape, numbers from `low` to `high`, or NaN if allowed.
 
-    The array has one number for each example or, with a `width`, so many.
+    The array has one number for each example or, with a `width`, so many; a width of 0 stands for any.
     """
 
     kinds: str
@@ -124,19 +124,20 @@ def _number(cell: str) -> float:
         return np.nan
 
 
-def read_arrays(file: Path, arrays: Mapping[str, Array], optional: str) -> dict[str, NDArray[Any]]:
-    """Read an `.npz` file of arrays as long as its array `rows`, see `read_npz`; one array is optional.
+def read_arrays(file: Path, arrays: Mapping[str, Array], optional: Collection[str]) -> dict[str, NDArray[Any]]:
+    """Read an `.npz` file of arrays as long as its array `rows`, see `read_npz`; those in `optional` may be missing.
 
     Raises:
         InputError: the file is damaged, or an array is missing or has another type, shape or range.
     """
     found = {name: array for name, array in read_npz(file).items() if name in arrays}
-    missing = [name for name in arrays if name not in found and name != optional]
+    missing = [name for name in arrays if name not in found and name not in optional]
     if missing:
         raise InputError(f"{file} lacks the array {', '.join(missing)}; was it written by bimodal train?")
     for name, array in found.items():
         expected = arrays[name]
-        shape = (found["rows"].size,) if expected.width is None else (found["rows"].size, expected.width)
+        width = array.shape[-1] if expected.width == 0 and array.ndim else expected.width
+        shape = (found["rows"].size,) if width is None else (found["rows"].size, width)
         if array.dtype.kind not in expected.kinds or array.shape != shape:
             wanted = f"the shape {shape} and a type of kind {expected.kinds}"
             raise InputError(f"{file}: {name} must have {wanted}, got {array.dtype} {array.shape}")

@@ -102,8 +102,8 @@ class Run:
 
     @cached_property
     def losses(self) -> dict[str, NDArray[Any]]:
-        """The per-example losses at the end: `rows, last, mean, count, kept, before, after`, mostly also `pred_probs`."""
-        return read_arrays(self._file("losses.npz"), tables.LOSSES, optional="pred_probs")
+        """The per-example losses: `rows, last, mean, count, kept, before, after`, mostly also `pred_probs` and `by_epoch`."""
+        return read_arrays(self._file("losses.npz"), tables.LOSSES, optional=tables.OPTIONAL_LOSSES)
 
     @cached_property
     def environment(self) -> dict[str, Any]:

@@ -52,8 +52,10 @@ _LOSS = Array("f", low=0, high=float(np.finfo(np.float32).max), allows_nan=True)
 LOSSES = {
     "rows": Array("iu", low=0), "last": _LOSS, "mean": _LOSS, "count": Array("iu", low=0), "kept": Array("b"),
     "pred_probs": Array("f", len(NAMES), low=0, high=1 + 1e-3, allows_nan=True), "before": _LOSS, "after": _LOSS,
+    "by_epoch": Array("f", 0, low=0, high=float(np.finfo(np.float32).max), allows_nan=True),
 }  # fmt: skip
-"""The arrays of `losses.npz`; `pred_probs` may be missing."""
+"""The arrays of `losses.npz`."""
+OPTIONAL_LOSSES = ("pred_probs", "by_epoch")
 
 
 def is_stage(value: Any) -> bool:

@@ -85,7 +85,10 @@ def write_predictions(file: Path, table: pd.DataFrame) -> None:
 
 
 def write_losses(out: Path, remover: Remover) -> None:
-    """Write `losses.npz`: the per-example losses of the training split, before and after the first removal step."""
+    """Write `losses.npz`: the per-example losses of the training split, also before and after the first removal step.
+
+    `by_epoch`, (n, epochs), is NaN where an example was no longer in training; it is left out if the ledger has no trace.
+    """
     rows = np.flatnonzero(remover.labels >= 0)
     ledger = remover.ledger
     before = ledger.last if remover.before is None else remover.before
@@ -94,6 +97,8 @@ def write_losses(out: Path, remover: Remover) -> None:
     arrays = {"last": ledger.last, "mean": ledger.mean, "count": ledger.count, "kept": remover.kept}
     if ledger.pred_probs is not None:
         arrays["pred_probs"] = ledger.pred_probs
+    if ledger.trace:
+        arrays["by_epoch"] = np.stack(ledger.trace, axis=1)
     arrays |= {"before": before, "after": after}
     content: dict[str, Any] = {"rows": rows, **{name: array[rows] for name, array in arrays.items()}}
     write_atomically(out / "losses.npz", lambda file: np.savez_compressed(file, **content))

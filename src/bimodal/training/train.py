@@ -47,6 +47,9 @@ from bimodal.training.processes import Processes, check_launcher
 from bimodal.training.settings import TrainSettings
 from bimodal.version import __version__
 
+_MAX_TRACE = 2**24
+"""Losses of single examples and epochs up to which a run keeps them all: 64 MiB."""
+
 
 def train(
     data: str | Path | None,
@@ -190,7 +193,8 @@ def _build(
         mirror=settings.mirror,
     )
     measure = partial(clean_losses, module, faces) if settings.losses == "clean" else None
-    removal = BimodalDistributionRemoval(settings=settings.removal, measure=measure, pred_probs=True)
+    trace = len(labels) * settings.epochs <= _MAX_TRACE
+    removal = BimodalDistributionRemoval(settings=settings.removal, measure=measure, trace=trace, pred_probs=True)
     average = AveragedWeights(settings.ema) if settings.ema else None
     identity = identity_of(settings, faces.manifest.fingerprint)
     keeper = KeepState(out, settings.keep, identity, average)

@@ -2,14 +2,15 @@
 
 import hashlib
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, HTTPException, Path, Request, Response
 from pydantic import BaseModel
 
 from bimodal.emotions import NAMES
-from bimodal.review.api.common import DecisionOut, FaceOut, TheReview, check_rows, decision_out, face_out
+from bimodal.review.api.common import DecisionOut, FaceOut, TheReview, check_rows, decision_out, face_out, shown
 from bimodal.review.faces import SIDES
+from bimodal.review.loss_history import LossHistories
 from bimodal.vision.pictures import UnreadableError
 
 router = APIRouter(prefix="/api/faces", tags=["faces"])
@@ -32,15 +33,20 @@ class NeighboursOut(BaseModel):
 
 
 class LossOut(BaseModel):
-    """The loss of a face in the audit's training: mean of the epochs, that of the last one, and how many.
+    """The loss of a face in the run of this name: mean of the epochs, that of the last one, and how many.
 
-    `above` is the share of the training faces with a lower mean loss.
+    `above` is the share of the training faces with a lower mean loss. `by_epoch` has its loss in each epoch, and
+    `class_median` the median over the faces with the same label: null after the removal, empty if the run has not kept them.
     """
 
+    run: str
     mean: float
     last: float
     epochs: int
     above: float
+    removed_after: int | None
+    by_epoch: list[float | None]
+    class_median: list[float | None]
 
 
 class EvidenceOut(BaseModel):
@@ -58,12 +64,13 @@ class EvidenceOut(BaseModel):
 
 
 @router.get("/{row}")
-def read_face(row: Row, review: TheReview) -> EvidenceOut:
+def read_face(row: Row, review: TheReview, request: Request) -> EvidenceOut:
     """Return a face and the evidence about its label."""
     board = review.board
     check_rows(review.faces, [row])
     evidence = review.evidence(board, row)
-    loss = evidence.loss if evidence is not None else None
+    histories = cast(LossHistories, request.app.state.losses)
+    loss = histories.of(review.opened.manifest, row) if evidence is not None else None
     similar = evidence.similar if evidence is not None else {}
     probabilities = [
         ProbabilityOut(label=name, probability=round(float(value), 4))
@@ -73,7 +80,7 @@ def read_face(row: Row, review: TheReview) -> EvidenceOut:
         face=face_out(board, row),
         probabilities=probabilities,
         neighbours=[NeighboursOut(label=label, rows=rows) for label, rows in similar.items()],
-        loss=None if loss is None else LossOut(**vars(loss)),
+        loss=None if loss is None else LossOut(**vars(loss) | {"run": shown(loss.run)}),
         has_context=review.pictures.has_context(row),
         decisions=[decision_out(record) for record in board.decisions_on(row)],
     )

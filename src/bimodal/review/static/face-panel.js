@@ -2,6 +2,7 @@
 
 import { picture, read } from "./api.js";
 import { byId, count, make, percent, plural } from "./dom.js";
+import { chart } from "./svg.js";
 
 const FLAGS = {
   blank: "a picture of a single colour",
@@ -62,8 +63,28 @@ const similar = ({ label, rows }) =>
   );
 
 const lossWords = (loss) =>
-  `Training loss: ${loss.mean.toFixed(2)} on average over ${plural(loss.epochs, "epoch")}, ${loss.last.toFixed(2)} in the last; ` +
+  `Mean training loss over ${plural(loss.epochs, "epoch")} of ${loss.run}: ${loss.mean.toFixed(2)}; ` +
   `${percent(loss.above)} of the training faces have a lower one.`;
+
+/** The loss by epoch and the median of the faces with the same label; nothing if the run has kept neither. */
+const lossCurve = ({ by_epoch: own, class_median: median, removed_after: removed }, label) => {
+  if (!own.some((loss) => loss !== null)) return [];
+  const x = own.map((_, index) => index + 1);
+  const lines = [
+    { x, y: median, hue: 0, second: true },
+    { x, y: own, hue: 1 },
+  ];
+  const last = own.findLastIndex((loss) => loss !== null);
+  const words = `Training loss by epoch. In epoch ${last + 1}: this face ${own[last].toFixed(2)}, median of the faces labelled ${label} ${median[last]?.toFixed(2)}.`;
+  const legend = make(
+    "figcaption",
+    {},
+    make("span", { class: "key hue1" }, "this face"),
+    make("span", { class: "key hue0" }, `median of the faces labelled ${label}`),
+    ...(removed ? [`removed after epoch ${removed}`] : []),
+  );
+  return [make("figure", { class: "losses" }, chart(lines, removed ? [{ x: removed, hue: 1 }] : [], words, [340, 120]), legend)];
+};
 
 const decided = ({ reviewer, decision, label, why, time }) => {
   const when = new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
@@ -88,7 +109,7 @@ export const show = ({ face, probabilities, neighbours, loss, has_context: hasCo
   byId("doubt").textContent = doubtOf(face);
   byId("bars").replaceChildren(...probabilities.map((each) => bar(each, face)));
   byId("neighbours").replaceChildren(...neighbours.map(similar));
-  byId("loss").textContent = loss ? lossWords(loss) : "";
+  byId("loss").replaceChildren(...(loss ? [make("p", {}, lossWords(loss)), ...lossCurve(loss, face.label)] : []));
   byId("notes").textContent = face.flags.map((flag) => FLAGS[flag] ?? flag).join(" · ");
   byId("name").textContent = [face.image, face.person && `person ${face.person}`].filter(Boolean).join(" · ");
   byId("show-context").hidden = !hasContext;

@@ -10,7 +10,6 @@ export const svg = (name, attributes = {}, ...children) => {
   return element;
 };
 
-const [WIDTH, HEIGHT] = [380, 220];
 const [LEFT, RIGHT, TOP, BOTTOM] = [44, 8, 8, 24];
 
 /** Round steps that divide a range into about five parts. */
@@ -25,28 +24,28 @@ const ticks = (low, high) => {
 
 /**
  * Draw lines. `lines`: {x, y, hue, second} with null where y is missing; `marks`: {x, hue} for vertical lines.
- * `label` says in words what is drawn.
+ * `label` says in words what is drawn; the size is in pixels.
  */
-export const chart = (lines, marks, label) => {
+export const chart = (lines, marks, label, [width, height] = [380, 220]) => {
   const xs = lines.flatMap((line) => line.x);
   const ys = lines.flatMap((line) => line.y).filter((y) => y !== null);
   const [left, right] = [Math.min(...xs), Math.max(...xs)];
   let [low, high] = [Math.min(...ys), Math.max(...ys)];
   if (high - low < 1e-9) [low, high] = [low - 0.5, high + 0.5];
-  const px = (x) => LEFT + ((x - left) / (right - left || 1)) * (WIDTH - LEFT - RIGHT);
-  const py = (y) => HEIGHT - BOTTOM - ((y - low) / (high - low)) * (HEIGHT - TOP - BOTTOM);
+  const px = (x) => LEFT + ((x - left) / (right - left || 1)) * (width - LEFT - RIGHT);
+  const py = (y) => height - BOTTOM - ((y - low) / (high - low)) * (height - TOP - BOTTOM);
   const [levels, digits] = ticks(low, high);
   const grid = levels.flatMap((y) => [
-    svg("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: py(y), y2: py(y) }),
+    svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: py(y), y2: py(y) }),
     svg("text", { x: LEFT - 6, y: py(y) + 4, "text-anchor": "end" }, y.toFixed(digits).replace("-", "\u2212")),
   ]);
   const epochs = ticks(left, right)[0].filter(Number.isInteger);
-  const below = epochs.map((x) => svg("text", { x: px(x), y: HEIGHT - 6, "text-anchor": "middle" }, String(x)));
-  const removals = marks.map(({ x, hue }) => svg("line", { class: `removal hue${hue}`, x1: px(x), x2: px(x), y1: TOP, y2: HEIGHT - BOTTOM }));
+  const below = epochs.map((x) => svg("text", { x: px(x), y: height - 6, "text-anchor": "middle" }, String(x)));
+  const removals = marks.map(({ x, hue }) => svg("line", { class: `removal hue${hue}`, x1: px(x), x2: px(x), y1: TOP, y2: height - BOTTOM }));
   const drawn = lines.flatMap(({ x, y, hue, second }) => {
     const points = x.map((each, index) => [each, y[index]]).filter(([, value]) => value !== null);
     if (points.length === 1) return [svg("circle", { class: `hue${hue}`, cx: px(points[0][0]), cy: py(points[0][1]), r: 3.5 })];
     return [svg("polyline", { class: `hue${hue}${second ? " second" : ""}`, points: points.map(([a, b]) => `${px(a).toFixed(1)},${py(b).toFixed(1)}`).join(" ") })];
   });
-  return svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label }, ...grid, ...below, ...removals, ...drawn);
+  return svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, ...grid, ...below, ...removals, ...drawn);
 };
