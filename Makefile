@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
 
-.PHONY: demo test check torture clean
+.PHONY: demo test check torture bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/bimodal demo
@@ -23,6 +23,10 @@ check: $(INSTALLED_DEV)
 # Hours: kills, limits, two calls at once and damaged files; TORTURE='--kills 10 --fuzzed 100 --limits 10' takes minutes.
 torture: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.robustness.torture --out docs/results/robustness.md $(TORTURE)
+
+# An hour: every claim about speed, measured on this machine; BENCH='--only startup removal' measures some.
+bench: $(INSTALLED_DEV)
+	$(BIN)/python benchmarks/bench.py $(BENCH)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

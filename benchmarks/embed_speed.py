@@ -84,7 +84,7 @@ def compare(folder: Path, arguments: argparse.Namespace) -> None:
     computing = [count / speed for speed in values[EMBED][processor]]
     print(f"\nleast cosine similarity of the features by both methods: {similarity(data):.4f}")
     print(f"{EMBED}: {spread(seconds, 1)} s, {spread(computing, 1)} s of processor time")
-    verdict(f"features of {count} pictures of {side} px in under {BAR:g} s", median(seconds) < BAR)
+    verdict(f"features of {count} pictures of {side} px in under {BAR:g} s", median(seconds) < BAR, seconds, "s")
 
 
 def grow(folder: Path, count: int) -> None:
@@ -100,7 +100,7 @@ def grow(folder: Path, count: int) -> None:
         rows.append([f"{part:,}", *(f"{value:.1f}" for value in seconds), f"{peaks[-1]:.0f}"])
         shutil.rmtree(folder / str(part))
     show(f"{EMBED} on pictures of 48 px, once", ["pictures", "seconds", "seconds of processor time", "peak MB"], rows)
-    verdict(f"{count:,} pictures of 48 px in under {MEGABYTES:g} MB", max(peaks) < MEGABYTES)
+    verdict(f"{count:,} pictures of 48 px in under {MEGABYTES:g} MB", max(peaks) < MEGABYTES, peaks, "MB")
 
 
 def features_file(data: Path, name: str) -> Path:

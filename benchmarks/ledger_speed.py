@@ -160,6 +160,8 @@ def main() -> None:
     verdict(
         f"{count:,} losses in under {SECONDS:g} s and {MEGABYTES:g} MB",
         median(times["bimodal"]) < SECONDS and max(megabytes["bimodal"]) < MEGABYTES,
+        times["bimodal"],
+        "s",
     )
 
 

@@ -1,11 +1,15 @@
 """Functions of all benchmarks: alternate measurements, ratios by round, and a table."""
 
 import argparse
+import json
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
+
+VERDICTS = "BIMODAL_BENCH_VERDICTS"
+"""Environment variable: the file to which each verdict is appended, for the table of bench.py."""
 
 
 def alternate(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
@@ -36,9 +40,20 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> N
         print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |")
 
 
-def verdict(claim: str, holds: bool | None) -> None:
-    """Print whether the claim of a benchmark holds on this machine; None: it was not measured."""
+def verdict(claim: str, holds: bool | None, values: Sequence[float] = (), unit: str = "times") -> None:
+    """Print whether the claim of a benchmark holds on this machine; None: it was not measured.
+
+    Args:
+        claim: the claim, with its limit.
+        holds: whether it holds.
+        values: of each round, what the claim is about.
+        unit: of the values.
+    """
     print(f"\n{claim}: {'NOT MEASURED' if holds is None else 'holds' if holds else 'DOES NOT HOLD'}", flush=True)
+    if file := os.environ.get(VERDICTS):
+        record = {"claim": claim, "holds": holds, "values": [float(value) for value in values], "unit": unit}
+        with open(file, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(record) + "\n")
 
 
 def machine() -> str:

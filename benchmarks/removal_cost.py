@@ -68,7 +68,12 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
         ["method", "seconds per step, median (min to max)", "% more than without"],
         [["without", spread(steps["without"]), "0"], ["with", spread(steps["with"]), spread(extra, 1)]],
     )
-    verdict(f"removal costs at most {BAR:g} % of a training epoch", median(shares["training"]) <= BAR)
+    verdict(
+        f"removal costs at most {BAR:g} % of a training epoch",
+        median(shares["training"]) <= BAR,
+        shares["training"],
+        "%",
+    )
 
 
 NAMES = {
