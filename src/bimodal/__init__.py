@@ -3,8 +3,6 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from bimodal.version import __version__
-
 if TYPE_CHECKING:  # "as": type checkers take these names for public
     from bimodal.data.prepare import prepare as prepare
     from bimodal.errors import InputError as InputError
@@ -21,6 +19,7 @@ if TYPE_CHECKING:  # "as": type checkers take these names for public
     from bimodal.training.evaluate import evaluate as evaluate
     from bimodal.training.settings import TrainSettings as TrainSettings
     from bimodal.training.train import train as train
+    from bimodal.version import __version__ as __version__
 
 _MODULES = {
     "prepare": "data.prepare",
@@ -38,8 +37,9 @@ _MODULES = {
     "LossLedger": "removal",
     "Remover": "removal",
     "InputError": "errors",
+    "__version__": "version",
 }
-__all__ = ["__version__", *_MODULES]
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:  # imported on first use: most of these load large libraries

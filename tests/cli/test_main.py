@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.main import get_group
 
+from bimodal.cli.lazy import LazyCommand
 from bimodal.cli.main import app
 from bimodal.version import __version__
 from tests.conftest import Outcome, fails_with_one_line
@@ -32,7 +34,13 @@ def test_help_lists_the_commands_by_task(cli: Callable[..., Outcome]) -> None:
         listed = [line.split()[1] for line in part.splitlines()[1:] if line.startswith("│ ") and line[2] != " "]
         assert tuple(listed) == commands
     assert "--install-completion" in words
-    assert len(app.registered_commands) + len(app.registered_groups) == sum(map(len, GROUPS.values()))
+    assert list(get_group(app).commands) == [name for names in GROUPS.values() for name in names]
+
+
+def test_the_overview_has_the_first_sentence_of_each_command() -> None:
+    for command in get_group(app).commands.values():
+        assert isinstance(command, LazyCommand)
+        assert command.load().help.split("\n\n")[0] == command.help, command.name
 
 
 @pytest.mark.parametrize("command", [command for commands in GROUPS.values() for command in commands])
@@ -53,6 +61,7 @@ def test_no_large_library_is_loaded_before_it_is_needed(command: str) -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(result.stdout.split())
     assert not loaded & {"torch", "lightning", "timm", "cv2", "albumentations", "matplotlib", "PIL", "pandas"}
+    assert command != "import bimodal.cli.main" or "numpy" not in loaded
 
 
 def test_a_full_disk_and_missing_permission_are_one_line(

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.main import get_group
 
+from bimodal.cli.lazy import LazyCommand
 from bimodal.cli.main import app
 from bimodal.cli.names import Command
 from bimodal.errors import InputError
@@ -49,10 +51,10 @@ def test_names_of_folders_that_are_no_utf8_are_refused_before_the_work(
 
 
 def test_every_command_checks_names() -> None:
-    assert all(command.cls is Command for command in app.registered_commands)
-    for group in app.registered_groups:
-        assert group.typer_instance is not None
-        assert all(command.cls is Command for command in group.typer_instance.registered_commands)
+    for lazy in get_group(app).commands.values():
+        assert isinstance(lazy, LazyCommand)
+        command = lazy.load()
+        assert all(isinstance(one, Command) for one in getattr(command, "commands", {"": command}).values())
 
 
 def test_pictures_with_such_names_are_read(tmp_path: Path) -> None:

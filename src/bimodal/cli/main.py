@@ -1,54 +1,63 @@
-"""The entry point `bimodal`: one file a command; `ending.py` says how a command ends."""
+"""The entry point `bimodal`: one file a command, imported when it is called; `ending.py` says how a command ends."""
 
-import inspect
 import sys
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import MutableMapping
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from bimodal.cli import (
-    audit,
-    compare,
-    demo,
-    draw,
-    embed,
-    evaluate,
-    export,
-    predict,
-    prepare,
-    pretrain,
-    report,
-    reproduce,
-    review,
-    study,
-    train,
-)
 from bimodal.cli.ending import exit_code_of
-from bimodal.cli.names import Command
-from bimodal.version import __version__
+from bimodal.cli.lazy import LazyCommand
 
-
-def _paragraphs(text: str | None) -> str:
-    """Return a docstring with each paragraph on one line, which the terminal wraps to its own width."""
-    return "\n\n".join(" ".join(part.splitlines()) for part in inspect.cleandoc(text or "").split("\n\n"))
-
-
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-_COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Find wrong labels": (prepare.prepare, audit.audit, review.review, demo.demo),
-    "Train and measure": (train.train, evaluate.evaluate, compare.compare, report.report),
-    "Predict and share": (predict.predict, embed.embed, export.export, export.publish),
-    "Experiments": (reproduce.reproduce, pretrain.pretrain, draw.draw),
+_COMMANDS = {  # the summaries repeat the docstrings, whose modules take a tenth of a second to import
+    "Find wrong labels": {
+        "prepare": "Make a data folder from labelled faces: check the pictures, split them, and write a manifest.",
+        "audit": "Find training labels that are probably wrong, review them, and clean the data.",
+        "review": "Review suspects on a local page, and see the ranking learn from each decision.",
+        "demo": "Show all steps in a few minutes on drawn faces: find wrong labels, clean the data, and train before and after.",
+    },
+    "Train and measure": {
+        "train": "Train a classifier; during training, remove examples that are probably mislabelled.",
+        "evaluate": (
+            "Measure a run on validation or test faces: accuracy and more with 95 % intervals; write the predictions as CSV."
+        ),
+        "compare": "Compare runs on the same examples, and say whether the difference is significant.",
+        "report": "Write a report: which examples were removed, whether removal helped, and how certain the results are.",
+    },
+    "Predict and share": {
+        "predict": "Predict the emotion of each face in images and videos, with calibrated probabilities.",
+        "embed": "Compute the features of all pictures of a data folder by a frozen network.",
+        "export": "Write a trained network as ONNX, which runs without PyTorch, and compare it with the original.",
+        "publish": "Write a folder with a trained network for others: weights, settings and model card, but no images.",
+    },
+    "Experiments": {
+        "reproduce": "Reproduce the paper's table: run every method on the same faces with several seeds, and compare them.",
+        "pretrain": "Train the packaged network again, from random weights, on FER2013's faces and FERPlus's votes.",
+        "draw": "Draw faces that show the seven emotions, some of them with wrong labels.",
+        "study": "Studies that compare methods on faces with known labels. A whole study trains for days.",
+    },
 }
-for _panel, _functions in _COMMANDS.items():
-    for _function in _functions:
-        app.command(cls=Command, rich_help_panel=_panel, help=_paragraphs(_function.__doc__))(_function)
-app.add_typer(study.app, name="study", rich_help_panel="Experiments")
+_MODULES = {"publish": "export"}  # of commands that are in the module of another one
+
+
+class _Commands(TyperGroup):
+    def __init__(self, *, commands: MutableMapping[str, Any] | None = None, **rest: Any) -> None:
+        lazy = {
+            name: LazyCommand(name, _MODULES.get(name, name), summary, panel)
+            for panel, summaries in _COMMANDS.items()
+            for name, summary in summaries.items()
+        }
+        super().__init__(commands={**(commands or {}), **lazy}, **rest)
+
+
+app = typer.Typer(cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 def _show_version(is_requested: bool) -> None:
     if is_requested:
+        from bimodal.version import __version__
+
         print(f"bimodal {__version__}")
         raise typer.Exit
 
