@@ -80,7 +80,11 @@ class Client:
         for name, value in answer.getheaders():
             if name.lower() == "set-cookie":
                 self.headers["cookie"] = value.partition(";")[0]
-        return json.loads(content) if answer.getheader("content-type", "").startswith("application/json") else None
+        return (
+            json.loads(content)
+            if content and answer.getheader("content-type", "").startswith("application/json")
+            else None
+        )
 
 
 class Reviewer(threading.Thread):
@@ -133,7 +137,9 @@ def main() -> None:
     parser = options(__doc__ or "", rounds=1)
     parser.add_argument("--clients", type=int, default=200, help="number of reviewers [200]")
     parser.add_argument("--seconds", type=float, default=60, help="how long they work [60]")
-    parser.add_argument("--pause", type=float, default=5, help="seconds between two decisions of a reviewer, on average [5]")
+    parser.add_argument(
+        "--pause", type=float, default=5, help="seconds between two decisions of a reviewer, on average [5]"
+    )
     parser.add_argument("--faces", type=int, default=4000, help="faces of the set [4000]")
     parser.add_argument("--folder", type=Path, help="where to keep the faces for the next call")
     arguments = parser.parse_args()
@@ -174,7 +180,16 @@ def measure(audit: Path, clients: int, seconds: float, pause: float) -> None:
     for kind in _KINDS:
         times = 1000 * np.array([value for reviewer in reviewers for value in reviewer.client.seconds[kind]])
         middle, high = np.quantile(times, [0.5, 0.99]) if len(times) else (0, 0)
-        rows.append([kind, f"{len(times):,}", f"{len(times) / took:.1f}", f"{middle:.0f}", f"{high:.0f}", f"{times.max(initial=0):.0f}"])
+        rows.append(
+            [
+                kind,
+                f"{len(times):,}",
+                f"{len(times) / took:.1f}",
+                f"{middle:.0f}",
+                f"{high:.0f}",
+                f"{times.max(initial=0):.0f}",
+            ]
+        )
     show("Milliseconds from request to answer", ["request", "number", "a second", "p50", "p99", "longest"], rows)
     print(
         f"\n{clients} reviewers, {took:.0f} s; server: {(processor - before) / took:.2f} processors, {memory:.0f} MB at most; "
@@ -185,8 +200,10 @@ def measure(audit: Path, clients: int, seconds: float, pause: float) -> None:
 
 
 def _is_stored(decision: tuple[str, str, str, str], stored: set[tuple[str, str, str, str]]) -> bool:
-    reviewer, image, kind, label = decision
-    return decision in stored or (kind == "relabel" and (reviewer, image, "keep", "") in stored)  # as the label that it has
+    reviewer, image, kind, _ = decision
+    return decision in stored or (
+        kind == "relabel" and (reviewer, image, "keep", "") in stored
+    )  # as the label that it has
 
 
 if __name__ == "__main__":

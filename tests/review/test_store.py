@@ -101,7 +101,8 @@ def test_events_cannot_be_changed_or_deleted(store: Store, tmp_path: Path) -> No
 
 def test_the_log_is_written_ahead_and_synchronised(store: Store) -> None:
     state = {
-        name: store._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+        name: store._writer._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous")
     }
     assert state == {"journal_mode": "wal", "synchronous": 2}
 

@@ -11,9 +11,9 @@ from threadpoolctl import threadpool_limits
 
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
+from bimodal.review.decision_log import RELABEL, REMOVE, UNSURE
 from bimodal.review.models import NONE, UNKNOWN, LabelModel
 from bimodal.review.recalibration import LabelInputs, Recalibration, WrongLeft
-from bimodal.review.store import RELABEL, REMOVE, UNSURE
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,7 @@ from bimodal.review.workspace import Workspace
 PORT, PORTS_TRIED = 8017, 20
 _BACKLOG = 512
 _SHUTDOWN_S = 3
+_KEEP_ALIVE_S = 120  # longer than a reviewer thinks: a connection that is just being closed loses a request
 _SHOWN_S = 2
 
 
@@ -56,6 +57,7 @@ def serve(
             ws="none",
             lifespan="on",
             backlog=_BACKLOG,
+            timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_SHUTDOWN_S,
         )
         server = uvicorn.Server(config)

@@ -1,53 +1,26 @@
 """The decisions of a review, as events in an SQLite file that is only ever appended to."""
 
+import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import pandas as pd
 
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
-from bimodal.review.schema import connect, errors_of, transaction
+from bimodal.review.decision_log import DECISIONS, RELABEL, UNDO, UNSURE, Decision, DecisionLog
+from bimodal.review.group_commit import GroupCommit
+from bimodal.review.schema import connect, errors_of
 
 FILE = "review.sqlite"
-KEEP, RELABEL, REMOVE, UNSURE, UNDO = "keep", "relabel", "remove", "unsure", "undo"
-DECISIONS = (KEEP, RELABEL, REMOVE, UNSURE)
 COLUMNS = ("id", "batch", "time", "reviewer", "image", "decision", "label", "why")
+T = TypeVar("T")
 MAX_NAME, MAX_WHY, MAX_IMAGE = 80, 1000, 4096
 """Longest name of a reviewer, reason and name of a picture, in characters."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """An event: what a reviewer decided about a face.
-
-    Attributes:
-        id: ascending in the order of the events.
-        batch: the id of the first event of those that were decided together, and are undone together.
-        time: UTC, ISO 8601 with milliseconds.
-        reviewer: who.
-        image: the picture, as in the manifest.
-        decision: `keep`, `relabel`, `remove`, `unsure` or `undo`.
-        label: the new label of `relabel`; otherwise empty.
-        why: a reason in words, or empty.
-        undoes: of `undo`, the id of the event that no longer counts.
-    """
-
-    id: int
-    batch: int
-    time: str
-    reviewer: str
-    image: str
-    decision: str
-    label: str = ""
-    why: str = ""
-    undoes: int | None = None
 
 
 class Store:
@@ -65,9 +38,10 @@ class Store:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self._connection = connect(file)
-        self._lock = threading.RLock()
-        self._cached: tuple[int, pd.DataFrame] = (-1, pd.DataFrame())
+        self._writer = GroupCommit(connect(file), file)
+        self._reader = connect(file)  # of its own, because readers need not wait for the disk
+        self._lock = threading.Lock()
+        self._log = DecisionLog()
 
     @classmethod
     def open(cls, audit_folder: str | Path) -> Self:
@@ -84,8 +58,9 @@ class Store:
 
     def close(self) -> None:
         """Close the file."""
+        self._writer.close()
         with self._lock:
-            self._connection.close()
+            self._reader.close()
 
     def __enter__(self) -> Self:
         return self
@@ -118,7 +93,12 @@ class Store:
         return self.add_all(reviewer, [(image, decision, label, why) for image in images])
 
     def add_all(
-        self, reviewer: str, decisions: Sequence[tuple[str, str, str, str]], times: Sequence[str] | None = None
+        self,
+        reviewer: str,
+        decisions: Sequence[tuple[str, str, str, str]],
+        times: Sequence[str] | None = None,
+        *,
+        repeated: bool = True,
     ) -> list[Decision]:
         """Store several decisions, all or none; one `undo` undoes them.
 
@@ -126,17 +106,22 @@ class Store:
             reviewer: see `add`.
             decisions: of each face, `(image, decision, label, why)`; see `add`.
             times: when each was decided, UTC, ISO 8601; default: now.
+            repeated: whether to store a decision that is already the reviewer's last one on the face.
         """
         name = _text("the name of the reviewer", reviewer, MAX_NAME)
         checked = [_checked(*each) for each in decisions]
         now = _now()
-        with self._writing():
-            batch, added = self._next_id(), []
-            for offset, (image, decision, label, why) in enumerate(checked):
-                time = times[offset] if times and times[offset] else now
-                added.append(Decision(batch + offset, batch, time, name, image, decision, label, why))
-            self._insert(added)
-        return added
+
+        def write(connection: sqlite3.Connection) -> list[Decision]:
+            batch, added = _next_id(connection), list[Decision]()
+            for number, (image, decision, label, why) in enumerate(checked):
+                if repeated or _last(connection, name, image) != (decision, label):
+                    time = times[number] if times and times[number] else now
+                    added.append(Decision(batch + len(added), batch, time, name, image, decision, label, why))
+            _insert(connection, added)
+            return added
+
+        return self._writer.write(write)
 
     def undo(self, reviewer: str) -> list[Decision]:
         """Undo the last decision of a reviewer, or those that were taken together; earlier ones count again.
@@ -146,36 +131,37 @@ class Store:
         """
         name = _text("the name of the reviewer", reviewer, MAX_NAME)
         now = _now()
-        with self._writing():
-            query = f"SELECT {', '.join(COLUMNS)} FROM event WHERE {_COUNTS} AND reviewer = ?1 AND batch = "
+
+        def write(connection: sqlite3.Connection) -> list[Decision]:
+            query = f"{_SELECT} WHERE {_COUNTS} AND reviewer = ?1 AND batch = "
             query += f"(SELECT max(batch) FROM event WHERE {_COUNTS} AND reviewer = ?1) ORDER BY id"
-            undone = [Decision(*row) for row in self._connection.execute(query, (name,))]
-            batch = self._next_id()
-            self._insert(
-                [
-                    Decision(batch + offset, batch, now, name, old.image, UNDO, "", "", old.id)
-                    for offset, old in enumerate(undone)
-                ]
-            )
-        return undone
+            undone = [Decision(*row) for row in connection.execute(query, (name,))]
+            batch = _next_id(connection)
+            undos = [
+                Decision(batch + number, batch, now, name, old.image, UNDO, "", "", old.id)
+                for number, old in enumerate(undone)
+            ]
+            _insert(connection, undos)
+            return undone
+
+        return self._writer.write(write)
 
     @property
     def count(self) -> int:
         """The number of events so far, undone ones and undos included; it grows with every event."""
+        return self._read(lambda connection: _next_id(connection) - 1)
+
+    @property
+    def log(self) -> DecisionLog:
+        """All decisions so far. Only the events since the last call are read."""
         with self._lock, errors_of(self.file):
-            return self._next_id() - 1
+            new = self._reader.execute(f"{_SELECT} WHERE id > ? ORDER BY id", (self._log.count,))
+            self._log = self._log.plus([Decision(*row) for row in new])
+            return self._log
 
     def current(self) -> pd.DataFrame:
         """Return the last decision of each reviewer on each face that is not undone: `COLUMNS`, in the order of time."""
-        with self._lock, errors_of(self.file):
-            count = self._next_id() - 1
-            if self._cached[0] != count:  # events are only added, so their number says whether the table is still right
-                query = f"SELECT {', '.join(COLUMNS)} FROM event WHERE {_COUNTS} ORDER BY id"
-                rows = self._connection.execute(query).fetchall()
-                table = pd.DataFrame.from_records(rows, columns=list(COLUMNS))
-                table = table.drop_duplicates(["reviewer", "image"], keep="last").reset_index(drop=True)
-                self._cached = (count, table)
-            return self._cached[1].copy()
+        return _table([vars(each) for each in self.log.all_current()], COLUMNS)
 
     def merged(self) -> pd.DataFrame:
         """Return one decision on each face: the last that is not `unsure`, otherwise `unsure`.
@@ -183,66 +169,63 @@ class Store:
         Returns:
             `COLUMNS`, and `agreed`: whether all who were sure decided the same. In the order of time.
         """
-        table = self.current()
-        sure = table[table["decision"] != UNSURE]
-        last = pd.concat([table[~table["image"].isin(sure["image"])], sure]).drop_duplicates("image", keep="last")
-        outcomes = sure.drop_duplicates(["image", "decision", "label"])["image"].value_counts()
-        return last.assign(agreed=~last["image"].isin(outcomes.index[outcomes > 1])).sort_values(
-            "id", ignore_index=True
-        )
+        merged = [vars(each.decision) | {"agreed": each.agreed} for each in self.log.all_merged()]
+        return _table(merged, (*COLUMNS, "agreed")).astype({"agreed": bool})
 
     def disagreements(self) -> pd.DataFrame:
         """Return the decisions on faces about which reviewers are sure of different things: `COLUMNS`, face by face."""
-        table, merged = self.current(), self.merged()
-        differ = table[table["image"].isin(merged.loc[~merged["agreed"], "image"]) & (table["decision"] != UNSURE)]
-        return differ.sort_values(["image", "id"], ignore_index=True)
+        log = self.log
+        images = [each.decision.image for each in log.all_merged() if not each.agreed]
+        sure = [each for image in sorted(images) for each in log.current(image) if each.decision != UNSURE]
+        return pd.DataFrame([vars(each) for each in sure], columns=list(COLUMNS))
 
     def history(self, image: str) -> list[Decision]:
         """Return all events of a face, undone ones and undos included, in the order of time."""
-        query = f"SELECT {', '.join(COLUMNS)}, undoes FROM event WHERE image = ? ORDER BY id"
-        with self._lock, errors_of(self.file):
-            return [Decision(*row) for row in self._connection.execute(query, (image,))]
+        query = f"{_SELECT} WHERE image = ? ORDER BY id"
+        return self._read(lambda connection: [Decision(*row) for row in connection.execute(query, (image,))])
 
     def note(self, name: str) -> str:
         """Return a short text that was stored beside the decisions; empty if there is none."""
-        with self._lock, errors_of(self.file):
-            found = self._connection.execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
+        query = "SELECT value FROM note WHERE name = ?"
+        found = self._read(lambda connection: connection.execute(query, (name,)).fetchone())
         return str(found[0]) if found else ""
 
     def set_note(self, name: str, value: str) -> None:
         """Store a short text beside the decisions; an earlier one of this name is replaced."""
-        with self._writing():
-            self._connection.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (name, value))
+        statement = "INSERT OR REPLACE INTO note VALUES (?, ?)"
+        self._writer.write(lambda connection: connection.execute(statement, (name, value)))
 
-    def _next_id(self) -> int:
-        (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM event").fetchone()
-        return int(last) + 1
-
-    def _insert(self, events: Sequence[Decision]) -> None:
-        rows = [
-            (
-                each.id,
-                each.batch,
-                each.time,
-                each.reviewer,
-                each.image,
-                each.decision,
-                each.label,
-                each.why,
-                each.undoes,
-            )
-            for each in events
-        ]
-        self._connection.executemany(f"INSERT INTO event VALUES ({', '.join('?' * 9)})", rows)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with self._lock, errors_of(self.file), transaction(self._connection):
-            yield
+    def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        with self._lock, errors_of(self.file):
+            return query(self._reader)
 
 
 _COUNTS = "decision <> 'undo' AND NOT EXISTS (SELECT 1 FROM event AS later WHERE later.undoes = event.id)"
 """The condition that an event is a decision and not undone."""
+
+_SELECT = f"SELECT {', '.join(COLUMNS)}, undoes FROM event"
+
+
+def _next_id(connection: sqlite3.Connection) -> int:
+    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM event").fetchone()
+    return int(last) + 1
+
+
+def _last(connection: sqlite3.Connection, reviewer: str, image: str) -> tuple[str, str] | None:
+    """Return the last decision of a reviewer on a face that is not undone, and its label; None if there is none."""
+    query = f"SELECT decision, label FROM event WHERE image = ? AND reviewer = ? AND {_COUNTS} ORDER BY id DESC LIMIT 1"
+    found: tuple[str, str] | None = connection.execute(query, (image, reviewer)).fetchone()
+    return found
+
+
+def _insert(connection: sqlite3.Connection, events: Sequence[Decision]) -> None:
+    columns = f"{', '.join(COLUMNS)}, undoes"
+    values = ", ".join(f":{name}" for name in (*COLUMNS, "undoes"))
+    connection.executemany(f"INSERT INTO event ({columns}) VALUES ({values})", [vars(each) for each in events])
+
+
+def _table(records: list[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame(records, columns=list(columns)).sort_values("id", ignore_index=True)
 
 
 def _now() -> str:

@@ -55,7 +55,7 @@ def measures_of(board: Board) -> tuple[Measure, ...]:
     rows = ranking.rows[is_open]
     given = ranking.pred_probs[np.arange(len(ranking.rows)), board.faces.labels[ranking.rows]]
     losses = -np.log(np.maximum(given, 1e-12))[is_open]
-    suspects = np.isin(rows, board.suspects)
+    suspects = np.isin(rows, board.scores.suspects)
     score = ranking.score[is_open]
     ours = [Mark("suspects", "suspects", float(score[suspects].min()), int(suspects.sum()))] if suspects.any() else []
     cuts = [("wang", "the paper", wang), ("slade-gedeon", "1993", slade_gedeon)] if len(losses) else []

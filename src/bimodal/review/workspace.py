@@ -54,7 +54,8 @@ class Review:
         self.job = Job("starting")
         self.face_map = FaceMap(self.opened)
         self._finder = EvidenceFinder(self.opened)
-        self._board: Board | None = None
+        version, ranking = self.live.latest
+        self._board = Board.begin(self.faces, version, ranking)
         self._board_lock = threading.Lock()
         self._measures: tuple[Board, tuple[Measure, ...]] | None = None
 
@@ -63,9 +64,9 @@ class Review:
         """All faces with the latest ranking and the latest decisions."""
         with self._board_lock:  # many callers at the same time need one board
             version, ranking = self.live.latest
-            board = self._board
-            if board is None or (board.version, board.count) != (version, self.store.count):
-                board = self._board = Board.of(self.faces, version, ranking, self.store)
+            log, board = self.store.log, self._board
+            if (board.version, board.log) != (version, log):
+                board = self._board = board.after(version, ranking, log)
             return board
 
     def measures(self, board: Board) -> tuple[Measure, ...]:
@@ -79,7 +80,7 @@ class Review:
         """Return why a label is suspected; None for a validation or test face."""
         if self.faces.splits[row] != "train":
             return None
-        return self._finder.find(row, board.ranking, board.true_labels)
+        return self._finder.find(row, board.ranking, board.true_labels[board.ranking.rows])
 
     def close(self) -> None:
         """Stop the background work and close the decisions."""

@@ -29,7 +29,7 @@ def test_pca_is_there_at_once(reader: TestClient, unchanged: Workspace) -> None:
     faces, board = unchanged.review.faces, unchanged.review.board
     assert answer["rows"] == faces.train.tolist()
     assert answer["labels"] == faces.labels[faces.train].tolist()
-    assert sorted(answer["suspects"]) == sorted(board.suspects.tolist())
+    assert sorted(answer["suspects"]) == sorted(board.scores.suspects.tolist())
     x, y = np.array(answer["x"]), np.array(answer["y"])
     assert (x.min(), x.max()) == (0, 10_000)
     assert abs(int(y.min()) + int(y.max()) - 10_000) <= 1, "in the middle"

@@ -22,7 +22,7 @@ def test_the_lines_are_those_of_the_rules(unchanged: Workspace) -> None:
         ("slade-gedeon", original.threshold, original.remove.sum()),
     ]
     (ours,) = log_odds.marks
-    assert (log_odds.values >= ours.value).sum() == ours.removed == len(board.suspects) > 0
+    assert (log_odds.values >= ours.value).sum() == ours.removed == len(board.scores.suspects) > 0
     for each in (log_odds, loss):
         assert (np.diff(each.values) <= 0).all()
         assert sorted(each.rows.tolist()) == board.faces.train.tolist()

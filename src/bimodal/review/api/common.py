@@ -1,6 +1,5 @@
 """What several parts of the interface share: the review, the caller, and faces as JSON."""
 
-from collections.abc import Hashable, Mapping
 from typing import Annotated, Any, cast
 from urllib.parse import quote, unquote
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.review.board import Board, FaceTable
+from bimodal.review.decision_log import Decision
 from bimodal.review.security import Access
 from bimodal.review.store import MAX_NAME
 from bimodal.review.workspace import Review, Workspace
@@ -100,25 +100,27 @@ def face_out(board: Board, row: int) -> FaceOut:
     faces = board.faces
     is_train = faces.splits[row] == "train"
     probability = float(board.ranking.probability[board.ranking.position(row)]) if is_train else None
-    record = board.decision_on(row)
+    merged = board.decision_on(row)
     return FaceOut(
         row=row,
         image=shown(faces.images[row]),
         label=NAMES[faces.labels[row]],
-        suggested=NAMES[board.suggested[row]],
+        suggested=NAMES[board.scores.suggested[row]],
         probability=None if probability is None else round(probability, 4),
-        score=round(float(board.score[row]), 3),
+        score=round(float(board.scores.score[row]), 3),
         person=shown(faces.persons[row]),
         split=str(faces.splits[row]),
         flags=list(faces.flags[row]),
-        decision=None if record is None else decision_out(record),
-        agreed=record is None or bool(record["agreed"]),
+        decision=None if merged is None else decision_out(merged.decision),
+        agreed=merged is None or merged.agreed,
     )
 
 
-def decision_out(record: Mapping[Hashable, Any]) -> DecisionOut:
-    """Return a line of `Store.current` or `Store.merged` as JSON."""
-    return DecisionOut(**{name: str(record[name]) for name in DecisionOut.model_fields})
+def decision_out(event: Decision) -> DecisionOut:
+    """Return a decision as JSON."""
+    return DecisionOut(
+        reviewer=event.reviewer, decision=event.decision, label=event.label, why=event.why, time=event.time
+    )
 
 
 def shown(text: object) -> str:

@@ -18,7 +18,8 @@ from bimodal.review.api.common import (
     shown,
 )
 from bimodal.review.board import Filters
-from bimodal.review.store import KEEP, MAX_WHY, RELABEL, UNDO, UNSURE, Decision
+from bimodal.review.decision_log import KEEP, RELABEL, UNSURE
+from bimodal.review.store import MAX_WHY
 
 router = APIRouter(prefix="/api", tags=["decisions"])
 MAX_TOGETHER = 5_000
@@ -67,10 +68,8 @@ def add_decisions(decision: DecisionIn, review: TheReview, reviewer: NamedReview
         is_same = decision.decision == RELABEL and decision.label == NAMES[faces.labels[row]]
         kind = KEEP if is_same else decision.decision
         label, image = decision.label if kind == RELABEL else "", str(faces.images[row])
-        if _last(review.store.history(image), reviewer) != (kind, label):
-            new.append((image, kind, label, decision.why))
-    if new:
-        review.store.add_all(reviewer, new)
+        new.append((image, kind, label, decision.why))
+    if review.store.add_all(reviewer, new, repeated=False):
         review.live.notify()
     return StoredOut(rows=rows, events=review.store.count)
 
@@ -101,15 +100,6 @@ def read_disagreements(review: TheReview, offset: Annotated[int, Query(ge=0, le=
     rows = board.select(Filters(state="disagree"))[offset : offset + _WINDOW]
     found = []
     for row in rows.tolist():
-        sure = [decision_out(record) for record in board.decisions_on(row) if record["decision"] != UNSURE]
+        sure = [decision_out(record) for record in board.decisions_on(row) if record.decision != UNSURE]
         found.append(DisagreementOut(face=face_out(board, row), decisions=sure))
     return found
-
-
-def _last(events: list[Decision], reviewer: str) -> tuple[str, str] | None:
-    """Return the last decision of a reviewer among the events of a face that is not undone; None if there is none."""
-    undone = {event.undoes for event in events}
-    own = [
-        event for event in events if event.reviewer == reviewer and event.decision != UNDO and event.id not in undone
-    ]
-    return (own[-1].decision, own[-1].label) if own else None

@@ -85,7 +85,7 @@ def read_map(
         x=scaled[:, 0].tolist(),
         y=scaled[:, 1].tolist(),
         labels=board.faces.labels[rows].tolist(),
-        suspects=board.suspects[board.is_open[board.suspects]].tolist(),
+        suspects=board.scores.suspects[board.is_open[board.scores.suspects]].tolist(),
         decided=np.flatnonzero(~board.is_open).tolist(),
     )
 

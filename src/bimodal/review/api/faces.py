@@ -74,7 +74,7 @@ def read_face(row: Row, review: TheReview, request: Request) -> EvidenceOut:
     similar = evidence.similar if evidence is not None else {}
     probabilities = [
         ProbabilityOut(label=name, probability=round(float(value), 4))
-        for name, value in zip(NAMES, board.pred_probs[row], strict=True)
+        for name, value in zip(NAMES, board.scores.pred_probs[row], strict=True)
     ]
     return EvidenceOut(
         face=face_out(board, row),

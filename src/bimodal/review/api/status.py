@@ -1,9 +1,11 @@
 """How far the work is: the audit, the decisions, the ranking, and the wrong labels that are probably left."""
 
+import numpy as np
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from bimodal.review.api.common import Reviewer, TheReview, TheWorkspace
+from bimodal.review.decision_log import DECISIONS
 from bimodal.version import __version__
 
 router = APIRouter(prefix="/api", tags=["status"])
@@ -53,15 +55,17 @@ def read_status(review: TheReview, reviewer: Reviewer) -> StatusOut:
     """Return the counts of the review."""
     board = review.board
     left = board.ranking.left
+    counts = np.bincount(board.kinds[~board.is_open], minlength=len(DECISIONS))
+    decisions = {name: int(count) for name, count in zip(DECISIONS, counts, strict=True) if count}
     return StatusOut(
         events=board.count,
         ranked=board.version,
         faces=len(board.faces.train),
-        suspects=int(board.is_open[board.suspects].sum()),
-        decided=len(board.merged),
-        decisions={str(name): int(n) for name, n in board.merged["decision"].value_counts().items()},
-        mine=int((board.current["reviewer"] == reviewer).sum()),
-        disagreements=int((~board.merged["agreed"].astype(bool)).sum()),
+        suspects=int(board.is_open[board.scores.suspects].sum()),
+        decided=sum(decisions.values()),
+        decisions=decisions,
+        mine=len(board.rows_of(reviewer)),
+        disagreements=int((~board.agreed).sum()),
         left=round(left.expected, 1),
         left_low=left.low,
         left_high=left.high,

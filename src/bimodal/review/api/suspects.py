@@ -82,7 +82,7 @@ def read_choices(review: TheReview) -> ChoicesOut:
     faces = review.faces
     return ChoicesOut(
         labels=list(NAMES),
-        persons=[shown(name) for name in faces.person_names],
-        splits=[name for name in ("train", "val", "test") if (faces.splits == name).any()],
-        flags=faces.flag_names,
+        persons=[shown(name) for name in faces.rows_of_person],
+        splits=[name for name in ("train", "val", "test") if faces.in_split[name].any()],
+        flags=list(faces.with_flag),
     )
