@@ -8,9 +8,6 @@ from bimodal.emotions import NAMES
 from bimodal.label_audit.audit import audit
 from bimodal.review.evidence import EvidenceFinder
 from bimodal.review.opened import OpenAudit
-from bimodal.review.retrain import compare_probes, compare_trainings
-from bimodal.review.store import Store
-from tests.label_audit.conftest import WRONG
 
 COLUMNS = ["image", "decision", "label"]
 
@@ -58,36 +55,3 @@ def test_a_face_that_an_earlier_round_removed_has_evidence_without_neighbours(op
     others = [row for rows in finder.find(0, ranking, labels).similar.values() for row in rows]
     assert len(others) == 6
     assert 1 not in others
-
-
-def test_the_comparison_finds_that_cleaning_helps(opened: OpenAudit) -> None:
-    with Store.open(opened.folder) as store:
-        for row in range(WRONG):
-            store.add("ann", opened.manifest.table["image"].iat[row], "relabel", NAMES[row % 7])
-        comparison = compare_probes(opened, store)
-    assert comparison.n == 28
-    assert comparison.difference.value >= 0
-    assert comparison.difference.low <= comparison.difference.value <= comparison.difference.high
-
-
-@pytest.mark.slow
-def test_trainings_before_and_after_are_compared_and_kept(opened: OpenAudit, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bimodal.review.cleaned import write_cleaned_set
-    from bimodal.training import train as module
-
-    with Store.open(opened.folder) as store:
-        store.add("ann", opened.manifest.table["image"].iat[0], "remove")
-        write_cleaned_set(opened, store)
-        first = compare_trainings(opened, epochs=1)
-        assert first.n == 28
-
-        def refuse(*_: object, **__: object) -> None:
-            raise AssertionError("trains again")
-
-        with monkeypatch.context() as patched:
-            patched.setattr(module, "train", refuse)
-            assert compare_trainings(opened, epochs=1) == first
-        store.add("ann", opened.manifest.table["image"].iat[1], "remove")
-        write_cleaned_set(opened, store)
-        second = compare_trainings(opened, epochs=1)
-    assert second.n == 28

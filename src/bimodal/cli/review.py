@@ -37,6 +37,14 @@ def review(
             help="Folder whose runs the tab Runs shows side by side. (default: that of the audit)", show_default=False
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Network of the tab Try: a run folder, a published folder, an .onnx file, or a Hugging Face repository "
+            "owner/name. The page also offers all runs of the tab Runs. (default: bimodal/face-s)",
+            show_default=False,
+        ),
+    ] = None,
     detector: Annotated[
         Path | None,
         typer.Option(
@@ -58,6 +66,7 @@ def review(
     from rich.console import Console
 
     from bimodal.errors import InputError
+    from bimodal.inference.load import load
     from bimodal.review.run_list import RunList
     from bimodal.review.server import serve
     from bimodal.review.workspace import Workspace, folders_of
@@ -68,7 +77,7 @@ def review(
         raise InputError(f"--detector must be YuNet's ONNX file, but there is none at {detector}")
     run_list = None if runs is None else RunList.of(runs)
     serve(
-        Workspace(folder, data, detector),
+        Workspace(folder, data, detector, None if model is None else load(model)),
         host,
         port,
         announce=lambda address: console.print(f"review: {address}\nstop: Ctrl-C", markup=False),

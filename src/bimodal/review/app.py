@@ -53,7 +53,7 @@ def create_app(workspace: Workspace, access: Access, run_list: RunList | None = 
         redoc_url=None,
     )
     app.state.workspace, app.state.access, app.state.decoder = workspace, access, Decoder()
-    app.state.recogniser = Recogniser(workspace.detector)
+    app.state.recogniser = Recogniser(workspace.detector, workspace.network)
     app.state.runs = run_list or RunList.beside(workspace.folder)
     app.state.losses = LossHistories(lambda: [workspace.folder / RUN, *app.state.runs.paths()])
     for router in _ROUTERS:

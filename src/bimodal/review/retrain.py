@@ -1,6 +1,8 @@
 """Whether the decisions of a review help: trainings on the labels before and after, compared on the test faces."""
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,25 +15,29 @@ from bimodal.features.fold_probes import FoldProbes
 from bimodal.features.probe import Probe
 from bimodal.features.store import features_of
 from bimodal.label_audit.audit import CLEANED
-from bimodal.progress import inform
 from bimodal.review.cleaned import rounds_of
 from bimodal.review.opened import OpenAudit
 from bimodal.review.store import Store
+from bimodal.review.train_process import train_elsewhere
+from bimodal.runs.run import Run
 
 BEFORE, AFTER, TRAINED = "before the review", "after the review", "trained"
+_SAME = "no decision removes or relabels a face yet, so both trainings would be the same"
 
 
 def compare_probes(opened: OpenAudit, store: Store) -> Comparison:
     """Compare regressions on the features of the audit's network, in seconds. `compare_trainings` says what is compared.
 
     Raises:
-        InputError: there are no test faces, or too few training faces are left.
+        InputError: the decisions change nothing, there are no test faces, or too few training faces are left.
     """
     manifest = opened.manifest
     test = _test_rows(manifest)
     features = features_of(manifest, opened.embedder()).values
     before = manifest.rows("train").astype(np.int64)
     after, labels = rounds_of(opened, store).judged(manifest)
+    if np.array_equal(before, after) and np.array_equal(manifest.labels[before], labels):
+        raise InputError(_SAME)
     given = ((before, manifest.labels[before]), (after, labels))
     right = []
     for rows, codes in given:
@@ -43,19 +49,26 @@ def compare_probes(opened: OpenAudit, store: Store) -> Comparison:
     return compare(right[0], right[1], BEFORE, AFTER)
 
 
-def compare_trainings(opened: OpenAudit, seeds: int = 1, epochs: int | None = None) -> Comparison:
+def compare_trainings(
+    opened: OpenAudit,
+    seeds: int = 1,
+    recipe: Mapping[str, Any] | None = None,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> Comparison:
     """Train the preset `face` on the audited data and on the written cleaned set, and compare both on the same test faces.
 
     Finished runs of the same faces are kept in the folder `trained` of the audit, so a second call trains on the cleaned set
-    alone.
+    alone, and one after a call that was stopped continues.
 
     Args:
         opened: the audit; `write_cleaned_set` has been called.
         seeds: trainings of each.
-        epochs: of each training; None: the preset's.
+        recipe: settings by name that differ from the preset's.
+        is_stopped: is asked several times a second whether to stop.
 
     Raises:
-        InputError: there is no cleaned set, or there are no test faces.
+        InputError: there is no cleaned set, it equals the audited data, or there are no test faces.
+        StoppedError: `is_stopped` has said so.
         OSError: the disk is full.
     """
     _test_rows(opened.manifest)
@@ -63,35 +76,27 @@ def compare_trainings(opened: OpenAudit, seeds: int = 1, epochs: int | None = No
     if not cleaned.is_dir():
         raise InputError(f"expected cleaned data at {cleaned}, found none; write the cleaned set first")
     faces = {"before": opened.manifest, "after": Manifest.read(cleaned)}
-    right = {
-        name: np.array([_trained(opened, name, manifest, seed, epochs) for seed in range(seeds)])
-        for name, manifest in faces.items()
-    }
-    return compare(right["before"], right["after"], BEFORE, AFTER)
+    if faces["after"].fingerprint == opened.manifest.fingerprint:
+        raise InputError(_SAME)
+    right: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in faces}
+    for number, (seed, name) in enumerate(product(range(seeds), faces), start=1):
+        what = f"training {number} of {2 * seeds}, on the labels {name} the review"
+        right[name].append(_trained(opened, faces[name], name, {**(recipe or {}), "seed": seed}, what, is_stopped))
+    return compare(np.array(right["before"]), np.array(right["after"]), BEFORE, AFTER)
 
 
-def _trained(opened: OpenAudit, name: str, manifest: Manifest, seed: int, epochs: int | None) -> NDArray[np.bool_]:
+def _trained(
+    opened: OpenAudit,
+    manifest: Manifest,
+    name: str,
+    recipe: dict[str, Any],
+    what: str,
+    is_stopped: Callable[[], bool],
+) -> NDArray[np.bool_]:
     """Train once, unless that has been done, and return which test faces are predicted rightly."""
-    from bimodal.runs.run import Run
-    from bimodal.training.evaluate import evaluate  # loads PyTorch
-    from bimodal.training.settings import TrainSettings
-    from bimodal.training.train import train
-
-    settings = TrainSettings.load(changes={"preset": "face", "removal": "none", "seed": seed})
-    if epochs is not None:
-        settings = replace(settings, epochs=epochs)
-    out = opened.folder / TRAINED / f"{name}-seed-{seed}"
-    run: Run | None = None
-    if (out / "config.yaml").is_file():
-        run = Run.open(out)
-        if not run.was_trained_on(manifest.fingerprint) or TrainSettings.from_dict(run.config) != settings:
-            run = None
-    if run is None or not run.is_finished:
-        inform(f"training on the faces {name} the review, seed {seed}")
-        run = train(manifest.root, out, settings, resume=run is not None, overwrite=run is None)
-    if not (out / "predictions_test.csv").is_file():
-        evaluate(run)
-    predictions = run.predictions("test")
+    out = opened.folder / TRAINED / f"{name}-seed-{recipe['seed']}"
+    train_elsewhere(manifest.root, out, {"preset": "face", "removal": "none", **recipe}, what, is_stopped)
+    predictions = Run.open(out).predictions("test")
     return np.asarray((predictions["label"] == predictions["predicted"]).to_numpy(dtype=bool))
 
 

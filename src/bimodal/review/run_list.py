@@ -14,6 +14,7 @@ from bimodal.emotions import CODES
 from bimodal.errors import InputError
 from bimodal.evaluation.comparison import Comparison
 from bimodal.evaluation.metrics import Measures, measure
+from bimodal.model_files.info import INFO_FILE
 from bimodal.report.comparison import common_split, evaluate
 from bimodal.report.conditions import Condition, seed_of, settings_of
 from bimodal.review.retrain import TRAINED
@@ -42,6 +43,7 @@ class RunSummary:
         preset, backbone, removal: settings; empty if unknown.
         metrics: a row for each finished epoch.
         removed: number of removed examples, and the epochs after which they were removed.
+        is_aligned: whether the network was trained on aligned faces; unknown, and True, for an unfinished run.
         split: of the predictions: `test`, or else `val`; empty if there are none.
         measures: of these predictions; None if there are none.
         problem: why the run cannot be shown; empty if it can.
@@ -54,6 +56,7 @@ class RunSummary:
     removal: str = ""
     seed: int = 0
     is_finished: bool = False
+    is_aligned: bool = True
     metrics: pd.DataFrame | None = None
     removed: int = 0
     removal_epochs: tuple[int, ...] = ()
@@ -107,7 +110,7 @@ class RunList:
         Raises:
             KeyError: there is no such run.
         """
-        path = self._path(number)
+        path = self.path(number)
         stamp = _stamp(path)
         kept = self._summaries.get(number)
         if kept is None or kept[0] != stamp:
@@ -123,7 +126,7 @@ class RunList:
         """
         if baseline == other:
             raise InputError("expected two different runs to compare, got the same twice")
-        runs = [Run.open(self._path(number)) for number in (baseline, other)]
+        runs = [Run.open(self.path(number)) for number in (baseline, other)]
         split = common_split(runs)
         if split is None:
             raise InputError("the two runs have no predictions on the same split; make them: bimodal evaluate RUN")
@@ -140,7 +143,7 @@ class RunList:
             KeyError: there is no such run.
             InputError: the run is unfinished or damaged.
         """
-        path = self._path(number)
+        path = self.path(number)
         stamp = _stamp(path)
         written = _written_report(path)
         if written is not None:
@@ -155,7 +158,12 @@ class RunList:
                 self._pages = {number: kept}
         return kept[1]
 
-    def _path(self, number: int) -> Path:
+    def path(self, number: int) -> Path:
+        """Return the folder of a run.
+
+        Raises:
+            KeyError: there is no such run.
+        """
         with self._lock:
             if not 0 <= number < len(self._paths):
                 raise KeyError(number)
@@ -213,6 +221,7 @@ def _summarise(path: Path, name: str) -> RunSummary:
             removal=settings.get("removal.rule", "none"),
             seed=seed_of(run),
             is_finished=run.is_finished,
+            is_aligned=not (path / INFO_FILE).is_file() or run.info.aligned,
             metrics=metrics,
             removed=0 if removed is None else len(removed),
             removal_epochs=() if removed is None else tuple(sorted({int(epoch) for epoch in removed["epoch"]})),

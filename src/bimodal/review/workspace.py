@@ -8,6 +8,7 @@ from bimodal.data.manifest import FILE as MANIFEST
 from bimodal.errors import InputError
 from bimodal.label_audit.audit import audit
 from bimodal.label_audit.mark import MARK
+from bimodal.model_files.network import Network
 from bimodal.review.board import Board, FaceTable
 from bimodal.review.evidence import EvidenceFinder, FaceEvidence
 from bimodal.review.exchange import take_over_rounds
@@ -84,6 +85,7 @@ class Review:
 
     def close(self) -> None:
         """Stop the background work and close the decisions."""
+        self.job.stop()
         self.live.close()
         self.face_map.close()
         self.store.close()
@@ -92,15 +94,22 @@ class Review:
 class Workspace:
     """The review of one audit folder; it is made ready in a thread of its own, so that the page can show the progress."""
 
-    def __init__(self, folder: Path, data: Path | None = None, detector: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        data: Path | None = None,
+        detector: Path | None = None,
+        network: Network | None = None,
+    ) -> None:
         """Name the audit.
 
         Args:
             folder: the audit folder; it is made first if there is none.
             data: its data folder; None: where it was when the audit was made.
             detector: the face detector for pictures that are uploaded; None: downloaded once.
+            network: the network that predicts them, unless the page names a run; None: the packaged one.
         """
-        self.folder, self.data, self.detector = folder, data, detector
+        self.folder, self.data, self.detector, self.network = folder, data, detector, network
         self._job = Job("reading the faces")
         self._review: Review | None = None
 

@@ -6,10 +6,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
 import pytest
 
 from bimodal.data.manifest import Manifest
 from bimodal.label_audit.audit import Audit
+from bimodal.synthetic.photograph import draw_face
 from tests.conftest import SHARED
 from tests.runs import write_run
 
@@ -121,21 +124,56 @@ def test_without_permission_the_camera_says_so(browser: "Browser", server: Serve
     assert not errors
 
 
+WITH_FACE = """(() => {
+  const [frame, box] = ["video", ".box"].map((each) => document.querySelector(`#live ${each}`)?.getBoundingClientRect().toJSON());
+  return box ? { frame, box, rows: document.querySelectorAll("#live tbody tr").length } : null;
+})()"""
+
+
+def film(file: Path) -> None:
+    """Write a video for the browser's camera: two seconds of an empty room, then two of a drawn face; it is repeated."""
+    empty = np.full((480, 640, 3), 90, np.uint8)
+    face = empty.copy()
+    face[120:360, 200:440] = draw_face(3, np.random.default_rng(0), 240)
+    frames = [cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420).tobytes() for picture in (empty, face)]
+    with file.open("wb") as stream:
+        stream.write(b"YUV4MPEG2 W640 H480 F5:1 Ip A1:1 C420jpeg\n")
+        for frame in [frames[0]] * 10 + [frames[1]] * 10:
+            stream.write(b"FRAME\n" + frame)
+
+
 @pytest.mark.skipif(not DETECTOR.is_file(), reason="needs the face detector")
-def test_the_camera_sends_frames_until_it_is_stopped(browser: "Browser", reviewed: Audit, tmp_path: Path) -> None:  # noqa: F811
+def test_a_face_before_the_camera_is_predicted_until_it_is_stopped(
+    browser: "Browser",  # noqa: F811
+    reviewed: Audit,
+    tmp_path: Path,
+) -> None:
+    video = tmp_path / "camera.y4m"
+    film(video)
     server = Server(shutil.copytree(reviewed.out, tmp_path / "audit"), "--detector", str(DETECTOR))  # noqa: F811
-    fake = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    filmed = browser.browser_type.launch(executable_path=CHROMIUM, args=fake)
+    fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    options = ["--no-sandbox", *fake, f"--use-file-for-fake-video-capture={video}"]
+    filmed = browser.browser_type.launch(executable_path=CHROMIUM, args=options)
     try:
         page, errors = open_page(filmed, server.address)
         frames: list[int] = []
         page.on("response", lambda response: "camera=true" in response.url and frames.append(response.status))
         page.goto(server.address + "try")
+        files = set(tmp_path.rglob("*"))
         page.locator("#camera").click()
         expect(page.locator("#live")).to_contain_text("no face found")
         expect(page.locator("#live")).to_contain_text("ms a frame")
-        page.wait_for_timeout(2000)
-        assert len(frames) >= 2
+        found = None
+        for _ in range(600):  # until the film is at its second part
+            found = page.evaluate(WITH_FACE)
+            if found is not None:
+                break
+            page.wait_for_timeout(100)
+        assert found is not None, "no box appeared"
+        assert found["rows"] == 8
+        frame, box = found["frame"], found["box"]  # the face fills the middle of the picture
+        assert 0.2 < (box["x"] + box["width"] / 2 - frame["x"]) / frame["width"] < 0.8
+        assert 0.2 < box["width"] / frame["width"] < 0.4
         assert set(frames) == {200}
         page.locator("#camera").click()
         expect(page.locator("#live")).to_be_hidden()
@@ -143,6 +181,7 @@ def test_the_camera_sends_frames_until_it_is_stopped(browser: "Browser", reviewe
         before = len(frames)
         page.wait_for_timeout(1500)
         assert len(frames) == before
+        assert set(tmp_path.rglob("*")) == files, "a frame was stored"
         assert not errors
     finally:
         filmed.close()

@@ -67,7 +67,7 @@ def test_a_detected_face_is_explained_as_it_is_predicted() -> None:
     pixels = decode(sorted((SHARED / "data/faces/happy").glob("*.jpg"))[0])
     recogniser = Recogniser(DETECTOR)
     (found,) = recogniser.predict(pixels, detect=True).faces
-    emotion = recogniser.network.info.emotions[int(found.probabilities.argmax())]
+    emotion = recogniser.network().info.emotions[int(found.probabilities.argmax())]
     explained = recogniser.explain(pixels, True, 0, emotion)
     assert explained.face.shape == (224, 224, 3)
     assert explained.cells.max() > 0.01

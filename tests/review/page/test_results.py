@@ -80,5 +80,5 @@ def test_the_comparison_runs_in_the_background(client: TestClient, workspace: Wo
             break
         time.sleep(0.05)
     assert job["state"] == "ready", job
-    assert "difference" in job["what"]
+    assert "95 % interval" in job["what"]
     assert client.post("/api/comparison", json={"kind": "magic"}).status_code == 422

@@ -7,7 +7,7 @@ import pytest
 
 from bimodal.errors import InputError
 from bimodal.progress import inform, track
-from bimodal.review.steps import Job
+from bimodal.review.steps import Job, StoppedError
 
 
 def test_progress_and_result() -> None:
@@ -15,6 +15,9 @@ def test_progress_and_result() -> None:
 
     def work() -> str:
         inform("a step")
+        other = threading.Thread(target=lambda: inform("of a request at the same time"))
+        other.start()
+        other.join()
         seen.append(job.work)
         for _ in track(range(3), "counting", 3):
             seen.append(job.work)
@@ -34,6 +37,24 @@ def test_failures_are_words() -> None:
 
     job.run(fail)
     assert (job.work.state, job.work.what) == ("failed", "expected faces, found none")
+
+
+def test_work_that_is_stopped_is_idle_and_can_begin_again() -> None:
+    job = Job("first")
+
+    def work() -> str:
+        if job.is_stopped:
+            raise StoppedError("stopped; a part is kept")
+        return "done"
+
+    def stopped() -> str:
+        job.stop()
+        return work()
+
+    job.run(stopped)
+    assert (job.work.state, job.work.what) == ("idle", "stopped; a part is kept")
+    job.run(work)
+    assert (job.work.state, job.work.what) == ("ready", "done")
 
 
 def test_one_at_a_time() -> None:

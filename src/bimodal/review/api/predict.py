@@ -2,18 +2,23 @@
 
 import asyncio
 from base64 import b64encode
+from functools import partial
 from io import BytesIO
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from bimodal.errors import InputError
-from bimodal.review.recogniser import Recogniser
+from bimodal.review.api.common import shown
+from bimodal.review.api.runs import TheRuns
+from bimodal.review.recogniser import Explanation, Recogniser
+from bimodal.review.run_list import RunList
 from bimodal.review.uploads import Decoder
 from bimodal.vision.pictures import UnreadableError
 
@@ -22,6 +27,11 @@ router = APIRouter(tags=["predict"])
 _turn = asyncio.Semaphore(4)  # so many uploads are in memory at the same time
 _BODY: dict[str, Any] = {"requestBody": {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}}
 Detect = Annotated[bool, Query(description="find and align the faces; false: the picture is one cropped face")]
+
+Number = Annotated[
+    int | None,
+    Query(description="number of the run whose network predicts; without it, that of --model", ge=0, le=10**6),
+]
 
 
 class PredictedFaceOut(BaseModel):
@@ -52,37 +62,80 @@ class ExplanationOut(BaseModel):
     face: str
 
 
+class NetworkOut(BaseModel):
+    """A network for predictions: `run` is its number in `GET /api/runs`; null: the one of `bimodal review --model`.
+
+    `is_aligned`: it was trained on aligned faces; otherwise its predictions on detected faces may be wrong.
+    """
+
+    run: int | None
+    name: str
+    is_aligned: bool
+
+
+@router.get(f"{PATH}/networks")
+def read_networks(request: Request, runs: TheRuns) -> list[NetworkOut]:
+    """Return the networks that can predict: that of `--model`, first, and those of all finished runs."""
+    recogniser: Recogniser = request.app.state.recogniser
+    finished = [(number, runs.summary(number)) for number in runs.numbers()]
+    return [
+        NetworkOut(run=None, name=shown(recogniser.name), is_aligned=recogniser.is_aligned),
+        *(
+            NetworkOut(run=number, name=shown(run.name), is_aligned=run.is_aligned)
+            for number, run in finished
+            if run.is_finished
+        ),
+    ]
+
+
 @router.post(PATH, openapi_extra=_BODY)
 async def predict_picture(
     request: Request,
+    runs: TheRuns,
     detect: Detect = True,
+    run: Number = None,
     camera: Annotated[bool, Query(description="one of many frames: tiny faces are not looked for")] = False,
 ) -> PredictionOut:
     """Predict the emotions in a picture, the body of the request: at most 24 MiB and 40 megapixels, decoded within 10 seconds."""
     state = request.app.state
     async with _turn:
         content = await request.body()
-        return await run_in_threadpool(_predicted, state.decoder, state.recogniser, content, detect, camera)
+        folder = _folder(runs, run)
+        return await run_in_threadpool(_predicted, state.decoder, state.recogniser, content, detect, camera, folder)
 
 
 @router.post(EXPLANATION, openapi_extra=_BODY)
 async def explain_picture(
     request: Request,
+    runs: TheRuns,
     emotion: Annotated[str, Query(max_length=20)],
     face: Annotated[int, Query(description="number of the face, in the order of the prediction", ge=0, le=10_000)] = 0,
     detect: Detect = True,
+    run: Number = None,
 ) -> ExplanationOut:
     """Return which pixels of a face speak for an emotion; the body is the picture, as in `POST /api/predict`."""
     state = request.app.state
     async with _turn:
         content = await request.body()
-        return await run_in_threadpool(_explained, state.decoder, state.recogniser, content, detect, face, emotion)
+        explain = partial(state.recogniser.explain, detect=detect, number=face, emotion=emotion, run=_folder(runs, run))
+        return await run_in_threadpool(_explained, state.decoder, explain, content)
 
 
-def _predicted(decoder: Decoder, recogniser: Recogniser, content: bytes, detect: bool, camera: bool) -> PredictionOut:
+def _folder(runs: RunList, number: int | None) -> Path | None:
+    if number is None:
+        return None
+    try:
+        return runs.path(number)
+    except KeyError:
+        raise HTTPException(404, "no such run") from None
+
+
+def _predicted(
+    decoder: Decoder, recogniser: Recogniser, content: bytes, detect: bool, camera: bool, run: Path | None
+) -> PredictionOut:
     pixels = _decoded(decoder, content)
-    result = recogniser.predict(pixels, detect, camera)
-    emotions = recogniser.network.info.emotions
+    result = recogniser.predict(pixels, detect, camera, run)
+    emotions = recogniser.network(run).info.emotions
     faces = [
         PredictedFaceOut(
             box=face.box,
@@ -96,14 +149,14 @@ def _predicted(decoder: Decoder, recogniser: Recogniser, content: bytes, detect:
     return PredictionOut(width=pixels.shape[1], height=pixels.shape[0], faces=faces, note=result.problem)
 
 
-def _explained(
-    decoder: Decoder, recogniser: Recogniser, content: bytes, detect: bool, number: int, emotion: str
-) -> ExplanationOut:
-    found = recogniser.explain(_decoded(decoder, content), detect, number, emotion)
+def _explained(decoder: Decoder, explain: "partial[Explanation]", content: bytes) -> ExplanationOut:
+    found = explain(_decoded(decoder, content))
     buffer = BytesIO()
     Image.fromarray(found.face).save(buffer, "JPEG", quality=88)
     return ExplanationOut(
-        emotion=emotion, cells=found.cells.round(4).tolist(), face=b64encode(buffer.getvalue()).decode()
+        emotion=explain.keywords["emotion"],
+        cells=found.cells.round(4).tolist(),
+        face=b64encode(buffer.getvalue()).decode(),
     )
 
 

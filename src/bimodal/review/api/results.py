@@ -13,6 +13,7 @@ from bimodal.review.api.common import NamedReviewer, TheReview, shown
 from bimodal.review.cleaned import write_cleaned_set
 from bimodal.review.exchange import export_decisions, import_decisions
 from bimodal.review.retrain import compare_probes, compare_trainings
+from bimodal.review.steps import StoppedError
 from bimodal.review.workspace import Review
 
 CSV = "/api/decisions.csv"
@@ -43,7 +44,7 @@ class JobIn(BaseModel):
 
 
 class JobOut(BaseModel):
-    """`state`: `idle`, `working`, `ready` or `failed`; `what`: the step, the result in words, or why it failed."""
+    """`state`: `idle`, `working`, `ready` or `failed`; `what`: the step, the result in words, why it failed, or was stopped."""
 
     state: str
     what: str
@@ -90,20 +91,38 @@ def write_cleaned(review: TheReview, reviewer: NamedReviewer) -> CleanedOut:
 def begin_comparison(job: JobIn, review: TheReview, reviewer: NamedReviewer) -> JobOut:
     """Begin to compare trainings on the labels before and after the review, on the same test faces."""
     compare = _by_probe if job.kind == "probe" else _by_training
-    review.job.start(lambda: compare(review).conclusion)
+    review.job.start(lambda: _conclusion(compare(review)))
     return read_comparison(review)
 
 
 def _by_probe(review: Review) -> Comparison:
-    return compare_probes(review.opened, review.store)
+    comparison = compare_probes(review.opened, review.store)
+    if review.job.is_stopped:
+        raise StoppedError("stopped")
+    return comparison
 
 
 def _by_training(review: Review) -> Comparison:
     write_cleaned_set(review.opened, review.store)
-    return compare_trainings(review.opened)
+    return compare_trainings(review.opened, is_stopped=lambda: review.job.is_stopped)
+
+
+def _conclusion(comparison: Comparison) -> str:
+    """Return what may be concluded, always with the interval of the difference."""
+    low, high = 100 * comparison.difference.low, 100 * comparison.difference.high
+    words = comparison.conclusion
+    interval = f" The 95 % interval of the difference is {low:+.1f} to {high:+.1f} points."
+    return words if "95 % interval" in words else words + interval
 
 
 @router.get("/api/comparison")
 def read_comparison(review: TheReview) -> JobOut:
     """Return how far the comparison is, and its result."""
     return JobOut(**vars(review.job.work))
+
+
+@router.post("/api/comparison/stop")
+def stop_comparison(review: TheReview, reviewer: NamedReviewer) -> JobOut:
+    """Stop the comparison within seconds. Finished epochs of a training are kept; the next comparison continues after them."""
+    review.job.stop()
+    return read_comparison(review)

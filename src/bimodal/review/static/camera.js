@@ -23,7 +23,7 @@ const stop = () => {
   byId("camera").textContent = "Start the camera";
 };
 
-const start = async (say) => {
+const start = async (say, optionsOf) => {
   if (!navigator.mediaDevices) {
     say("Browsers give the camera only to a page of this machine: open it at http://127.0.0.1 or http://localhost.");
     return;
@@ -48,7 +48,7 @@ const start = async (say) => {
   while (stream === mine) {
     const began = performance.now();
     try {
-      const found = await predict(await frameOf(video), { camera: true });
+      const found = await predict(await frameOf(video), { ...optionsOf(), camera: true });
       if (stream !== mine) return;
       boxes.replaceChildren(...boxesOf(found));
       faces.replaceChildren(...facesOf(found), make("p", { class: "soft" }, `${Math.round(performance.now() - began)} ms a frame`));
@@ -60,8 +60,8 @@ const start = async (say) => {
   }
 };
 
-/** Let the button start and stop the camera; `say` shows a sentence. */
-export const bindCamera = (say) => {
-  byId("camera").addEventListener("click", () => (stream ? stop() : start(say)));
+/** Let the button start and stop the camera; `say` shows a sentence, `optionsOf` returns those of `predict`. */
+export const bindCamera = (say, optionsOf) => {
+  byId("camera").addEventListener("click", () => (stream ? stop() : start(say, optionsOf)));
   window.addEventListener("pagehide", stop);
 };

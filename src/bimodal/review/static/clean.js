@@ -47,10 +47,11 @@ byId("write").addEventListener("click", async () => {
   byId("write").disabled = false;
 });
 
+let isStopping = false;
 const follow = async () => {
   const { state, what, done, total } = await read("/api/comparison");
   const isWorking = state === "working";
-  byId("step").textContent = what + (isWorking && total ? `: ${count(done)} of ${count(total)}` : "");
+  byId("step").textContent = isWorking && isStopping ? "Stopping …" : what + (isWorking && total ? `: ${count(done)} of ${count(total)}` : "");
   byId("step").className = state === "failed" ? "error" : "";
   byId("bar").hidden = !isWorking;
   if (total) {
@@ -58,6 +59,8 @@ const follow = async () => {
     byId("bar").value = done;
   } else byId("bar").removeAttribute("value");
   for (const button of buttons) button.disabled = isWorking;
+  byId("stop").hidden = !isWorking;
+  isStopping &&= isWorking;
   if (isWorking) setTimeout(() => follow().catch(explain), 500);
 };
 for (const button of buttons)
@@ -69,6 +72,15 @@ for (const button of buttons)
     }
     return follow().catch(explain);
   });
+
+byId("stop").addEventListener("click", async () => {
+  isStopping = true;
+  try {
+    await write("/api/comparison/stop");
+  } catch (error) {
+    explain(error);
+  }
+});
 
 await showCounts();
 await follow();

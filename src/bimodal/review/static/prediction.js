@@ -55,6 +55,8 @@ export const facesOf = (prediction, explain = null) => {
   });
 };
 
-/** Ask the server about a picture. */
-export const predict = (picture, options) => write(`/api/predict?${new URLSearchParams(options)}`, picture);
-export const explainer = (picture, detect) => (face, emotion) => write(`/api/predict/explanation?${new URLSearchParams({ face, emotion, detect })}`, picture);
+const query = (options) => new URLSearchParams(Object.entries(options).filter(([, value]) => value !== ""));
+
+/** Ask the server about a picture. Options: `detect`, `camera`, and `run`, the number of a run, or empty. */
+export const predict = (picture, options) => write(`/api/predict?${query(options)}`, picture);
+export const explainer = (picture, options) => (face, emotion) => write(`/api/predict/explanation?${query({ ...options, face, emotion })}`, picture);

@@ -1,5 +1,6 @@
 // The tab Try: pictures that are chosen, dropped or pasted, and the camera.
 
+import { read } from "./api.js";
 import { byId, make, plural } from "./dom.js";
 import { bindCamera } from "./camera.js";
 import { boxesOf, explainer, facesOf, predict } from "./prediction.js";
@@ -16,14 +17,15 @@ const say = (text, isError = false) => {
 
 const tryOne = async (file) => {
   if (file.size > MAX_BYTES) throw new Error(`larger than ${MAX_BYTES / 2 ** 20} MiB`);
-  const detect = !byId("cropped").checked;
-  const found = await predict(file, { detect });
+  const options = { detect: !byId("cropped").checked, run: byId("network").value };
+  const network = byId("network").selectedOptions[0]?.textContent;
+  const found = await predict(file, options);
   const address = URL.createObjectURL(file);
   const image = make("img", { alt: `${plural(found.faces.length, "face")} in ${file.name || "the pasted picture"}`, src: address });
   const stage = make("div", { class: "stage" }, image);
   image.addEventListener("load", () => stage.append(...boxesOf(found)));
   image.addEventListener("error", () => stage.replaceChildren(make("p", { class: "soft" }, "The browser cannot show this format.")));
-  const side = make("div", {}, make("h2", {}, file.name || "Pasted picture"), ...facesOf(found, explainer(file, detect)));
+  const side = make("div", {}, make("h2", {}, file.name || "Pasted picture"), make("p", { class: "soft" }, `by ${network}`), ...facesOf(found, explainer(file, options)));
   const item = make("article", { class: "result" }, make("div", {}, stage), side);
   item.address = address;
   results.prepend(item);
@@ -68,4 +70,10 @@ document.addEventListener("paste", (event) => {
   const files = [...(event.clipboardData?.files ?? [])];
   if (files.length > 0) tryAll(files);
 });
-bindCamera(say);
+bindCamera(say, () => ({ run: byId("network").value }));
+
+const networks = await read("/api/predict/networks");
+byId("network").append(...networks.map(({ run, name }) => make("option", { value: String(run ?? "") }, run === null ? name : `run ${name}`)));
+const warn = () => (byId("unaligned").hidden = networks[byId("network").selectedIndex].is_aligned);
+byId("network").addEventListener("change", warn);
+warn();
