@@ -17,7 +17,7 @@ _MOST_TESTED = 5_000
 
 @dataclass(frozen=True)
 class Mark:
-    """A line that a rule draws: labels with a score from `value` on would go (`removed` of them)."""
+    """A line that a rule draws: labels with a score from `value` on would be removed (`removed` of them)."""
 
     rule: str
     words: str

@@ -39,6 +39,7 @@ def train_elsewhere(
         StoppedError: `is_stopped` has said so.
         InputError: the data cannot be trained on, or the process has ended without a result.
     """
+    report(what, 0, None)
     context = multiprocessing.get_context("spawn")  # forking a process with threads can deadlock
     pipe, other = context.Pipe()
     process = context.Process(target=_work, args=(other, data, out, recipe, what), name="training")
@@ -112,7 +113,6 @@ def _train(data: Path, out: Path, recipe: dict[str, Any], what: str) -> None:
         is_same = found.was_trained_on(Manifest.read(data).fingerprint)
         run = found if is_same and TrainSettings.from_dict(found.config) == settings else None
     if run is None or not run.is_finished:
-        report(what, 0, None)
         counter = LambdaCallback(on_train_start=count, on_train_batch_end=count)
         run = train(data, out, settings, resume=run is not None, overwrite=run is None, callbacks=[counter])
     if not (out / "predictions_test.csv").is_file():

@@ -47,11 +47,12 @@ byId("write").addEventListener("click", async () => {
   byId("write").disabled = false;
 });
 
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 let isStopping = false;
 const follow = async () => {
   const { state, what, done, total } = await read("/api/comparison");
   const isWorking = state === "working";
-  byId("step").textContent = isWorking && isStopping ? "Stopping …" : what + (isWorking && total ? `: ${count(done)} of ${count(total)}` : "");
+  byId("step").textContent = isWorking && isStopping ? "Stopping …" : sentence(what) + (isWorking && total ? `: ${count(done)} of ${count(total)}` : "");
   byId("step").className = state === "failed" ? "error" : "";
   byId("bar").hidden = !isWorking;
   if (total) {

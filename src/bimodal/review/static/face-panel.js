@@ -105,7 +105,7 @@ export const show = ({ face, probabilities, neighbours, loss, has_context: hasCo
   byId("face").hidden = false;
   large.src = picture(face.row, 384);
   large.alt = `Face labelled ${face.label}`;
-  byId("claim").replaceChildren("given ", make("b", {}, face.label), ", suggested ", make("b", {}, face.suggested));
+  byId("claim").replaceChildren("Given ", make("b", {}, face.label), ", suggested ", make("b", {}, face.suggested));
   byId("doubt").textContent = doubtOf(face);
   byId("bars").replaceChildren(...probabilities.map((each) => bar(each, face)));
   byId("neighbours").replaceChildren(...neighbours.map(similar));

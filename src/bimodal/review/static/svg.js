@@ -12,9 +12,9 @@ export const svg = (name, attributes = {}, ...children) => {
 
 const [LEFT, RIGHT, TOP, BOTTOM] = [44, 8, 8, 24];
 
-/** Round steps that divide a range into about five parts. */
-const ticks = (low, high) => {
-  const rough = (high - low || 1) / 5;
+/** Round steps, of at least `least`, that divide a range into about five parts. */
+const ticks = (low, high, least = 0) => {
+  const rough = Math.max((high - low || 1) / 5, least);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough);
   const found = [];
@@ -39,7 +39,7 @@ export const chart = (lines, marks, label, [width, height] = [380, 220]) => {
     svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: py(y), y2: py(y) }),
     svg("text", { x: LEFT - 6, y: py(y) + 4, "text-anchor": "end" }, y.toFixed(digits).replace("-", "\u2212")),
   ]);
-  const epochs = ticks(left, right)[0].filter(Number.isInteger);
+  const epochs = ticks(left, right, 1)[0];
   const below = epochs.map((x) => svg("text", { x: px(x), y: height - 6, "text-anchor": "middle" }, String(x)));
   const removals = marks.map(({ x, hue }) => svg("line", { class: `removal hue${hue}`, x1: px(x), x2: px(x), y1: TOP, y2: height - BOTTOM }));
   const drawn = lines.flatMap(({ x, y, hue, second }) => {

@@ -1,4 +1,4 @@
-// The tab Threshold: drag a line over the histogram, and see at once which faces would go.
+// The tab Threshold: drag a line over the histogram, and see at once which faces would be removed.
 
 import { picture, read } from "./api.js";
 import { byId, count, decimal, make, plural, share, toast } from "./dom.js";
@@ -87,8 +87,8 @@ const draw = () => {
   line.setAttribute("aria-valuemin", span[0].toFixed(2));
   line.setAttribute("aria-valuemax", span[1].toFixed(2));
   line.setAttribute("aria-valuenow", value.toFixed(2));
-  line.setAttribute("aria-valuetext", `${value.toFixed(2)}: ${plural(going, "face")} would go`);
-  byId("sentence").replaceChildren("From ", make("b", {}, decimal(value)), ` on, `, make("b", {}, plural(going, "face")), ` of ${count(measure.values.length)} undecided ones would go.`);
+  line.setAttribute("aria-valuetext", `${value.toFixed(2)}: ${plural(going, "face")} would be removed`);
+  byId("sentence").replaceChildren("From ", make("b", {}, decimal(value)), ` on, `, make("b", {}, plural(going, "face")), ` of ${count(measure.values.length)} undecided ones would be removed.`);
   const counts = new Array(data.emotions.length).fill(0);
   for (let index = 0; index < going; index += 1) counts[measure.labels[index]] += 1;
   const rows = data.emotions.map((name, code) => [name, data.class_sizes[code], counts[code]]).filter(([, size]) => size);
@@ -99,10 +99,11 @@ const draw = () => {
   );
   const half = rows.filter(([, size, gone]) => gone > size / 2).map(([name]) => name);
   byId("warning").hidden = half.length === 0;
-  byId("warning").textContent = `More than half of ${half.join(", ")} would go. Correct labels of rare emotions often score high.`;
+  byId("warning").textContent = `More than half of ${half.join(", ")} would be removed. Correct labels of rare emotions often score high.`;
   byId("remove").disabled = going === 0;
   byId("remove").textContent = `Remove these ${count(going)}`;
-  byId("review").hidden = measure.name !== "log-odds";
+  byId("review").hidden = measure.name !== "log-odds" || going === 0;
+  byId("nearest").hidden = going === 0;
   byId("review").href = `/?suspects=&least=${value.toFixed(3)}`;
   clearTimeout(facesTimer);
   facesTimer = setTimeout(() => drawFaces(going), 60); // pictures follow when the line rests

@@ -1,0 +1,3 @@
+// On a narrow screen the row of tabs scrolls: show the present one.
+
+document.querySelector(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
