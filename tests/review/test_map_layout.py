@@ -1,6 +1,7 @@
 """Places in two dimensions: PCA as scikit-learn's, t-SNE that keeps groups together, in a process that may be killed."""
 
 import threading
+from importlib.util import find_spec
 from multiprocessing.process import BaseProcess
 
 import numpy as np
@@ -26,15 +27,21 @@ def test_few_faces_or_features_give_places(shape: tuple[int, int]) -> None:
     assert np.isfinite(places).all()
 
 
-def test_tsne_in_another_process_keeps_groups_together() -> None:
+@pytest.mark.parametrize("method", ["tsne", pytest.param("umap", marks=pytest.mark.slow)])
+def test_a_layout_in_another_process_keeps_groups_together(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if method == "umap" and find_spec("umap") is None:
+        pytest.skip("needs umap-learn: pip install 'bimodal[umap]'")
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # compiling takes longer than the layout of so few faces
     rng = np.random.default_rng(0)
     groups = np.repeat([0, 1], 30)
     features = (rng.normal(size=(60, 20)) + 8 * groups[:, None]).astype(np.float16)
-    places = layout_elsewhere(features, "tsne", lambda process: None)
+    places = layout_elsewhere(features, method, lambda process: None)
+    assert places.shape == (60, 2)
     distances = np.linalg.norm(places[:, None] - places[None], axis=2)
     np.fill_diagonal(distances, np.inf)
     assert (groups[distances.argmin(axis=1)] == groups).all()
-    np.testing.assert_array_equal(places, neighbour_layout(features, "tsne"))
+    if method == "tsne":
+        np.testing.assert_array_equal(places, neighbour_layout(features, "tsne"))
 
 
 def test_a_killed_process_is_one_line() -> None:

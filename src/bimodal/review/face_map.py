@@ -17,6 +17,7 @@ from bimodal.review.opened import OpenAudit
 from bimodal.review.steps import Job, Work
 
 MAX_SELECTIONS = 50
+_SEARCHING = "looking for near-duplicates"
 _IDLE, _READY = "idle", Work("ready")
 _WORDS = {
     "pca": "computing the places",
@@ -36,14 +37,14 @@ class FaceMap:
         self._jobs = {method: Job(_WORDS[method]) for method in METHODS}
         self._processes: list[BaseProcess] = []
         self._duplicates: list[list[int]] = []
-        self._search = Job("looking for near-duplicates")
+        self._search = Job(_SEARCHING)
         self._selections: OrderedDict[str, NDArray[np.int64]] = OrderedDict()
         self._lock = threading.Lock()
 
     def places(self, method: str) -> tuple[Work, Places | None]:
         """Return how far a layout is, and the places of the faces in `rows`, (n,2), once they are there.
 
-        The first call starts the work; PCA is there at once.
+        The first call starts the work, as does one after a call that has said why it failed; PCA is there at once.
 
         Args:
             method: one of `METHODS`.
@@ -59,14 +60,19 @@ class FaceMap:
             job = self._jobs[method]
             if job.work.state == _IDLE:
                 job.start(lambda: self._compute(method))
-            return job.work, None
+            work = job.work
+            if work.state == "failed":
+                self._jobs[method] = Job(_WORDS[method])
+            return work, None
 
     def duplicates(self) -> tuple[Work, list[list[int]]]:
-        """Return how far the search for near-duplicates is, and the rows of each group; the first call starts it."""
+        """Return how far the search for near-duplicates is, and the rows of each group; it is started as in `places`."""
         with self._lock:
             if self._search.work.state == _IDLE:
                 self._search.start(self._find_duplicates)
             work = self._search.work
+            if work.state == "failed":
+                self._search = Job(_SEARCHING)
             return work, self._duplicates if work.state == "ready" else []
 
     def select(self, rows: Sequence[int]) -> str:

@@ -14,6 +14,7 @@ from bimodal.data.manifest import Manifest
 from bimodal.label_audit.audit import Audit
 from bimodal.synthetic.photograph import draw_face
 from tests.conftest import SHARED
+from tests.review.test_loss_history import add_epochs
 from tests.runs import write_run
 
 pytest.importorskip("playwright.sync_api")
@@ -198,10 +199,19 @@ def test_the_further_tabs_are_accessible_and_fit(
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    write_run(server.folder.parent, "plain")
+    run = write_run(server.folder.parent, "plain")
+    add_epochs(run)
+    fingerprint = Manifest.read(json.loads((server.folder / "audit.json").read_text())["data"]).fingerprint
+    (run / "environment.json").write_text(json.dumps({"data_fingerprint": fingerprint}))
     write_run(server.folder.parent, "removing", rule="wang")
     page, errors = open_page(browser, server.address, viewport=viewport, color_scheme=scheme)
-    for path, wait in (("runs", "#comparison .verdict"), ("map", "#legend input"), ("try", "#results h3")):
+    expect(page.locator("#loss")).to_contain_text("of plain")
+    for path, wait in (
+        ("", "#loss svg polyline"),
+        ("runs", "#comparison .verdict"),
+        ("map", "#legend input"),
+        ("try", "#results h3"),
+    ):
         page.goto(server.address + path)
         if path == "map":
             page.locator("#look").click()

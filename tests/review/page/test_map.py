@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 from scipy.stats import pearsonr
 
 from bimodal.data.near_duplicates import THRESHOLD, thumbnails_of
-from bimodal.review.face_map import MAX_SELECTIONS
+from bimodal.errors import InputError
+from bimodal.review.face_map import MAX_SELECTIONS, FaceMap
 from bimodal.review.workspace import Workspace
 
 
@@ -44,6 +45,30 @@ def test_tsne_is_computed_in_the_background(reader: TestClient) -> None:
     assert answer["state"] == "ready", answer["what"]
     assert len(answer["x"]) == len(answer["rows"]) > 0
     assert reader.get("/api/map", params={"method": "other"}).status_code == 422
+
+
+def test_work_that_failed_says_so_once_and_can_begin_again(
+    unchanged: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    face_map = FaceMap(unchanged.review.opened)
+    places = np.zeros((len(face_map.rows), 2), np.float32)
+    failures = [InputError("tsne ended without a result"), InputError("again")]
+
+    def compute(*_: Any) -> Any:
+        if failures:
+            raise failures.pop(0)
+        return places
+
+    monkeypatch.setattr("bimodal.review.face_map.layout_elsewhere", compute)
+    states = []
+    for _ in range(600):
+        work, found = face_map.places("tsne")
+        if work.state != "working":
+            states.append(work.what)
+        if found is not None:
+            break
+        time.sleep(0.01)
+    assert states == ["tsne ended without a result", "again", ""]
 
 
 def test_a_selection_is_a_filter_of_the_review(reader: TestClient, unchanged: Workspace) -> None:

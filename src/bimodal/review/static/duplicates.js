@@ -38,6 +38,7 @@ export const showDuplicates = async (review) => {
     }
     if (found.state === "failed") {
       state.textContent = found.what;
+      byId("look").hidden = false;
       return;
     }
     const more = found.total > found.groups.length ? `; the first ${found.groups.length} are shown` : "";
