@@ -62,7 +62,9 @@ def test_a_run_is_chosen_by_its_number(tmp_path: Path, loaded: list[str]) -> Non
     picture = buffer.getvalue()
     for each, emotion in zip(networks, (4, 1, 2), strict=True):
         params = {"detect": "false"} | ({} if each["run"] is None else {"run": each["run"]})
-        (face,) = client.post("/api/predict", params=params, content=picture).json()["faces"]
+        answer = client.post("/api/predict", params=params, content=picture).json()
+        (face,) = answer["faces"]
+        assert answer["network"] == each["name"]
         assert max(face["probabilities"], key=face["probabilities"].get) == emotions[emotion]
         params["emotion"] = emotions[emotion]
         assert client.post("/api/predict/explanation", params=params, content=picture).status_code == 200

@@ -43,8 +43,9 @@ class PredictedFaceOut(BaseModel):
 
 
 class PredictionOut(BaseModel):
-    """The faces of a picture, the largest first; `width` and `height` are those in which the boxes are."""
+    """The faces of a picture, the largest first, by a network; `width` and `height` are those in which the boxes are."""
 
+    network: str
     width: int
     height: int
     faces: list[PredictedFaceOut]
@@ -100,8 +101,7 @@ async def predict_picture(
     state = request.app.state
     async with _turn:
         content = await request.body()
-        folder = _folder(runs, run)
-        return await run_in_threadpool(_predicted, state.decoder, state.recogniser, content, detect, camera, folder)
+        return await run_in_threadpool(_predicted, state.decoder, state.recogniser, content, detect, camera, runs, run)
 
 
 @router.post(EXPLANATION, openapi_extra=_BODY)
@@ -117,13 +117,14 @@ async def explain_picture(
     state = request.app.state
     async with _turn:
         content = await request.body()
-        explain = partial(state.recogniser.explain, detect=detect, number=face, emotion=emotion, run=_folder(runs, run))
-        return await run_in_threadpool(_explained, state.decoder, explain, content)
+        explain = partial(state.recogniser.explain, detect=detect, number=face, emotion=emotion)
+        return await run_in_threadpool(_explained, state.decoder, explain, content, runs, run)
 
 
 def _folder(runs: RunList, number: int | None) -> Path | None:
     if number is None:
         return None
+    runs.numbers()
     try:
         return runs.path(number)
     except KeyError:
@@ -131,8 +132,15 @@ def _folder(runs: RunList, number: int | None) -> Path | None:
 
 
 def _predicted(
-    decoder: Decoder, recogniser: Recogniser, content: bytes, detect: bool, camera: bool, run: Path | None
+    decoder: Decoder,
+    recogniser: Recogniser,
+    content: bytes,
+    detect: bool,
+    camera: bool,
+    runs: RunList,
+    number: int | None,
 ) -> PredictionOut:
+    run = _folder(runs, number)
     pixels = _decoded(decoder, content)
     result = recogniser.predict(pixels, detect, camera, run)
     emotions = recogniser.network(run).info.emotions
@@ -146,11 +154,15 @@ def _predicted(
         )
         for face in result.faces
     ]
-    return PredictionOut(width=pixels.shape[1], height=pixels.shape[0], faces=faces, note=result.problem)
+    name = recogniser.name if number is None else runs.summary(number).name
+    height, width = pixels.shape[:2]
+    return PredictionOut(network=shown(name), width=width, height=height, faces=faces, note=result.problem)
 
 
-def _explained(decoder: Decoder, explain: "partial[Explanation]", content: bytes) -> ExplanationOut:
-    found = explain(_decoded(decoder, content))
+def _explained(
+    decoder: Decoder, explain: "partial[Explanation]", content: bytes, runs: RunList, number: int | None
+) -> ExplanationOut:
+    found = explain(_decoded(decoder, content), run=_folder(runs, number))
     buffer = BytesIO()
     Image.fromarray(found.face).save(buffer, "JPEG", quality=88)
     return ExplanationOut(

@@ -51,7 +51,7 @@ const start = async (say, optionsOf) => {
       const found = await predict(await frameOf(video), { ...optionsOf(), camera: true });
       if (stream !== mine) return;
       boxes.replaceChildren(...boxesOf(found));
-      faces.replaceChildren(...facesOf(found), make("p", { class: "soft" }, `${Math.round(performance.now() - began)} ms a frame`));
+      faces.replaceChildren(...facesOf(found), make("p", { class: "soft" }, `by ${found.network}, ${Math.round(performance.now() - began)} ms a frame`));
     } catch (error) {
       say(error.message);
       if (error.status === 400) stop();

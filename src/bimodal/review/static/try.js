@@ -18,14 +18,13 @@ const say = (text, isError = false) => {
 const tryOne = async (file) => {
   if (file.size > MAX_BYTES) throw new Error(`larger than ${MAX_BYTES / 2 ** 20} MiB`);
   const options = { detect: !byId("cropped").checked, run: byId("network").value };
-  const network = byId("network").selectedOptions[0]?.textContent;
   const found = await predict(file, options);
   const address = URL.createObjectURL(file);
   const image = make("img", { alt: `${plural(found.faces.length, "face")} in ${file.name || "the pasted picture"}`, src: address });
   const stage = make("div", { class: "stage" }, image);
   image.addEventListener("load", () => stage.append(...boxesOf(found)));
   image.addEventListener("error", () => stage.replaceChildren(make("p", { class: "soft" }, "The browser cannot show this format.")));
-  const side = make("div", {}, make("h2", {}, file.name || "Pasted picture"), make("p", { class: "soft" }, `by ${network}`), ...facesOf(found, explainer(file, options)));
+  const side = make("div", {}, make("h2", {}, file.name || "Pasted picture"), make("p", { class: "soft" }, `by ${found.network}`), ...facesOf(found, explainer(file, options)));
   const item = make("article", { class: "result" }, make("div", {}, stage), side);
   item.address = address;
   results.prepend(item);
