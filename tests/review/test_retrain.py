@@ -69,13 +69,13 @@ def test_trainings_before_and_after_are_compared_on_the_test_faces(
     with Store.open(opened.folder) as store:
         store.add("ann", opened.manifest.table["image"].iat[0], "remove")
         write_cleaned_set(opened, store)
-    found = compare_trainings(opened)
+    found = compare_trainings(opened, seeds=2)
     assert found.n == 28
     assert found.difference.value == pytest.approx(7 / 28)
     assert found.difference.low > 0
-    assert [data for data, _, _ in calls] == [opened.manifest.root, opened.folder / "cleaned"]
-    assert [recipe["preset"] for _, _, recipe in calls] == ["face", "face"]
-    assert [what.split(",")[0] for _, what, _ in calls] == ["training 1 of 2", "training 2 of 2"]
+    assert [data for data, _, _ in calls] == [opened.manifest.root, opened.folder / "cleaned"] * 2
+    assert [(recipe["preset"], recipe["seed"]) for _, _, recipe in calls] == [("face", seed) for seed in (0, 0, 1, 1)]
+    assert [what.split(",")[0] for _, what, _ in calls] == [f"training {number} of 4" for number in (1, 2, 3, 4)]
 
 
 @pytest.mark.slow

@@ -1,8 +1,7 @@
 """Whether the decisions of a review help: trainings on the labels before and after, compared on the test faces."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,12 +48,7 @@ def compare_probes(opened: OpenAudit, store: Store) -> Comparison:
     return compare(right[0], right[1], BEFORE, AFTER)
 
 
-def compare_trainings(
-    opened: OpenAudit,
-    seeds: int = 1,
-    recipe: Mapping[str, Any] | None = None,
-    is_stopped: Callable[[], bool] = lambda: False,
-) -> Comparison:
+def compare_trainings(opened: OpenAudit, seeds: int = 1, is_stopped: Callable[[], bool] = lambda: False) -> Comparison:
     """Train the preset `face` on the audited data and on the written cleaned set, and compare both on the same test faces.
 
     Finished runs of the same faces are kept in the folder `trained` of the audit, so a second call trains on the cleaned set
@@ -63,7 +57,6 @@ def compare_trainings(
     Args:
         opened: the audit; `write_cleaned_set` has been called.
         seeds: trainings of each.
-        recipe: settings by name that differ from the preset's.
         is_stopped: is asked several times a second whether to stop.
 
     Raises:
@@ -81,7 +74,7 @@ def compare_trainings(
     right: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in faces}
     for number, (seed, name) in enumerate(product(range(seeds), faces), start=1):
         what = f"training {number} of {2 * seeds}, on the labels {name} the review"
-        right[name].append(_trained(opened, faces[name], name, {**(recipe or {}), "seed": seed}, what, is_stopped))
+        right[name].append(_trained(opened, faces[name], name, seed, what, is_stopped))
     return compare(np.array(right["before"]), np.array(right["after"]), BEFORE, AFTER)
 
 
@@ -89,13 +82,13 @@ def _trained(
     opened: OpenAudit,
     manifest: Manifest,
     name: str,
-    recipe: dict[str, Any],
+    seed: int,
     what: str,
     is_stopped: Callable[[], bool],
 ) -> NDArray[np.bool_]:
     """Train once, unless that has been done, and return which test faces are predicted rightly."""
-    out = opened.folder / TRAINED / f"{name}-seed-{recipe['seed']}"
-    train_elsewhere(manifest.root, out, {"preset": "face", "removal": "none", **recipe}, what, is_stopped)
+    out = opened.folder / TRAINED / f"{name}-seed-{seed}"
+    train_elsewhere(manifest.root, out, {"preset": "face", "removal": "none", "seed": seed}, what, is_stopped)
     predictions = Run.open(out).predictions("test")
     return np.asarray((predictions["label"] == predictions["predicted"]).to_numpy(dtype=bool))
 
