@@ -6,19 +6,23 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread, main_thread
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
+from bimodal import demo
 from bimodal.data.manifest import Manifest
 from bimodal.demo import _train_all, run_demo
 from bimodal.errors import InputError
 from bimodal.report.gallery import Truth
 from bimodal.report.tables import found_table
 from bimodal.runs.run import Run
-from tests.conftest import bimodal, fails_with_one_line
+from tests import forked
+from tests.conftest import Outcome, fails_with_one_line
 
 SMALL_DEMO = ["demo", "--seeds", "2", "--faces", "200", "--epochs", "2"]
 
@@ -41,11 +45,39 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class Training:
+    """A training of the demo in a process of `forked`, with what the demo uses of `Popen`."""
+
+    def __init__(self, command: list[str], **_: object) -> None:
+        assert tuple(command[:3]) == demo._BIMODAL
+        self.process, self.returncode = forked.Process(forked.COMMAND, *command[3:]), -1
+
+    def communicate(self) -> tuple[str, str]:
+        result = self.process.wait()
+        self.returncode = result.returncode
+        return result.stdout, result.stderr
+
+    def send_signal(self, number: int) -> None:
+        if self.process.process.is_alive():
+            os.kill(self.process.process.pid or 0, number)
+
+
+@pytest.fixture
+def forked_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare each training seconds of imports; the interrupted demo starts them as a user's does."""
+    attributes = {name: getattr(subprocess, name) for name in ("DEVNULL", "PIPE")}
+    monkeypatch.setattr(demo, "subprocess", SimpleNamespace(Popen=Training, **attributes))
+
+
 @pytest.mark.slow
-def test_an_interrupted_demo_continues_and_ends_with_a_table_and_a_page(folder: Path) -> None:
+@pytest.mark.usefixtures("forked_trainings")
+def test_an_interrupted_demo_continues_and_ends_with_a_table_and_a_page(
+    folder: Path, cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
     drawn = folder / "bimodal-demo/drawn/truth.csv"
     before = drawn.stat().st_mtime_ns
-    result = bimodal(*SMALL_DEMO, cwd=folder)
+    result = cli(*SMALL_DEMO)
     assert result.returncode == 0, result.stderr
     assert drawn.stat().st_mtime_ns == before, "the faces were drawn again"
     assert "Two seeds give no useful interval" in " ".join(result.stdout.split())
@@ -60,24 +92,25 @@ def test_an_interrupted_demo_continues_and_ends_with_a_table_and_a_page(folder: 
     page = (folder / "bimodal-demo/report.html").read_text(encoding="utf-8")
     assert "training labels are wrong on purpose" in page
     assert 'href="audit/suspects.html"' in page
-    again = bimodal(*SMALL_DEMO, cwd=folder)
+    again = cli(*SMALL_DEMO)
     assert again.returncode == 0
     assert "trained" not in again.stdout + again.stderr, "networks were trained again"
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_trainings")
 def test_the_counts_are_those_of_the_suspects_and_the_true_labels(folder: Path) -> None:
-    """Runs after the test above, which completes the demo."""
+    """Continues the demo where the test above has not completed it."""
     out = folder / "bimodal-demo"
-    demo = run_demo(out, 2, faces=200, epochs=2)
+    done = run_demo(out, 2, faces=200, epochs=2)
     truth = pd.read_csv(out / "drawn/truth.csv")
     truth = truth[truth["image"].str.startswith("train/")]
     wrong = {f"images/{image}" for image in truth["image"][truth["label"] != truth["true_label"]]}
     table = pd.read_csv(out / "audit/suspects.csv", keep_default_na=False)
     suspects, removable = (set(table["image"][table["flags"].str.contains(flag)]) for flag in ("suspect", "removable"))
     assert len(suspects) > 5
-    assert demo.found["audit"] == Truth(len(wrong), (len(wrong),), (len(suspects),), (len(suspects & wrong),))
-    (row, _) = found_table(demo.found, demo.faces).groups[0].rows
+    assert done.found["audit"] == Truth(len(wrong), (len(wrong),), (len(suspects),), (len(suspects & wrong),))
+    (row, _) = found_table(done.found, done.faces).groups[0].rows
     assert row[3].startswith(f"{100 * len(suspects & wrong) / len(suspects):.1f} % (")
     assert row[4].startswith(f"{100 * len(suspects & wrong) / len(wrong):.1f} % (")
     before, after = (set(Manifest.read(out / name).table["image"]) for name in ("data", "cleaned"))
@@ -86,12 +119,13 @@ def test_the_counts_are_those_of_the_suspects_and_the_true_labels(folder: Path) 
     assert trained == {len(before), len(after)}
 
 
-def test_demo_keeps_other_folders(tmp_path: Path) -> None:
+def test_demo_keeps_other_folders(tmp_path: Path, cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "bimodal-demo").mkdir()
     (tmp_path / "bimodal-demo/thesis.tex").write_text("mine")
-    fails_with_one_line(bimodal(*SMALL_DEMO, cwd=tmp_path), "bimodal-demo", "has no demo")
+    fails_with_one_line(cli(*SMALL_DEMO), "bimodal-demo", "has no demo")
     assert [file.name for file in (tmp_path / "bimodal-demo").iterdir()] == ["thesis.tex"]
-    fails_with_one_line(bimodal("demo", "--seeds", "1", cwd=tmp_path), "--seeds must be a whole number from 2 to 20")
+    fails_with_one_line(cli("demo", "--seeds", "1"), "--seeds must be a whole number from 2 to 20")
 
 
 def test_more_seeds_continue_a_demo_and_other_settings_are_refused(
@@ -156,11 +190,15 @@ def test_the_other_trainings_end_when_one_fails_or_at_ctrl_c(
 
 
 @pytest.mark.slow
-def test_demo_says_why_a_training_failed(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("forked_trainings")
+def test_demo_says_why_a_training_failed(
+    folder: Path, tmp_path: Path, cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     copy = tmp_path / "bimodal-demo"
     shutil.copytree(folder / "bimodal-demo", copy)
     run = copy / "wang-seed1"
     run.mkdir(exist_ok=True)  # the interrupted demo may not have made it
     (run / "predictions_test.csv").unlink(missing_ok=True)
     (run / "config.yaml").write_text("no: run\n")
-    fails_with_one_line(bimodal(*SMALL_DEMO, cwd=tmp_path), "wang-seed1 failed", "not the configuration of a run")
+    fails_with_one_line(cli(*SMALL_DEMO), "wang-seed1 failed", "not the configuration of a run")

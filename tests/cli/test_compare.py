@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from bimodal.rendering.table import markdown
 from bimodal.report.comparison import evaluate
 from bimodal.report.comparison_file import render
 from bimodal.report.conditions import group, open_runs
-from tests.conftest import bimodal, fails_with_one_line
+from tests.conftest import Outcome, fails_with_one_line
 from tests.runs import write_run
 
 
@@ -67,11 +68,11 @@ def test_files_hold_what_was_measured(tmp_path: Path) -> None:
         render(evaluation, ".xlsx")
 
 
-def test_bad_input_is_one_line_and_nothing_is_overwritten(tmp_path: Path) -> None:
+def test_bad_input_is_one_line_and_nothing_is_overwritten(tmp_path: Path, cli: Callable[..., Outcome]) -> None:
     a, b = write_run(tmp_path, "a"), write_run(tmp_path, "b", rule="wang", test=False)
-    fails_with_one_line(bimodal("compare", a, b), "bimodal evaluate", str(b))
-    fails_with_one_line(bimodal("compare", a), "at least two runs")
+    fails_with_one_line(cli("compare", a, b), "bimodal evaluate", str(b))
+    fails_with_one_line(cli("compare", a), "at least two runs")
     existing = tmp_path / "table.md"
     existing.write_text("mine")
-    fails_with_one_line(bimodal("compare", a, b, "--split", "val", "--out", existing), "--overwrite")
+    fails_with_one_line(cli("compare", a, b, "--split", "val", "--out", existing), "--overwrite")
     assert existing.read_text() == "mine"

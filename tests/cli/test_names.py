@@ -15,7 +15,8 @@ from bimodal.cli.names import Command
 from bimodal.errors import InputError
 from bimodal.files import user_cache_folder
 from bimodal.vision import faces
-from tests.conftest import Outcome, bimodal, fails_with_one_line
+from tests.conftest import Outcome, fails_with_one_line
+from tests.forked import bimodal
 
 BAD = os.fsdecode(b"caf\xe9")
 COMMANDS = [

@@ -35,7 +35,7 @@ def test_text_that_the_encoding_lacks_is_escaped(tmp_path: Path, settings: dict[
     prepared = bimodal("prepare", faces, tmp_path / "data 中", env=settings)
     assert prepared.returncode == 0, prepared.stderr
     assert "data \\u4e2d" in prepared.stdout or "data \\udce4" in prepared.stdout
-    for arguments in (["--help"], ["draw", "--help"], ["report", tmp_path / "no 中"]):
+    for arguments in (["--help"], ["draw", "--help"], ["predict", tmp_path / "no 中"]):
         result = bimodal(*arguments, env=settings)
         assert result.returncode == (0 if "--help" in arguments else 2)
         assert "Traceback" not in result.stderr

@@ -3,9 +3,10 @@
 import os
 import re
 import signal
-import subprocess
-import sys
+import time
 from pathlib import Path
+
+from tests import forked
 
 
 class Server:
@@ -16,20 +17,19 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "bimodal", "review", str(self.folder), "--port", str(self.port), *self.options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"COLUMNS": "200"})
-        assert self.process.stdout is not None
-        self.address = ""
-        while not self.address:
-            line = self.process.stdout.readline()
-            assert line, "the server has ended"
-            self.address = line.partition("review: ")[2].strip()
-        self.port = int(re.search(r":(\d+)/", self.address).group(1))  # type: ignore[union-attr]
+        self.running = forked.Process(forked.COMMAND, "review", self.folder, "--port", self.port, *self.options)
+        while not (found := re.search(r"review: (\S+:(\d+)/\S*)\n", self.running.stdout)):
+            assert self.running.process.is_alive(), "the server has ended"
+            time.sleep(0.02)
+        self.address, self.port = found.group(1), int(found.group(2))
 
     def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        """Kill the server, if it has not ended."""
+        if self.running.process.is_alive():
+            self.running.process.kill()
+        self.running.process.join()
 
     def stop(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(30)
+        assert self.running.process.pid is not None
+        os.kill(self.running.process.pid, signal.SIGINT)
+        return self.running.wait(30).returncode

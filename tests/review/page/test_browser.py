@@ -39,8 +39,17 @@ WAIT_MS = 60_000  # on a busy machine
 def server(reviewed: Audit, tmp_path: Path) -> Iterator[Server]:
     server = Server(shutil.copytree(reviewed.out, tmp_path / "audit"))
     yield server
-    if server.process.poll() is None:
-        server.kill()
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def shared(reviewed: Audit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for tests that store nothing."""
+    server = Server(shutil.copytree(reviewed.out, tmp_path_factory.mktemp("shared") / "audit"))
+    yield server
+    with Store.open(server.folder) as store:
+        assert store.count == 0
+    server.kill()
 
 
 @pytest.fixture(scope="module")
@@ -186,29 +195,32 @@ def test_the_threshold_is_moved_by_keys_and_by_dragging(browser: "Browser", serv
     assert not errors
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_every_tab_is_accessible_and_fits(
-    browser: "Browser", server: Server, viewport: dict[str, int], scheme: str
-) -> None:
+def check_access(page: "Page", width: int, *where: str) -> None:
+    """Check a page by axe-core in both colour schemes, and that it is not wider than the screen."""
     from axe_playwright_python.sync_playwright import Axe
 
-    page, errors = open_page(browser, server.address, viewport=viewport, color_scheme=scheme)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        # of axe's own script, not of the page: the policy of the page forbids it to be loaded, so it is evaluated
+        violations = Axe().run(page).response["violations"]
+        serious = [each for each in violations if each["impact"] in ("serious", "critical")]
+        found = [(each["id"], [node["html"][:160] for node in each["nodes"]][:3]) for each in serious]
+        assert not found, (scheme, *where)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, where
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_every_tab_is_accessible_and_fits(browser: "Browser", shared: Server, viewport: dict[str, int]) -> None:
+    page, errors = open_page(browser, shared.address, viewport=viewport)
     dialogs = {"": None, "?": "#keys"}
     for path in ("", "threshold", "clean", "docs"):
-        page.goto(server.address + path)
+        page.goto(shared.address + path)
         page.wait_for_load_state("networkidle")
         for key, dialog in dialogs.items() if not path else [("", None)]:
             if key:
                 page.keyboard.press(key)
                 page.wait_for_selector(f"{dialog}[open]")
-            # of axe's own script, not of the page: the policy of the page forbids it to be loaded, so it is evaluated
-            violations = Axe().run(page).response["violations"]
-            serious = [each for each in violations if each["impact"] in ("serious", "critical")]
-            found = [(each["id"], [node["html"][:160] for node in each["nodes"]][:3]) for each in serious]
-            assert not found, (path, key)
-            width = page.evaluate("document.documentElement.scrollWidth")
-            assert width <= viewport["width"], (path, key, width)
+            check_access(page, viewport["width"], path, key)
     assert not errors
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,10 +26,12 @@ from tests.review.page.test_browser import (
     PHONE,
     Server,
     browser,  # noqa: F401
+    check_access,
     expect,
     open_page,
     pytestmark,  # noqa: F401
     server,  # noqa: F401
+    shared,  # noqa: F401
 )
 
 if TYPE_CHECKING:
@@ -63,7 +66,8 @@ def test_runs_are_followed_and_compared_by_keyboard(browser: "Browser", server: 
     assert not errors
 
 
-def test_faces_are_selected_on_the_map_and_reviewed(browser: "Browser", server: Server) -> None:  # noqa: F811
+def test_faces_are_selected_on_the_map_and_reviewed(browser: "Browser", shared: Server) -> None:  # noqa: F811
+    server = shared  # noqa: F811
     page, errors = open_page(browser, server.address)
     page.goto(server.address + "map")
     expect(page.locator("#state")).to_contain_text("training faces")
@@ -94,7 +98,8 @@ def test_faces_are_selected_on_the_map_and_reviewed(browser: "Browser", server: 
     assert not errors
 
 
-def test_a_picture_is_tried_and_explained_by_keyboard(browser: "Browser", server: Server, tmp_path: Path) -> None:  # noqa: F811
+def test_a_picture_is_tried_and_explained_by_keyboard(browser: "Browser", shared: Server, tmp_path: Path) -> None:  # noqa: F811
+    server = shared  # noqa: F811
     drawn = face_of(server)
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no picture")
@@ -116,9 +121,9 @@ def test_a_picture_is_tried_and_explained_by_keyboard(browser: "Browser", server
     assert not [file for file in server.folder.rglob("*") if "bad" in file.name]
 
 
-def test_without_permission_the_camera_says_so(browser: "Browser", server: Server) -> None:  # noqa: F811
-    page, errors = open_page(browser, server.address)
-    page.goto(server.address + "try")
+def test_without_permission_the_camera_says_so(browser: "Browser", shared: Server) -> None:  # noqa: F811
+    page, errors = open_page(browser, shared.address)
+    page.goto(shared.address + "try")
     page.locator("#camera").click()
     expect(page.locator("#state")).to_contain_text(re.compile("camera"))
     assert page.locator("#live").is_hidden()
@@ -189,22 +194,27 @@ def test_a_face_before_the_camera_is_predicted_until_it_is_stopped(
         server.kill()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_the_further_tabs_are_accessible_and_fit(
-    browser: "Browser",  # noqa: F811
-    server: Server,  # noqa: F811
-    viewport: dict[str, int],
-    scheme: str,
-) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
-    run = write_run(server.folder.parent, "plain")
+@pytest.fixture(scope="module")
+def with_runs(reviewed: Audit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for tests that store nothing, with two runs beside its audit; one has the losses of its faces."""
+    folder = tmp_path_factory.mktemp("runs")
+    server = Server(shutil.copytree(reviewed.out, folder / "audit"))  # noqa: F811
+    run = write_run(folder, "plain")
     add_epochs(run)
     fingerprint = Manifest.read(json.loads((server.folder / "audit.json").read_text())["data"]).fingerprint
     (run / "environment.json").write_text(json.dumps({"data_fingerprint": fingerprint}))
-    write_run(server.folder.parent, "removing", rule="wang")
-    page, errors = open_page(browser, server.address, viewport=viewport, color_scheme=scheme)
+    write_run(folder, "removing", rule="wang")
+    yield server
+    server.kill()
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_the_further_tabs_are_accessible_and_fit(
+    browser: "Browser",  # noqa: F811
+    with_runs: Server,
+    viewport: dict[str, int],
+) -> None:
+    page, errors = open_page(browser, with_runs.address, viewport=viewport)
     expect(page.locator("#loss")).to_contain_text("of plain")
     for path, wait in (
         ("", "#loss svg polyline"),
@@ -212,16 +222,13 @@ def test_the_further_tabs_are_accessible_and_fit(
         ("map", "#legend input"),
         ("try", "#results h3"),
     ):
-        page.goto(server.address + path)
+        page.goto(with_runs.address + path)
         if path == "map":
             page.locator("#look").click()
             expect(page.locator("#duplicates-state")).to_contain_text(re.compile("group|No two"))
         if path == "try":
             page.locator("#cropped").check()
-            page.locator("#files").set_input_files(face_of(server))
+            page.locator("#files").set_input_files(face_of(with_runs))
         page.wait_for_selector(wait)
-        violations = Axe().run(page).response["violations"]
-        serious = [each for each in violations if each["impact"] in ("serious", "critical")]
-        assert not [(each["id"], [node["html"][:160] for node in each["nodes"]][:3]) for each in serious], path
-        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], path
+        check_access(page, viewport["width"], path)
     assert not errors

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -13,14 +12,14 @@ import pytest
 from bimodal.label_audit.audit import Audit
 from bimodal.review.security import Access
 from bimodal.review.server import _address
+from tests import forked
 from tests.conftest import Outcome, fails_with_one_line
 from tests.review.page.server import Server
 
 
 def review(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own, because it may serve."""
-    command = [sys.executable, "-m", "bimodal", "review", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    return forked.bimodal("review", *arguments)
 
 
 def test_wrong_folders_and_hosts_are_one_line(cli: Callable[..., Outcome], reviewed: Audit, tmp_path: Path) -> None:
