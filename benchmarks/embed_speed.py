@@ -42,7 +42,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         compare(Path(folder), arguments)
         if arguments.many or arguments.quick:
-            grow(Path(folder), 600 if arguments.quick else arguments.many)
+            grow(Path(folder), 220 if arguments.quick else arguments.many)
 
 
 def compare(folder: Path, arguments: argparse.Namespace) -> None:

@@ -2,13 +2,12 @@
 loop, more than that loop with accelerate, and 95 % of the same network on faces in memory."""
 
 import argparse
-import json
+import multiprocessing
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -26,6 +25,8 @@ WAYS = {
     "bimodal": "bimodal train",
     "limit": "limit: faces in memory, no augmentation",
 }
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["lightning.pytorch", "timm", "torchmetrics.classification", "albumentations"])
 EPOCHS = 2
 """The first epoch warms up, the last is measured."""
 STEPS = {"paper": 2, "face": 28}
@@ -40,13 +41,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="steps in an epoch [paper: 2, face: 28]")
     parser.add_argument("--side", type=int, default=160, help="side of the stored pictures in pixels [160]")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="methods to measure [all]")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.threads:
         os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
-    if arguments.worker:
-        print(json.dumps(work(**json.loads(arguments.worker))))
-        return
     with tempfile.TemporaryDirectory() as folder:
         compare(Path(folder), arguments)
 
@@ -141,12 +138,12 @@ def differences(pairs: Sequence[Sequence[list[float]]]) -> list[str]:
 
 
 def run(way: str, data: Path, recipe: dict[str, Any], seed_offset: int = 0) -> Any:
-    """Measure one method in a separate process, because settings of the C library apply to the whole process."""
-    task = json.dumps({"way": way, "data": str(data), "recipe": recipe, "seed_offset": seed_offset})
-    result = subprocess.run([sys.executable, __file__, "--worker", task], capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise SystemExit(f"{way} failed:\n{result.stderr}")
-    return json.loads(result.stdout.splitlines()[-1])
+    """Measure one method in a separate process, because settings of the C library apply to the whole process.
+
+    The processes are forked from one that has only imported the libraries.
+    """
+    with ProcessPoolExecutor(1, mp_context=SERVER) as pool:
+        return pool.submit(work, way, str(data), recipe, seed_offset).result()
 
 
 def work(way: str, data: str, recipe: dict[str, Any], seed_offset: int) -> dict[str, Any]:

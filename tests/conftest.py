@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read when numpy and torch are imported
 
@@ -16,6 +17,9 @@ import pytest
 from PIL import Image
 
 from bimodal.emotions import NAMES
+
+if TYPE_CHECKING:
+    from bimodal.label_audit.audit import Audit
 
 for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):  # they make rich take pipes for terminals
     os.environ.pop(name, None)
@@ -48,6 +52,14 @@ def write_data(folder: Path, counts: dict[str, int], seed: int = 0, size: int = 
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with 70 training, 21 validation and 21 test pictures; 7 training labels are wrong."""
     return write_data(tmp_path_factory.mktemp("data"), {"train": 70, "val": 21, "test": 21}, wrong=7)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> "Audit":
+    """An audit of blobs by a training; here, so that tests of audits and of reviews share it."""
+    from tests.label_audit.conftest import train_audit
+
+    return train_audit(tmp_path_factory.mktemp("trained"))
 
 
 SMALL = [

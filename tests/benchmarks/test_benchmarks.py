@@ -1,12 +1,12 @@
 """Each benchmark runs at a tiny size and prints its table and its verdict; the numbers are not checked."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests import forked
 from tests.conftest import ROOT
 
 ROWS = {
@@ -18,7 +18,7 @@ ROWS = {
     "predict_speed": ["bimodal predict"],
     "first_result": ["python -c pass", "bimodal predict"],
     "audit_speed": ["bimodal audit", "the same call again", "bimodal audit --training", "cleanlab, 5 folds"],
-    "embed_speed": ["bimodal.embed", "bimodal.embed, from its cache", "one picture at a time in PyTorch", "600"],
+    "embed_speed": ["bimodal.embed", "bimodal.embed, from its cache", "one picture at a time in PyTorch", "220"],
     "folds_by_person": ["regression, folds plain", "noise model, folds by person"],
     "prepare_speed": ["FER2013, this version", "JPEGs, this version"],
     "review_simulation": ["drawn, every other label", "drawn, as FER2013 confuses"],
@@ -36,13 +36,8 @@ OPTIONS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ROWS)
 def test_benchmark_prints_its_table(name: str) -> None:
-    result = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / f"{name}.py", "--quick", *OPTIONS.get(name, [])],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    code = forked.script(ROOT / "benchmarks" / f"{name}.py")
+    result = forked.python(code, "--quick", *OPTIONS.get(name, []))
     assert result.returncode == 0, result.stderr
     table = [line for line in result.stdout.splitlines() if line.startswith("| ")]
     firsts = [line.split("|")[1].strip() for line in table]

@@ -1,4 +1,4 @@
-"""Two small audits, shared by all tests: one by features of drawn faces, one by a training on blobs."""
+"""A small audit by features of drawn faces, shared by all tests; the one by a training is a fixture of the whole suite."""
 
 import shutil
 from pathlib import Path
@@ -34,6 +34,13 @@ def draw_data(folder: Path, counts: dict[str, int], wrong: int = 0, size: int = 
     return folder
 
 
+def train_audit(folder: Path) -> Audit:
+    """Audit 210 blobs by a training, a fifth of them labelled wrongly."""
+    data = write_data(folder / "data", {"train": FACES, "val": 14, "test": 14}, wrong=WRONG)
+    add_copy(data)
+    return audit(data, folder / "out", TRAINING)
+
+
 def add_copy(data: Path) -> None:
     """Make a training picture a copy of a test picture with another label."""
     (data / "images/train-0100.png").write_bytes((data / "images/test-0003.png").read_bytes())
@@ -46,15 +53,6 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Audit:
     data = draw_data(folder / "data", {"train": FACES, "val": 14, "test": 14}, WRONG)
     add_copy(data)
     return audit(data, folder / "out")
-
-
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Audit:
-    """An audit of 210 blobs by a training, a fifth of them labelled wrongly."""
-    folder = tmp_path_factory.mktemp("trained")
-    data = write_data(folder / "data", {"train": FACES, "val": 14, "test": 14}, wrong=WRONG)
-    add_copy(data)
-    return audit(data, folder / "out", TRAINING)
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from bimodal.errors import InputError
+from bimodal.report import report_page
 from bimodal.report.conditions import group, open_runs
+from bimodal.report.figures import report_figures
 from bimodal.report.gallery import SHOWN
 from bimodal.report.report_page import GENERATOR, Report, build, write_report
 from tests.runs import TRAIN, VAL, write_run
@@ -189,6 +191,15 @@ def test_only_an_earlier_report_is_replaced(tmp_path: Path) -> None:
     assert page.read_text() == "<html>my own page</html>"
 
 
+@pytest.fixture
+def few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw one figure a section: most of the time of a report is that of its figures."""
+    monkeypatch.setattr(
+        report_page, "report_figures", lambda *given: {name: each[:1] for name, each in report_figures(*given).items()}
+    )
+
+
+@pytest.mark.usefixtures("few_figures")
 def test_other_folders_are_refused(tmp_path: Path) -> None:
     path = write_run(tmp_path, "w", rule="wang")
     home, file = tmp_path / "home", tmp_path / "file"
@@ -207,6 +218,7 @@ def test_other_folders_are_refused(tmp_path: Path) -> None:
     assert [entry.name for entry in (tmp_path / "new").iterdir()] == ["report"]
 
 
+@pytest.mark.usefixtures("few_figures")
 def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_run(tmp_path, "w", rule="wang")
 
@@ -219,6 +231,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.usefixtures("few_figures")
 def test_a_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_run(tmp_path, "w", rule="wang")
     write_text = Path.write_text

@@ -14,7 +14,6 @@ from bimodal.label_audit.audit import RUN, Audit
 from bimodal.review.loss_history import LossHistories, TrainingLosses
 from bimodal.review.opened import OpenAudit
 from bimodal.runs.run import Run
-from tests.label_audit.conftest import trained as trained  # a fixture
 from tests.runs import TRAIN, WRONG, write_run
 
 EPOCHS = 5

@@ -13,7 +13,6 @@ from bimodal.review.models import UNKNOWN, FeatureModel
 from bimodal.review.opened import OpenAudit
 from bimodal.review.store import Store
 from tests.label_audit.conftest import FACES, TRAINING, WRONG
-from tests.label_audit.conftest import trained as trained  # a fixture
 
 NOTHING = pd.DataFrame(columns=["image", "decision", "label"])
 

@@ -19,7 +19,8 @@ from bimodal.training.evaluate import evaluate
 from bimodal.training.module import EmotionModule
 from bimodal.training.settings import TrainSettings
 from bimodal.training.train import train
-from tests.conftest import SMALL, bimodal, write_data
+from tests.conftest import SMALL, write_data
+from tests.forked import bimodal
 from tests.training.conftest import settings
 from tests.training.test_resume import interrupt
 

@@ -1,9 +1,6 @@
 """The callback in other LightningModules: what it requires, what it removes, and that two processes agree with one."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +13,16 @@ from torch.utils.data import DataLoader, DistributedSampler, Subset, WeightedRan
 from bimodal.errors import InputError
 from bimodal.removal import RemovalSettings, wang
 from bimodal.training.callback import BimodalDistributionRemoval
+from tests import forked
 from tests.training import two_processes
 from tests.training.two_processes import SIZE, KnownLosses, Numbers
 
 
 def train_on_two_processes(rule: str, workers: int) -> dict[str, Any]:
-    script = Path(__file__).with_name("two_processes.py")
-    root = str(Path(__file__).resolve().parents[2])
-    result = subprocess.run(
-        [sys.executable, str(script), "2", str(workers), rule],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,  # a deadlock fails instead of blocking the tests
-        env=os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
-    )
-    lines = [line for line in result.stdout.splitlines() if line.startswith("RESULT ")]
-    assert lines, result.stdout + result.stderr
+    code = forked.script(Path(__file__).with_name("two_processes.py"))
+    results = forked.launched(2, code, 2, workers, rule)
+    lines = [line for line in results[0].stdout.splitlines() if line.startswith("RESULT ")]
+    assert lines, [result.stdout + result.stderr for result in results]
     return json.loads(lines[0].removeprefix("RESULT "))
 
 

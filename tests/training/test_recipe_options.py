@@ -32,7 +32,7 @@ from bimodal.training.probe import _embedder
 from bimodal.training.settings import TrainSettings
 from bimodal.training.train import train
 from tests.conftest import SMALL
-from tests.conftest import bimodal as command
+from tests.forked import bimodal as command
 from tests.training.conftest import settings
 from tests.training.test_resume import interrupt
 

@@ -1,11 +1,8 @@
 """A resumed run has the same result as an uninterrupted one, byte for byte."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +13,9 @@ import pytest
 import torch
 
 from bimodal.runs.run import Run
-from tests.conftest import SMALL, Outcome, bimodal, fails_with_one_line, write_data
+from tests import forked
+from tests.conftest import SMALL, Outcome, fails_with_one_line, write_data
+from tests.forked import bimodal
 
 RECIPE = [*SMALL, "--epochs", "5", "--removal-epoch", "2", "--removal-every", "2"]
 SAME = [
@@ -42,24 +41,18 @@ def whole(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def interrupt(
     tiny_data: Path, run: Path, sign: signal.Signals, after_epoch: int, recipe: list[str] = RECIPE
 ) -> tuple[int, str]:
-    """Run the real command, which gets a signal in the second batch of the epoch after `after_epoch`."""
+    """Run the command, which gets a signal in the second batch of the epoch after `after_epoch`; return its code and output."""
     code = (
-        "import os, sys\n"
+        "import os\n"
         "from bimodal.training.module import EmotionModule\n"
         "step = EmotionModule.training_step\n"
         "def signalled(module, batch, number):\n"
         f"    if module.current_epoch == {after_epoch} and number == 1: os.kill(os.getpid(), {int(sign)})\n"
         "    return step(module, batch, number)\n"
         "EmotionModule.training_step = signalled\n"
-        "sys.argv[0] = 'bimodal'\n"
-        "from bimodal.cli.main import run; run()\n"
     )
-    command = [sys.executable, "-u", "-c", code, "train", str(tiny_data), "--out", str(run), *recipe]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    result = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, check=False
-    )
-    return result.returncode, result.stdout
+    result = forked.python(code + forked.COMMAND, "train", tiny_data, "--out", run, *recipe)
+    return result.returncode, result.stdout + result.stderr
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from bimodal.errors import InputError
 from bimodal.runs.run import Run
 from bimodal.training.hardware import Hardware
 from bimodal.training.processes import check_launcher
+from tests import forked
 from tests.conftest import ROOT, SMALL
 
 REMOVALS = ["--removal-epoch", "2", "--removal-every", "1", "--removal-min-per-class", "1"]
@@ -25,26 +26,19 @@ EVERYTHING = [*PLAIN, "--augment", "fast", "--mixup", "0.3", "--balance", "loss"
 
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+SCRIPT = Path(__file__).with_name("in_64_bits.py")
 
 
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-u", str(Path(__file__).with_name("in_64_bits.py")), "train", *map(str, arguments)]
-
-
-def call(*arguments: object) -> None:
-    result = subprocess.run(
-        command(*arguments),
-        capture_output=True,
-        text=True,
-        timeout=300,  # a deadlock fails instead of blocking the tests
-        check=False,
-        env=ENVIRONMENT,
-    )
-    assert result.returncode == 0, result.stderr
+def call(processes: int, *arguments: object) -> None:
+    """Train on processes of `forked`, as if a launcher had started them."""
+    options = ["train", *arguments, "--devices", processes, "--accelerator", "cpu"]
+    code = forked.script(SCRIPT)
+    results = forked.launched(processes, code, *options) if processes > 1 else [forked.python(code, *options)]
+    assert [result.returncode for result in results] == [0] * processes, [result.stderr for result in results]
 
 
 def train(data: Path, out: Path, processes: int, recipe: list[str]) -> Run:
-    call(data, "--out", out, *recipe, "--devices", processes, "--accelerator", "cpu")
+    call(processes, data, "--out", out, *recipe)
     return Run.open(out)
 
 
@@ -90,9 +84,10 @@ def test_a_killed_process_is_one_line_and_the_run_is_resumed_on_one_and_four(
     on_one: Run, tiny_data: Path, tmp_path: Path, rank: int
 ) -> None:
     out, log = tmp_path / "run", tmp_path / "log"
+    options = ["--out", str(out), *PLAIN, "--devices", "2", "--accelerator", "cpu"]
     with log.open("w") as stream:
         process = subprocess.Popen(
-            command(tiny_data, "--out", out, *PLAIN, "--devices", 2, "--accelerator", "cpu"),
+            [sys.executable, "-u", str(SCRIPT), "train", str(tiny_data), *options],
             stdout=stream,
             stderr=stream,
             env=ENVIRONMENT,
@@ -117,7 +112,7 @@ def test_a_killed_process_is_one_line_and_the_run_is_resumed_on_one_and_four(
     for count in (1, 4) if rank else (2,):
         again = tmp_path / str(count)
         shutil.copytree(out, again)
-        call("--out", again, "--resume", "--devices", count, "--accelerator", "cpu")
+        call(count, "--out", again, "--resume")
         agree(on_one, Run.open(again))
 
 

@@ -23,6 +23,7 @@ from bimodal.training.module import EmotionModule, learning_rate_factor
 from bimodal.training.predict import load_model, predict
 from bimodal.training.settings import TrainSettings
 from bimodal.training.train import train
+from tests import forked
 from tests.conftest import SMALL, Outcome, bimodal, fails_with_one_line, write_data
 from tests.training.conftest import settings
 
@@ -237,7 +238,7 @@ def test_a_loss_that_explodes_stops_and_keeps_the_last_good_state(
     monkeypatch.undo()
     assert (tmp_path / "run/last.ckpt").exists()
     assert not (tmp_path / "run/model.safetensors").exists()
-    again = bimodal("train", "--out", tmp_path / "run", "--resume")
+    again = forked.bimodal("train", "--out", tmp_path / "run", "--resume")
     assert again.returncode == 0, again.stderr
     assert len(Run.open(tmp_path / "run").metrics) == 3
 

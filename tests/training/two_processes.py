@@ -52,7 +52,7 @@ def train(devices: int, workers: int, rule: str) -> dict[str, list] | None:
         callbacks=[removal], logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False,
     )  # fmt: skip
-    context = "spawn" if workers else None  # a fork of a process whose other threads hold locks can hang
+    context = "forkserver" if workers else None  # a fork of this process, whose other threads hold locks, can hang
     loader = DataLoader(Numbers(), batch_size=10, shuffle=True, num_workers=workers, multiprocessing_context=context)
     trainer.fit(module, loader)
     seen: list = [module.seen]
