@@ -1,6 +1,8 @@
 """Small sources in the annotation formats that docs/data.md lists; each registers itself beside the layouts."""
 
+import io
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,20 @@ def label_studio_csv() -> None:
         for annotator in (1, 2)
     ]
     table("project-1.csv", "id,annotation_id,choice,annotator,image,lead_time", rows)
+
+
+@maker("shards of WebDataset")
+def webdataset() -> None:
+    pictures("pictures/{number}.png")
+    for split in ("train", "test"):
+        Path("faces").mkdir(exist_ok=True)
+        with tarfile.open(f"faces/{split}-00000.tar", "w") as tar:
+            for number, emotion, k in faces():
+                if (k == 0) == (split == "test"):
+                    label = tarfile.TarInfo(f"{number}.cls")
+                    label.size = len(emotion)
+                    tar.addfile(label, io.BytesIO(emotion.encode()))
+                    tar.add(f"pictures/{number}.png", f"{number}.png")
 
 
 @maker("Label Studio, JSON")

@@ -96,7 +96,7 @@ def test_after_a_kill_the_same_command_continues(faces: Path) -> None:
 def test_other_options_and_changed_pictures_are_inspected_anew(tmp_path: Path) -> None:
     picture = tmp_path / "a.png"
     picture.write_bytes(b"1")
-    entry, found = Entry("a.png", "sad", "", picture), Found(b"d", b"d", "", False, np.ones(256, np.float32))
+    entry, found = Entry("a.png", "sad", "", picture), Found(b"d", b"d", "", False, np.ones(256, np.float16))
     with InspectionLog(tmp_path, PrepareOptions()) as log:
         log.keep(log.key(entry), found)
     with InspectionLog(tmp_path, PrepareOptions()) as log:

@@ -96,13 +96,38 @@ def test_blocks_give_the_result_of_the_whole_matrix(monkeypatch: pytest.MonkeyPa
         assert {row for row, group in enumerate(groups) if group is not None} == {2, 13, 21, 39, 40}
 
 
-def test_pictures_that_are_all_alike_are_not_grouped(caplog: pytest.LogCaptureFixture) -> None:
+def test_random_trees_find_what_the_whole_matrix_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    rows = rng.normal(size=(4000, 256)).astype(np.float32) * np.linspace(3, 0.1, 256, dtype=np.float32)
+    changed, source = rng.permutation(4000)[:600].reshape(2, 300)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    rows[changed] = rows[source] + rng.normal(0, 0.27 / 16, (300, 256))  # the least correlation of near-duplicates
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
+    images, splits = [f"{row}.png" for row in range(4000)], ["train", "train", "val", "test"] * 1000
+    digests = [str(row).encode() for row in range(4000)]
+    expected = similar_groups(rows), report_near_duplicates(images, splits, digests, rows)
+    monkeypatch.setattr(near_duplicates, "_MAX_PAIRS", 0)
+    for number, found in enumerate((similar_groups(rows), report_near_duplicates(images, splits, digests, rows))):
+        missed = len(set(map(str, expected[number])) - set(map(str, found)))
+        assert len(expected[number]) > 100
+        assert not set(map(str, found)) - set(map(str, expected[number]))  # nothing that is none
+        assert missed <= 0.02 * len(set(map(str, expected[number])))
+
+
+def test_pictures_that_are_all_alike_are_not_grouped(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = np.eye(12, 256, dtype=np.float32)
     rows[1:3] = rows[0]
     assert similar_groups(rows)[:4] == [similar_groups(rows)[0]] * 3 + [None]
     assert not caplog.records
     rows[3] = rows[0]
     assert similar_groups(rows) == [None] * 12
+    assert "near-duplicates" in caplog.text
+    caplog.clear()
+    monkeypatch.setattr(near_duplicates, "_MAX_PAIRS", 0)
+    monkeypatch.setattr(near_duplicates, "_MAX_LINKS", 10)
+    assert similar_groups(np.ones((700, 256), np.float32) / 16) == [None] * 700  # more links than are kept
     assert "near-duplicates" in caplog.text
 
 

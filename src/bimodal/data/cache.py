@@ -69,9 +69,11 @@ def _decode_into(file: Path, manifest: Manifest, size: int) -> None:
 
         def fill(row: int) -> None:
             try:
-                picture = resize(decode(manifest.path(row)), size)
+                picture = resize(decode(manifest.picture(row)), size)
             except UnreadableError as error:
-                raise InputError(f"{manifest.path(row)} cannot be read ({error}); run bimodal prepare again") from error
+                raise InputError(
+                    f"{manifest.picture(row)} cannot be read ({error}); run bimodal prepare again"
+                ) from error
             os.pwrite(handle.fileno(), np.ascontiguousarray(picture).data, offset + row * picture.size)
 
         map_in_threads(fill, range(len(manifest)), "decoding pictures")

@@ -14,32 +14,65 @@ from bimodal.data.inspection import Example, columns
 from bimodal.data.manifest import COLUMNS, FILE, SPLITS
 from bimodal.data.naming import Names, printable
 from bimodal.data.prepare_options import PrepareOptions
+from bimodal.data.shards import FOLDER as SHARDS
+from bimodal.data.shards import ShardWriter
 from bimodal.data.source_info import FILE as SOURCE_INFO
 from bimodal.data.sources.entry import Problem
 from bimodal.data.too_few import problem_table
 from bimodal.emotions import NAMES
 from bimodal.files import write_csv
 from bimodal.version import __version__
-from bimodal.vision.pictures import map_in_threads, write_png
+from bimodal.vision.packed import PackedPicture
+from bimodal.vision.pictures import each_in_threads, map_in_threads, png_of, write_png
 
 MARKS = (FILE, SOURCE_INFO)
 """The files that identify a data folder that `prepare` wrote."""
 CONTENT = (
-    *(*MARKS, "images", "problems.csv", "origins.csv", "counts.csv", "counts.png", ".cache"),
+    *(*MARKS, "images", SHARDS, "problems.csv", "origins.csv", "counts.csv", "counts.png", ".cache"),
     *(f"{split}_labels.csv" for split in SPLITS),
 )
 """The names of all that such a folder may hold."""
 UNPACKED = "unpacked"
-"""The temporary subfolder of a new data folder with the pictures of a Parquet or Arrow file."""
+"""The temporary subfolder of a new data folder with the pictures of Parquet or Arrow files."""
 
 
-def store_pictures(examples: list[Example], folder: Path, link: bool) -> list[str]:
-    """Write the pictures, or links to the source's files, to `images/split/label/`; return their paths in the folder."""
-    names = Names()
+def store_pictures(examples: list[Example], folder: Path, store: str, link: bool = False) -> list[str]:
+    """Write the pictures; return their names, `images/<split>/<label>/<name>`.
+
+    Args:
+        examples: N pictures.
+        folder: the data folder.
+        store: `files`, or `shards`, which pack them under these names.
+        link: make links to the source's files.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    names = Names(dots=store == "files")
     images = []
     for example in examples:
         place = f"images/{example.entry.split}/{NAMES[example.code]}"
         images.append(names.give(place, example.entry.name, ".png" if example.crop else None))
+    if store == "shards":
+        _store_shards(examples, images, folder)
+    else:
+        _store_files(examples, images, folder, link)
+    shutil.rmtree(folder / UNPACKED, ignore_errors=True)
+    return images
+
+
+def _store_shards(examples: list[Example], images: list[str], folder: Path) -> None:
+    def read(example: Example) -> bytes:
+        content = example.crop or example.entry.content
+        return png_of(content) if isinstance(content, np.ndarray) else content.read_bytes()
+
+    with ShardWriter(folder) as writer:
+        contents = each_in_threads(read, examples, "storing pictures")
+        for example, image, content in zip(examples, images, contents, strict=True):
+            writer.add(example.entry.split, image, content)
+
+
+def _store_files(examples: list[Example], images: list[str], folder: Path, link: bool) -> None:
     for place in sorted({os.path.dirname(image) for image in images}):
         (folder / place).mkdir(parents=True)
 
@@ -48,18 +81,16 @@ def store_pictures(examples: list[Example], folder: Path, link: bool) -> list[st
         path, content = folder / image, example.entry.content
         if example.crop is not None:
             _link_or_copy(example.crop, path)
-        elif not isinstance(content, Path):
+        elif isinstance(content, np.ndarray):
             write_png(path, content)
+        elif isinstance(content, PackedPicture):
+            path.write_bytes(content.read_bytes())
         elif link:
             path.symlink_to(content)
-        elif content.is_relative_to(folder / UNPACKED):
-            os.rename(content, path)
         else:
             shutil.copyfile(content, path)
 
     map_in_threads(store, list(zip(examples, images, strict=True)), "storing pictures")
-    shutil.rmtree(folder / UNPACKED, ignore_errors=True)
-    return images
 
 
 def _link_or_copy(file: Path, path: Path) -> None:

@@ -1,6 +1,6 @@
 """Decoding every picture of a source once: which are readable or blank, their digests, and their faces."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from bimodal.data.face_crops import align_face, cut_face, wrong_box
 from bimodal.data.inspection_log import Found, InspectionLog
 from bimodal.data.manifest import BLANK
-from bimodal.data.near_duplicates import Thumbnails, thumbnail
+from bimodal.data.near_duplicates import SIDE, Thumbnails, thumbnail
 from bimodal.data.prepare_options import PrepareOptions
 from bimodal.data.sources.boxes import BAD_BOX
 from bimodal.data.sources.entry import Entry, Problem
 from bimodal.errors import InputError
 from bimodal.vision.faces import Detector, centre_square, detector_file
-from bimodal.vision.pictures import THREADS, UnreadableError, decode_reduced, map_in_threads, pixel_digest, write_png
+from bimodal.vision.pictures import THREADS, UnreadableError, decode_reduced, each_in_threads, pixel_digest, write_png
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Example:
     """An entry of a source with its class and the results of the inspection.
 
@@ -30,7 +30,7 @@ class Example:
         stored_digest: of the pixels that the data folder will have; another one only if the face was aligned.
         flag: `blank`, `no-face`, `several-faces` or `""`.
         crop: the temporary file with the face that was aligned, or cut out by its box, if there is one.
-        thumbnail: of the pixels that `digest` is of, float32 (256,); None before the inspection.
+        thumbnail: the row of the thumbnail of the pixels that `digest` is of, in the array of `inspect`.
     """
 
     entry: Entry
@@ -39,16 +39,16 @@ class Example:
     stored_digest: bytes | None = None
     flag: str = ""
     crop: Path | None = None
-    thumbnail: Thumbnails | None = field(default=None, compare=False, repr=False)
+    thumbnail: int = -1
 
 
 def inspect(
     examples: list[Example], log: InspectionLog, options: PrepareOptions
-) -> tuple[list[Example], list[Problem]]:
+) -> tuple[list[Example], list[Problem], Thumbnails]:
     """Decode every picture; cut out its face if the entry has a box, and align it if asked for.
 
-    What the log knows is not inspected again. Cut faces are in its folder. Returns the examples that can be used, and a problem
-    for each other one.
+    What the log knows is not inspected again. Cut faces are in its folder. Returns the examples that can be used, a problem
+    for each other one, and the thumbnails of the former, float16 (N, 256).
 
     Raises:
         InputError: `options.link` is set, and an entry has a box.
@@ -66,10 +66,10 @@ def inspect(
     def look(entry: Entry, crop: Path) -> Found:
         try:
             content = entry.content
-            if isinstance(content, Path):
-                pixels, reduction = decode_reduced(content)
-            else:
+            if isinstance(content, np.ndarray):
                 pixels, reduction = np.repeat(content[..., None], 3, axis=2), 1
+            else:
+                pixels, reduction = decode_reduced(content)
         except UnreadableError as error:
             return Found(problem="unreadable", detail=str(error))
         face = pixels
@@ -81,7 +81,7 @@ def inspect(
             face = cut_face(pixels, box, options.box_margin)
         digest = pixel_digest(face)
         flag = BLANK if digest is None else ""
-        found = Found(digest, digest, flag, thumbnail=thumbnail(face))
+        found = Found(digest, digest, flag, thumbnail=thumbnail(face).astype(np.float16))
         if options.align and not flag:
             detector = detectors.get()
             try:
@@ -96,10 +96,10 @@ def inspect(
             found = replace(found, crop=True)
         return found
 
-    def inspect_one(example: Example) -> Example | Problem:
+    def inspect_one(example: Example) -> tuple[Example, Thumbnails | None] | Problem:
         entry = example.entry
         key = b""
-        if isinstance(entry.content, Path) or options.align:
+        if not isinstance(entry.content, np.ndarray) or options.align:
             key = log.key(entry)
             found = log.recall(key)
             if found is None:
@@ -110,11 +110,19 @@ def inspect(
         if found.problem:
             return Problem(entry.name, entry.split, found.problem, found.detail, "left out")
         crop = log.crop(key) if found.crop else None
-        return Example(entry, example.code, found.digest, found.stored_digest, found.flag, crop, found.thumbnail)
+        stored = found.digest if found.stored_digest == found.digest else found.stored_digest  # one object, not two
+        return Example(entry, example.code, found.digest, stored, found.flag, crop), found.thumbnail
 
-    results = map_in_threads(inspect_one, examples, "inspecting pictures")
-    problems = [result for result in results if isinstance(result, Problem)]
-    return [result for result in results if isinstance(result, Example)], problems
+    problems: list[Problem] = []
+    usable: list[Example] = []
+    thumbnails = np.zeros((len(examples), SIDE * SIDE), np.float16)
+    for result in each_in_threads(inspect_one, examples, "inspecting pictures"):
+        if isinstance(result, Problem):
+            problems.append(result)
+        else:
+            thumbnails[len(usable)] = result[1]
+            usable.append(replace(result[0], thumbnail=len(usable)))
+    return usable, problems, thumbnails[: len(usable)]
 
 
 def columns(examples: list[Example]) -> tuple[list[str], list[str], NDArray[np.int64]]:

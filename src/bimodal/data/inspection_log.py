@@ -24,6 +24,7 @@ from bimodal.progress import inform
 from bimodal.text import plural
 from bimodal.unfinished import PREFIX
 from bimodal.version import __version__
+from bimodal.vision.packed import PackedPicture
 
 _COLUMNS = "key, digest, stored_digest, flag, crop, thumbnail, problem, detail"
 _BATCH, _INTERVAL_S = 500, 1.0
@@ -82,6 +83,12 @@ class InspectionLog:
             with suppress(OSError):  # what cannot be read is a problem, which decoding finds
                 state = entry.content.stat()
                 digest.update(f"\0{state.st_size} {state.st_mtime_ns}".encode())
+        elif isinstance(
+            entry.content, PackedPicture
+        ):  # by its bytes: those of a Parquet file are unpacked elsewhere each time
+            digest.update(entry.content.name.encode("utf-8", "surrogateescape"))
+            with suppress(OSError):
+                digest.update(b"\0" + entry.content.read_bytes())
         else:
             digest.update(f"{entry.content.shape}".encode() + entry.content.tobytes())
         digest.update(f"\0{entry.box}".encode())
@@ -99,7 +106,7 @@ class InspectionLog:
             row = self._table.execute(f"select {_COLUMNS} from found where key = ?", (key,)).fetchone()
         if row is None or (row[4] and not self.crop(key).is_file()):
             return None
-        thumbnail = None if row[5] is None else np.frombuffer(row[5], np.float32)
+        thumbnail = None if row[5] is None else np.frombuffer(row[5], np.float16)
         return Found(row[1], row[2], row[3], bool(row[4]), thumbnail, row[6], row[7])
 
     def keep(self, key: bytes, found: Found) -> None:

@@ -70,7 +70,7 @@ def inseparable_groups(manifest: Manifest, near_duplicates: bool = False) -> NDA
     """
     keys: list[Sequence[object]] = [[group or None for group in manifest.table["group"]], manifest.pixel_digests]
     if near_duplicates:
-        keys.append(similar_groups(thumbnails_of([manifest.path(row) for row in range(len(manifest))])))
+        keys.append(similar_groups(thumbnails_of([manifest.picture(row) for row in range(len(manifest))])))
     return linked_groups(*keys)
 
 

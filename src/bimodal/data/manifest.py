@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bimodal.data.shards import Places, find_places, has_shards
 from bimodal.data.source_info import SourceInfo
 from bimodal.data.tables import read_table
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
-from bimodal.files import sha256_of
-from bimodal.vision.pictures import UnreadableError, decode, in_order, map_in_threads, pixel_digest
+from bimodal.vision.packed import PictureFile
+from bimodal.vision.pictures import UnreadableError, decode, each_in_threads, map_in_threads, pixel_digest
 
 FILE = "manifest.csv"
 REQUIRED = ("image", "label", "split")
@@ -27,6 +28,8 @@ SPLITS = ("train", "val", "test")
 BLANK = "blank"
 """The flag of a picture of a single colour."""
 _DIGEST = re.compile(r"([0-9a-f]{32})?")  # 16 bytes in hexadecimal
+_UNEVEN = re.compile(r"//|/\.|^\.|/$")
+_ROWS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +40,13 @@ class Manifest:
         root: the data folder, absolute; `image` is relative to it.
         table: the columns `COLUMNS`, all text; the row number is the index. An unknown value is `""`.
         labels: int64 (N,), the code of each row's label, 0 to 6.
+        places: where the pictures lie in shards; None if they are files.
     """
 
     root: Path
     table: pd.DataFrame
     labels: NDArray[np.int64]
+    places: Places | None = None
 
     @classmethod
     def read(cls, folder: str | Path, table: str | Path | None = None) -> Self:
@@ -71,9 +76,12 @@ class Manifest:
             raise InputError(f"no {FILE} in {folder}; make a data folder first: bimodal prepare SOURCE OUT")
         frame = read_table(source, REQUIRED).reindex(columns=list(COLUMNS), fill_value="")
         root = Path(os.path.abspath(folder))
-        labels = _check(frame, root, source)
+        images = [plain_path(image) for image in frame["image"]]
+        places = find_places(root, images) if has_shards(root) else None
+        labels = _check(frame, images, root, source, places)
+        frame["image"] = images
         frame["label"] = np.asarray(NAMES, dtype=object)[labels]
-        return cls(root, frame, labels)
+        return cls(root, frame, labels, places)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -85,8 +93,14 @@ class Manifest:
         return np.flatnonzero(self.table["split"].to_numpy() == split).astype(np.int64)
 
     def path(self, row: int) -> Path:
-        """Return the path of the picture of a row."""
+        """Return the path of the picture of a row; with shards, no such file exists: see `picture`."""
         return self.root / str(self.table["image"].iat[row])
+
+    def picture(self, row: int) -> PictureFile:
+        """Return the picture of a row, for `vision.pictures.decode`: a file, or a part of a shard."""
+        if self.places is None:
+            return self.path(row)
+        return self.places.picture(row, str(self.table["image"].iat[row]))
 
     @cached_property
     def source_info(self) -> SourceInfo:
@@ -118,27 +132,58 @@ class Manifest:
 
     def _digest(self, row: int) -> bytes | None:
         try:
-            return pixel_digest(decode(self.path(row)))
+            return pixel_digest(decode(self.picture(row)))
         except UnreadableError as error:
-            raise InputError(f"{self.path(row)} cannot be read ({error}); run bimodal prepare again") from error
+            raise InputError(f"{self.picture(row)} cannot be read ({error}); run bimodal prepare again") from error
 
     @cached_property
-    def file_digests(self) -> list[str]:
-        """SHA-256 of the bytes of each picture's file, by row, in hexadecimal."""
-        with ThreadPoolExecutor() as pool:  # hashing and reading both release the interpreter's lock
-            return list(in_order(pool, lambda row: sha256_of(self.path(row)), range(len(self))))
+    def file_digests(self) -> bytes:
+        """SHA-256 of the bytes of each picture's file, 32 bytes a row."""
+
+        def digest(row: int) -> bytes:
+            return hashlib.sha256(self.picture(row).read_bytes()).digest()
+
+        return b"".join(each_in_threads(digest, range(len(self)), "reading pictures"))
 
     @cached_property
     def pictures_fingerprint(self) -> str:
         """SHA-256 of the bytes of every picture in the order of the rows; file names do not matter."""
-        return hashlib.sha256(bytes.fromhex("".join(self.file_digests))).hexdigest()
+        return hashlib.sha256(self.file_digests).hexdigest()
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the table and of the bytes of every picture: the same data have the same fingerprint."""
         columns = [column for column in COLUMNS if column != "digest"]  # it follows from the pictures
-        table = self.table.to_csv(index=False, columns=columns).encode("utf-8", "surrogateescape")
-        return hashlib.sha256(table + bytes.fromhex("".join(self.file_digests))).hexdigest()
+        result = hashlib.sha256()
+        for start in range(0, max(len(self), 1), _ROWS):  # the text of a million rows takes 100 MB
+            part = self.table.iloc[start : start + _ROWS].to_csv(index=False, columns=columns, header=start == 0)
+            result.update(part.encode("utf-8", "surrogateescape"))
+        result.update(self.file_digests)
+        return result.hexdigest()
+
+
+def find_pictures(root: Path, images: Iterable[str]) -> dict[str, PictureFile]:
+    """Return where some pictures of a data folder are, by image, without those that lie outside of it or in no shard.
+
+    Manifests come from other people, and a folder may have moved: the files need not exist.
+    """
+    inside = [image for image in images if not leaves_folder(image)]
+    if not has_shards(root):
+        return {image: root / image for image in inside}
+    try:
+        places = find_places(root, inside)
+    except InputError:  # a damaged index
+        return {}
+    return {image: places.picture(row, image) for row, image in enumerate(inside) if places.shard[row] >= 0}
+
+
+def plain_path(image: str) -> str:
+    """Return a relative path without needless parts.
+
+    >>> plain_path("a//b.png"), plain_path("./a/b.png")
+    ('a/b.png', 'a/b.png')
+    """
+    return str(PurePosixPath(image)) if _UNEVEN.search(image) else image
 
 
 def leaves_folder(image: str) -> bool:
@@ -147,11 +192,12 @@ def leaves_folder(image: str) -> bool:
     >>> leaves_folder("images/a.png"), leaves_folder("../a.png"), leaves_folder("/etc/passwd")
     (False, True, True)
     """
-    path = PurePosixPath(image)
-    return path.is_absolute() or ".." in path.parts or "\0" in image
+    return image.startswith("/") or ".." in image.split("/") or "\0" in image
 
 
-def _check(frame: pd.DataFrame, root: Path, source: Path) -> NDArray[np.int64]:
+def _check(
+    frame: pd.DataFrame, images: list[str], root: Path, source: Path, places: Places | None
+) -> NDArray[np.int64]:
     """Return the codes of the labels; raise for the first row that cannot be used."""
 
     def where(row: int) -> str:
@@ -172,12 +218,14 @@ def _check(frame: pd.DataFrame, root: Path, source: Path) -> NDArray[np.int64]:
             except InputError:
                 raise InputError(f"{where(row)}: unknown label {label!r}; expected one of {', '.join(NAMES)}") from None
 
-    images = [str(PurePosixPath(image)) for image in frame["image"]]  # a//b and ./a/b are a/b
     first: dict[str, int] = {}
     for row, image in enumerate(images):
         if leaves_folder(image):
             raise InputError(f"{where(row)}: the path leaves {root}; pictures must lie in the data folder")
-        if not os.path.isfile(root / image):
+        if places is not None:
+            if places.shard[row] < 0:
+                raise InputError(f"{where(row)}: not in the shards of {root}; prepare again or take the row out")
+        elif not os.path.isfile(f"{root}/{image}"):
             if os.path.islink(root / image):
                 target = os.path.realpath(root / image)
                 raise InputError(f"{where(row)}: the link's target {target} is missing; put it back, or prepare again")
@@ -187,5 +235,4 @@ def _check(frame: pd.DataFrame, root: Path, source: Path) -> NDArray[np.int64]:
             same = splits[earlier] == splits[row]
             what = "listed twice" if same else f"in two splits, {splits[earlier]} and {splits[row]}"
             raise InputError(f"{where(row)}: the picture is {what} (first in row {earlier + 1}); keep one row")
-    frame["image"] = images
     return np.array([codes[label] for label in labels], dtype=np.int64)

@@ -17,7 +17,13 @@ class Names:
     ['images/train/sad/1.png', 'images/train/sad/1~2.png', 'images/train/sad/Ümit_.jpg']
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dots: bool = True) -> None:
+        """Start without names.
+
+        Args:
+            dots: whether a name may have a dot before its ending; WebDataset takes the first dot for that of the ending.
+        """
+        self._dots = dots
         self._taken: dict[str, int] = {}
 
     def give(self, folder: str, old: str, suffix: str | None = None) -> str:
@@ -29,7 +35,8 @@ class Names:
         ending = suffix or path.suffix.casefold()
         ending = ending if ending in SUFFIXES else ""
         room = MAX_NAME_BYTES - len(ending) - 8  # 8 for ~1234567
-        stem = _clean(path.stem).encode("utf-8")[:room].decode("utf-8", "ignore")
+        clean = _clean(path.stem) if self._dots else _clean(path.stem).replace(".", "_")
+        stem = clean.encode("utf-8")[:room].decode("utf-8", "ignore")
         plain = name = f"{folder}/{stem}{ending}"
         count = self._taken.get(plain.casefold(), 0)
         while name.casefold() in self._taken:

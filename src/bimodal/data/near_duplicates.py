@@ -1,15 +1,17 @@
 """Near-duplicates: pictures that are the same but for compression, brightness, size or a narrow crop."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bimodal.data.sources.entry import Problem
+from bimodal.data.splits import linked_rows
+from bimodal.data.thumbnail_forest import leaves
 from bimodal.errors import InputError
 from bimodal.progress import warn
-from bimodal.vision.pictures import UnreadableError, decode, map_in_threads, resize
+from bimodal.vision.packed import PictureFile
+from bimodal.vision.pictures import UnreadableError, decode, each_in_threads, resize
 
 SIDE = 16
 """The side of a thumbnail: small enough that a narrow crop moves its content by a fraction of a pixel."""
@@ -25,11 +27,16 @@ _CHUNK = 2048
 """Pictures in a block of correlations: two blocks of float32 take 32 MB, whatever the number of pictures."""
 _MAX_SHARE = 0.25
 
-Thumbnails = NDArray[np.float32]
-"""Rows of 256 grey values with mean 0 and length 1, see `thumbnail`."""
+_MAX_PAIRS = 400_000_000
+"""Pairs of pictures that are all compared: a few seconds."""
+_MAX_LINKS = 1_000_000
+
+Thumbnails = NDArray[np.float32] | NDArray[np.float16]
+"""Rows of 256 grey values with mean 0 and length 1, see `thumbnail`. With 16 bits, which half a gigabyte for a million pictures
+needs, correlations differ by less than 0.001."""
 
 
-def thumbnail(pixels: NDArray[np.uint8]) -> Thumbnails:
+def thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return a grey thumbnail with mean 0 and length 1, float32 (256,); all zeros for a picture of a single colour.
 
     The product of two thumbnails is their correlation, which brightness and contrast do not change.
@@ -47,28 +54,31 @@ def thumbnail(pixels: NDArray[np.uint8]) -> Thumbnails:
     return grey / length if length > 1 else np.zeros_like(grey)
 
 
-def thumbnails_of(files: Sequence[Path]) -> Thumbnails:
-    """Return the thumbnails of picture files, float32 (N, 256).
+def thumbnails_of(files: Sequence[PictureFile]) -> Thumbnails:
+    """Return the thumbnails of picture files, float16 (N, 256).
 
     Raises:
         InputError: a picture cannot be read.
     """
 
-    def read(file: Path) -> Thumbnails:
+    def read(file: PictureFile) -> Thumbnails:
         try:
-            return thumbnail(decode(file, least=2 * SIDE))
+            return thumbnail(decode(file, least=2 * SIDE)).astype(np.float16)
         except UnreadableError as error:
             raise InputError(f"{file} cannot be read ({error}); run bimodal prepare again") from error
 
-    return np.stack(map_in_threads(read, files, "looking for near-duplicates"))
+    result = np.zeros((len(files), SIDE * SIDE), np.float16)
+    for row, found in enumerate(each_in_threads(read, files, "looking for near-duplicates")):
+        result[row] = found
+    return result
 
 
 def most_similar(thumbnails: Thumbnails, others: Thumbnails) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return for each picture the row of the most similar one of other pictures, and their correlation.
 
     Args:
-        thumbnails: float32 (N, 256), see `thumbnail`.
-        others: float32 (M, 256), M >= 1.
+        thumbnails: (N, 256), see `thumbnail`.
+        others: (M, 256), M >= 1.
 
     Returns:
         int64 (N,), 0 to M - 1; and float32 (N,), -1 to 1. The memory does not grow with N times M.
@@ -82,7 +92,7 @@ def most_similar(thumbnails: Thumbnails, others: Thumbnails) -> tuple[NDArray[np
     for start in range(0, len(thumbnails), _CHUNK):
         part = slice(start, start + _CHUNK)
         for first in range(0, len(others), _CHUNK):
-            block = thumbnails[part] @ others[first : first + _CHUNK].T
+            block = _products(thumbnails[part], others[first : first + _CHUNK])
             nearest = block.argmax(axis=1)
             highest = np.take_along_axis(block, nearest[:, None], axis=1)[:, 0]
             better = highest > best[part]
@@ -94,8 +104,11 @@ def most_similar(thumbnails: Thumbnails, others: Thumbnails) -> tuple[NDArray[np
 def similar_groups(thumbnails: Thumbnails) -> list[int | None]:
     """Number pictures by group: near-duplicates, directly or through others, are in one group.
 
+    Of up to 28,000 pictures, each is compared with each. Of more, only those that a leaf of a random tree holds
+    (`thumbnail_forest`), which finds almost all near-duplicates.
+
     Args:
-        thumbnails: float32 (N, 256), see `thumbnail`.
+        thumbnails: (N, 256), see `thumbnail`.
 
     Returns:
         A number for each picture, or None for a picture without near-duplicates. If a group has more than a quarter of the
@@ -104,21 +117,56 @@ def similar_groups(thumbnails: Thumbnails) -> list[int | None]:
     >>> similar_groups(np.eye(8, 256, dtype=np.float32)[[0, 1, 2, 1, 3, 4, 5, 6, 7]])
     [None, 1, None, 1, None, None, None, None, None]
     """
-    from scipy.cluster.hierarchy import DisjointSet  # slow to import, and not needed to read an earlier result
+    number = len(thumbnails)
+    links = np.zeros((2, 0), np.int64)
+    waiting = [links]
+    group = np.arange(number)
+    limit = _MAX_LINKS + number
+    for block in _similar_pairs(thumbnails):
+        waiting.append(block)
+        if sum(each.shape[1] for each in waiting) > limit:
+            group, links = _join(np.concatenate(waiting, axis=1), number)
+            waiting = [links]
+            if _are_alike(group):
+                break
+    group, _ = _join(np.concatenate(waiting, axis=1), number)
+    if _are_alike(group):
+        warn("more than a quarter of the pictures are near-duplicates; they may be in different splits")
+        return [None] * number
+    size = np.bincount(group, minlength=number)
+    return [name if size[name] > 1 else None for name in group.tolist()]
 
-    groups = DisjointSet(range(len(thumbnails)))
-    for start in range(0, len(thumbnails), _CHUNK):
-        for first in range(0, start + _CHUNK, _CHUNK):
-            similar = thumbnails[start : start + _CHUNK] @ thumbnails[first : first + _CHUNK].T >= THRESHOLD
-            if first == start:
-                similar = np.tril(similar, -1)
-            for row in np.flatnonzero(similar.any(axis=1)):
-                for other in np.flatnonzero(similar[row]):
-                    groups.merge(start + int(row), first + int(other))
-                if groups.subset_size(start + int(row)) > max(2, _MAX_SHARE * len(thumbnails)):
-                    warn("more than a quarter of the pictures are near-duplicates; they may be in different splits")
-                    return [None] * len(thumbnails)
-    return [int(groups[row]) if groups.subset_size(row) > 1 else None for row in range(len(thumbnails))]
+
+def _similar_pairs(thumbnails: Thumbnails) -> Iterator[NDArray[np.int64]]:
+    """Yield near-duplicates, (2, P), the row and an earlier one; a pair may come several times."""
+    if len(thumbnails) ** 2 <= 2 * _MAX_PAIRS:
+        for start in range(0, len(thumbnails), _CHUNK):
+            for first in range(0, start + _CHUNK, _CHUNK):
+                similar = _products(thumbnails[start : start + _CHUNK], thumbnails[first : first + _CHUNK]) >= THRESHOLD
+                row, other = np.nonzero(np.tril(similar, -1) if first == start else similar)
+                yield np.stack([row + start, other + first])
+        return
+    for rows in leaves(thumbnails):
+        rows = np.sort(rows)
+        part = thumbnails[rows].astype(np.float32)
+        row, other = np.nonzero(np.tril(part @ part.T >= THRESHOLD, -1))
+        yield rows[np.stack([row, other])]
+
+
+def _join(links: NDArray[np.int64], number: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first row of each row's group, and as few links as give the same groups."""
+    group = linked_rows(links, number)
+    rows = np.flatnonzero(group != np.arange(number))
+    return group, np.stack([rows, group[rows]])
+
+
+def _are_alike(group: NDArray[np.int64]) -> bool:
+    return bool(len(group)) and int(np.bincount(group).max()) > max(2, _MAX_SHARE * len(group))
+
+
+def _products(some: Thumbnails, others: Thumbnails) -> NDArray[np.float32]:
+    """Return the correlations of two blocks of thumbnails, (N, M), computed with 32 bits."""
+    return np.asarray(some.astype(np.float32) @ others.astype(np.float32).T)
 
 
 def report_near_duplicates(
@@ -130,19 +178,45 @@ def report_near_duplicates(
         images: N names.
         splits: N names.
         digests: N digests of pixels; None for a picture of a single colour.
-        thumbnails: float32 (N, 256), see `thumbnail`.
+        thumbnails: (N, 256), see `thumbnail`. Of many pictures, those in a leaf are compared, as in `similar_groups`.
     """
     training = np.array([row for row, split in enumerate(splits) if split == "train"], dtype=np.int64)
     known = {digests[row] for row in training}
     rows = [row for row, split in enumerate(splits) if split in ("val", "test") and digests[row] not in known]
     if not rows or not len(training):
         return []
-    nearest, correlations = most_similar(thumbnails[rows], thumbnails[training])
+    if len(rows) * len(training) <= _MAX_PAIRS:
+        nearest, correlations = most_similar(thumbnails[rows], thumbnails[training])
+        partners = training[nearest]
+    else:
+        partners, correlations = _most_similar_in_leaves(thumbnails, np.array(rows), training)
     return [
-        Problem(images[row], splits[row], PROBLEM, _detail(correlation, images[training[other]]), "kept")
-        for row, other, correlation in zip(rows, nearest, correlations, strict=True)
+        Problem(images[row], splits[row], PROBLEM, _detail(correlation, images[other]), "kept")
+        for row, other, correlation in zip(rows, partners.tolist(), correlations.tolist(), strict=True)
         if correlation >= THRESHOLD
     ]
+
+
+def _most_similar_in_leaves(
+    thumbnails: Thumbnails, rows: NDArray[np.int64], others: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return for each of some rows the most similar one of other rows that shares a leaf, and their correlation."""
+    place = np.full(len(thumbnails), -1)
+    place[rows] = np.arange(len(rows))
+    is_other = np.zeros(len(thumbnails), bool)
+    is_other[others] = True
+    partner, best = np.zeros(len(rows), np.int64), np.full(len(rows), -np.inf, np.float32)
+    for leaf in leaves(thumbnails):
+        some, candidates = leaf[place[leaf] >= 0], leaf[is_other[leaf]]
+        if not len(some) or not len(candidates):
+            continue
+        block = _products(thumbnails[some], thumbnails[candidates])
+        nearest, here = block.argmax(axis=1), place[some]
+        highest = np.take_along_axis(block, nearest[:, None], axis=1)[:, 0]
+        better = highest > best[here]
+        partner[here] = np.where(better, candidates[nearest], partner[here])
+        best[here] = np.where(better, highest, best[here])
+    return partner, best
 
 
 def partner_of(detail: str) -> str:

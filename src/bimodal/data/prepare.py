@@ -115,21 +115,21 @@ def prepare(
         (folder / UNPACKED).mkdir()
         loaded = _read(source, out, options, folder / UNPACKED)
         examples, label_problems = _label(loaded, options)
-        examples, unreadable = inspect(examples, log, options)
+        examples, unreadable, thumbnails = inspect(examples, log, options)
         problems = loaded.problems + label_problems + unreadable
         drop = options.duplicates == "drop" or (options.duplicates == "auto" and loaded.drop_duplicates)
         if drop:
             examples, copies = _drop_copies(examples)
             problems += copies
         check_emotions(source, out, columns(examples)[2].tolist(), problems)
-        examples, test_of_val = _split(examples, loaded, options)
+        examples, test_of_val = _split(examples, thumbnails, loaded, options)
         before = len(examples)
         if options.sample is not None:
             examples, short = _sample(examples, options.sample, options.seed)
             problems += short
             check_emotions(source, out, columns(examples)[2].tolist(), problems)
-        images = store_pictures(examples, folder, options.link)
-        problems = _with_new_names(problems, examples, images) + _report_kept(examples, images, drop)
+        images = store_pictures(examples, folder, options.store, options.link)
+        problems = _with_new_names(problems, examples, images) + _report_kept(examples, thumbnails, images, drop)
         table = write_problems(problems, folder)
         counts = write_tables(examples, images, folder)
         write_source_info(folder, loaded.origin or str(source), loaded.kind, options, loaded.name_groups)
@@ -148,7 +148,7 @@ def _check_apart(source: Path, out: Path, options: PrepareOptions) -> None:
 def _read(source: Path, out: Path, options: PrepareOptions, scratch: Path) -> Source:
     """Read the source; raise if it needs another option or lists pictures of OUT."""
     loaded = read_source(source, options, scratch)
-    if options.link and loaded.kind in ("fer2013", "parquet"):
+    if options.link and not all(isinstance(entry.content, Path) for entry in loaded.entries):
         raise InputError(
             f"--link needs pictures that are files, and {loaded.origin or source} holds them itself; leave --link out"
         )
@@ -205,7 +205,9 @@ def _drop_copies(examples: list[Example]) -> tuple[list[Example], list[Problem]]
     return [example for row, example in enumerate(examples) if first[row] == row], problems
 
 
-def _split(examples: list[Example], loaded: Source, options: PrepareOptions) -> tuple[list[Example], float]:
+def _split(
+    examples: list[Example], thumbnails: Thumbnails, loaded: Source, options: PrepareOptions
+) -> tuple[list[Example], float]:
     """Make the splits that the source lacks: test from val if the source has one (as in the paper), else from train.
 
     Returns the examples, and the share of val that became test.
@@ -237,7 +239,7 @@ def _split(examples: list[Example], loaded: Source, options: PrepareOptions) -> 
         keys.append([examples[row].entry.group or None for row in rows])
     keys.append([examples[row].entry.name if examples[row].entry.box else None for row in rows])  # faces of one picture
     if loaded.keep_groups_together and not options.keep_near_duplicates:
-        keys.append(similar_groups(_thumbnails([examples[row] for row in rows])))
+        keys.append(similar_groups(_of(thumbnails, [examples[row] for row in rows])))
     groups = linked_groups(*keys)
     codes = np.array([examples[row].code for row in rows], dtype=np.int64)
     result = list(examples)
@@ -246,8 +248,10 @@ def _split(examples: list[Example], loaded: Source, options: PrepareOptions) -> 
     return result, test_of_val
 
 
-def _thumbnails(examples: list[Example]) -> Thumbnails:
-    return np.stack([example.thumbnail for example in examples if example.thumbnail is not None])
+def _of(thumbnails: Thumbnails, examples: list[Example]) -> Thumbnails:
+    """Return the thumbnails of examples; of all examples, without a copy, which takes half a gigabyte for a million."""
+    rows = np.array([example.thumbnail for example in examples], dtype=np.int64)
+    return thumbnails if np.array_equal(rows, np.arange(len(thumbnails))) else thumbnails[rows]
 
 
 def _sample(examples: list[Example], sample: str, seed: int) -> tuple[list[Example], list[Problem]]:
@@ -277,7 +281,7 @@ def _with_new_names(problems: list[Problem], examples: list[Example], images: li
     ]
 
 
-def _report_kept(examples: list[Example], images: list[str], dropped: bool) -> list[Problem]:
+def _report_kept(examples: list[Example], thumbnails: Thumbnails, images: list[str], dropped: bool) -> list[Problem]:
     """Report the problems of the pictures that are kept, in their final splits."""
     _, splits, codes = columns(examples)
     problems = [
@@ -289,7 +293,7 @@ def _report_kept(examples: list[Example], images: list[str], dropped: bool) -> l
         first = first_copies([example.digest for example in examples], splits)
         problems += report_copies(images, codes, splits, first, "kept")
     digests = [example.digest for example in examples]
-    problems += report_near_duplicates(images, splits, digests, _thumbnails(examples))
+    problems += report_near_duplicates(images, splits, digests, _of(thumbnails, examples))
     problems += report_groups(images, splits, [example.entry.group for example in examples])
     return problems + report_missing_classes(codes, splits)
 

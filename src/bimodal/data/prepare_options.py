@@ -106,6 +106,11 @@ class PrepareOptions:
         0,
         1,
     )
+    store: Literal["files", "shards"] = option(
+        "files",
+        "How OUT stores the pictures: files, one for each, or shards, tar archives in the form of WebDataset, which hundreds "
+        "of thousands of pictures need. All commands read both.",
+    )
     link: bool = option(
         False, "Store links to the pictures instead of copies; do not move or change SOURCE as long as you use them."
     )
@@ -129,5 +134,7 @@ class PrepareOptions:
                 "--val-share and --test-share must add up to less than 1, so that pictures are left to train on; "
                 f"got {self.val_share or 0:g} and {self.test_share or 0:g}"
             )
+        if self.link and self.store == "shards":
+            raise InputError("--link leaves the pictures where they are, and --store shards packs them: choose one")
         if self.link and self.align:
             raise InputError("--link keeps the pictures as they are, and --align makes new ones: choose one")

@@ -107,15 +107,33 @@ def linked_groups(*keys: Sequence[object]) -> NDArray[np.int64]:
     >>> linked_groups(["Ann", "Ann", None, "Bob"], [1, 2, 2, None]).tolist()
     [0, 0, 0, 3]
     """
-    from scipy.cluster.hierarchy import DisjointSet  # slow to import, and not needed to read an earlier result
-
-    groups = DisjointSet(range(len(keys[0])))
+    number = len(keys[0])
+    links = [np.zeros((2, 0), np.int64)]
     for column in keys:
         first: dict[object, int] = {}
-        for row, key in enumerate(column):
-            if key is not None:
-                groups.merge(first.setdefault(key, row), row)
-    result = np.empty(len(keys[0]), np.int64)
-    for rows in groups.subsets():
-        result[list(rows)] = min(rows)
-    return result
+        earlier = np.fromiter(
+            (row if key is None else first.setdefault(key, row) for row, key in enumerate(column)), np.int64, number
+        )
+        rows = np.flatnonzero(earlier != np.arange(number))
+        links.append(np.stack([rows, earlier[rows]]))
+    return linked_rows(np.concatenate(links, axis=1), number)
+
+
+def linked_rows(links: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+    """Return the first row of each row's group, int64 (N,): rows that links join, directly or through others, are in one.
+
+    Args:
+        links: (2, P), two rows for each link.
+        number: N.
+
+    >>> linked_rows(np.array([[4, 2], [2, 1]]), 5).tolist()
+    [0, 1, 1, 3, 1]
+    """
+    from scipy.sparse import coo_array  # slow to import, and not needed to read an earlier result
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(links.shape[1], np.int8), (links[0], links[1])), shape=(number, number))
+    count, group = connected_components(graph, directed=False)
+    first = np.full(count, number, np.int64)
+    np.minimum.at(first, group, np.arange(number))
+    return np.asarray(first[group])

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bimodal.data.manifest import COLUMNS, FILE, Manifest
+from bimodal.data.shards import FOLDER as SHARDS
 from bimodal.emotions import CODES, NAMES
 from bimodal.errors import InputError
 from bimodal.files import staged_folder, write_csv
@@ -51,7 +52,7 @@ def write_view(
                 link.unlink()
                 link.symlink_to(source.root / link.name)
         return
-    tops, old_tops = ({image.partition("/")[0] for image in each["image"]} for each in (table, source.table))
+    tops, old_tops = (_tops(source, each) for each in (table, source.table))
     content = (FILE, *RECORDS, *further, *replaced, *old_tops, ".cache")
     with staged_folder(folder, overwrite, content=content, marks=(FILE,)) as new:
         for name in sorted(tops | {name for name in records if (source.root / name).is_file()}):
@@ -65,6 +66,13 @@ def write_view(
         for name, frame in further.items():
             write_csv(new / name, frame)
         write_csv(new / FILE, table[list(columns)])
+
+
+def _tops(source: Manifest, table: pd.DataFrame) -> set[str]:
+    """Return the names in a data folder that its pictures are under."""
+    if source.places is not None:
+        return {SHARDS}
+    return {image.partition("/")[0] for image in table["image"]}
 
 
 def with_wrong_labels(

@@ -108,7 +108,7 @@ def _load_faces(
     if limit is not None and len(rows) > limit:
         rows = rows[np.linspace(0, len(rows) - 1, limit).astype(np.int64)]
     try:
-        faces = [resize(decode(manifest.path(row)), size) for row in rows]
+        faces = [resize(decode(manifest.picture(row)), size) for row in rows]
     except UnreadableError as error:
         raise InputError(f"an image of {manifest.root} cannot be read ({error}); prepare the data again") from error
     return np.stack(faces), manifest.labels[rows]

@@ -87,10 +87,10 @@ def _script() -> str:
 
 def _pictures(manifest: Manifest, rows: Iterable[int], side: int) -> dict[int, str]:
     """Return square JPEG pictures as data URIs, by row, without those that cannot be read."""
-    images = {row: str(manifest.table["image"].iat[row]) for row in rows}
+    files = {row: manifest.picture(row) for row in rows}
     with no_size_warnings(), ThreadPoolExecutor(THREADS) as pool:
-        pictures = pool.map(lambda image: inline_picture(manifest.root, image, side), images.values())
-        return {row: picture for row, picture in zip(images, pictures, strict=True) if picture is not None}
+        pictures = pool.map(lambda file: inline_picture(file, side), files.values())
+        return {row: picture for row, picture in zip(files, pictures, strict=True) if picture is not None}
 
 
 def _table(sections: list[Section]) -> Table:

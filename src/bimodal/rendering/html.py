@@ -4,15 +4,14 @@ import base64
 import re
 from html import escape
 from io import BytesIO
-from pathlib import Path
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
-from bimodal.data.manifest import leaves_folder
 from bimodal.rendering import plot
+from bimodal.vision.packed import PictureFile
 from bimodal.vision.pictures import UnreadableError, decode
 
 
@@ -48,12 +47,10 @@ def inline_figure(figure: Figure | str, stem: str, title: str) -> Markup:
     return Markup(body.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1))
 
 
-def inline_picture(root: Path, image: str, side: int) -> str | None:
-    """Return a picture of the manifest as a square JPEG data URI; None if it is missing, unreadable or outside of `root`."""
-    if leaves_folder(image):  # manifests come from other people
-        return None
+def inline_picture(source: PictureFile, side: int) -> str | None:
+    """Return a picture as a square JPEG data URI; None if it is missing or unreadable."""
     try:
-        picture = Image.fromarray(decode(root / image))
+        picture = Image.fromarray(decode(source))
     except UnreadableError:
         return None
     buffer = BytesIO()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bimodal.data.manifest import find_pictures
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
 from bimodal.rendering.html import inline_picture
@@ -129,4 +130,5 @@ def compare_with_truth(condition: Condition) -> Truth | None:
 
 def thumbnails(run: Run, images: Sequence[str]) -> dict[str, str]:
     """Return small pictures as data URIs, by image; missing and unreadable ones are left out."""
-    return {image: made for image in images if (made := inline_picture(run.data, image, _SIDE)) is not None}
+    files = find_pictures(run.data, images)
+    return {image: made for image, file in files.items() if (made := inline_picture(file, _SIDE)) is not None}

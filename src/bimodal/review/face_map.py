@@ -118,7 +118,7 @@ class FaceMap:
     def _find_duplicates(self) -> str:
         manifest = self._manifest
         groups: dict[int, list[int]] = {}
-        thumbnails = thumbnails_of([manifest.path(row) for row in range(len(manifest))])
+        thumbnails = thumbnails_of([manifest.picture(row) for row in range(len(manifest))])
         for row, group in enumerate(similar_groups(thumbnails)):
             if group is not None:
                 groups.setdefault(group, []).append(row)

@@ -77,7 +77,7 @@ class FacePictures:
         return content
 
     def _encoded(self, row: int, side: int) -> bytes:
-        origin = self._manifest.path(row) if side else self._origin(row)
+        origin = self._manifest.picture(row) if side else self._origin(row)
         if origin is None:
             raise UnreadableError("no such file")
         picture = Image.fromarray(decode(origin, least=side or CONTEXT_SIDE))

@@ -4,7 +4,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def _cross_validate(
     _check_same(out, recorded, record)
     tables = fold_tables(manifest, inseparable_groups(manifest, near_duplicates=True), folds, settings.seed)
     for table in tables:
-        check_faces(Manifest(manifest.root, table, manifest.labels), settings)
+        check_faces(replace(manifest, table=table), settings)
     _check_folder(out, bool(recorded), overwrite)
     out.mkdir(parents=True, exist_ok=True)
     if overwrite:

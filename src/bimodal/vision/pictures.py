@@ -22,6 +22,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from bimodal.progress import track
 from bimodal.vision.formats import HEIF, READ, can_read_heif, is_heif, is_raw, refusal
+from bimodal.vision.packed import PackedPicture, PictureFile, suffix_of
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,14 +49,14 @@ class UnreadableError(ValueError):
     """A picture cannot be decoded; the message says why."""
 
 
-def decode(source: Path | bytes, least: int = 0) -> NDArray[np.uint8]:
+def decode(source: PictureFile | bytes, least: int = 0) -> NDArray[np.uint8]:
     """Decode a picture to RGB with 8 bits, turned upright by its EXIF tag; of an animation, the first frame.
 
     The size in the header is checked before decoding, so that a small file cannot fill the memory. 16 bits a pixel become 8:
     a range of less than a quarter of all greys, as of a thermal camera or one of 12 bits, is stretched to all 8 bits.
 
     Args:
-        source: a file or its content; at most 512 MiB, 40 megapixels, and 32,767 pixels a side. A JPEG of up to 250 megapixels
+        source: a file, a part of one, or its content; at most 512 MiB, 40 megapixels, and 32,767 pixels a side. A JPEG of up to 250 megapixels
             is decoded at a half, a quarter or an eighth of its size, so that it has at most 40.
         least: the least side in pixels that the caller needs. A JPEG of more than twice that size is decoded at a half,
             a quarter or an eighth of its size, which is faster. 0: at full size.
@@ -74,9 +75,9 @@ def decode(source: Path | bytes, least: int = 0) -> NDArray[np.uint8]:
     return decode_reduced(source, least)[0]
 
 
-def decode_reduced(source: Path | bytes, least: int = 0) -> tuple[NDArray[np.uint8], int]:
+def decode_reduced(source: PictureFile | bytes, least: int = 0) -> tuple[NDArray[np.uint8], int]:
     """Return a picture as `decode` does, and how many pixels of the file one of its pixels stands for, along a side."""
-    content, suffix = (_read(source), source.suffix.casefold()) if isinstance(source, Path) else (source, "")
+    content, suffix = (source, "") if isinstance(source, bytes) else (_read(source), suffix_of(source))
     if not content:
         raise UnreadableError("an empty file")
     try:
@@ -177,6 +178,11 @@ def map_in_threads(function: Callable[[T], R], items: Sequence[T], what: str) ->
 
     Ctrl-C waits only for the items that have been started. The progress names the task in words, `what`.
     """
+    return list(each_in_threads(function, items, what))
+
+
+def each_in_threads(function: Callable[[T], R], items: Sequence[T], what: str) -> Iterator[R]:
+    """Yield what `map_in_threads` returns, in the order of the items; only a few results wait at a time."""
     pool = ThreadPoolExecutor(THREADS)  # decoding releases the interpreter's lock
     size = min(
         _CHUNK, 1 + len(items) // (8 * THREADS)
@@ -190,7 +196,7 @@ def map_in_threads(function: Callable[[T], R], items: Sequence[T], what: str) ->
     try:
         with no_size_warnings():
             done = in_order(pool, perform, chunks, ahead=4 * THREADS)
-            return list(track(chain.from_iterable(done), what, len(items)))
+            yield from track(chain.from_iterable(done), what, len(items))
     finally:
         stopped.set()
         pool.shutdown(cancel_futures=True)
@@ -202,11 +208,16 @@ def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    path.write_bytes(png_of(pixels))
+
+
+def png_of(pixels: NDArray[np.uint8]) -> bytes:
+    """Return the bytes of the file that `write_png` writes."""
     ordered = (
         pixels if pixels.ndim == 2 else pixels[..., ::-1]
     )  # OpenCV, which encodes six times as fast as Pillow, has BGR
     _, content = cv2.imencode(".png", np.ascontiguousarray(ordered))
-    path.write_bytes(content.data)
+    return content.tobytes()
 
 
 def in_order(pool: Executor, function: Callable[[T], R], items: Iterable[T], ahead: int = 64) -> Iterator[R]:
@@ -227,8 +238,15 @@ def in_order(pool: Executor, function: Callable[[T], R], items: Iterable[T], ahe
         yield waiting.popleft().result()
 
 
-def _read(file: Path) -> bytes:
+def _read(file: PictureFile) -> bytes:
     try:
+        if isinstance(file, PackedPicture):
+            if file.size > MAX_BYTES:
+                raise UnreadableError(f"larger than {MAX_BYTES // 2**20} MiB")
+            content = file.read_bytes()
+            if len(content) < file.size:
+                raise UnreadableError(f"{file.file} ends too early")
+            return content
         if not file.is_file():  # reading a pipe would block
             raise UnreadableError("not a regular file" if file.exists() else "no such file")
         if file.stat().st_size > MAX_BYTES:

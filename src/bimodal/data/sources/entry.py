@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bimodal.vision.packed import PictureFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Entry:
         name: the source's name of the picture: a path relative to the source, with `/`.
         label: the source's label.
         split: `train`, `val` or `test`, or `""` if the source has no splits.
-        content: the file, or the pixels, uint8 (H, W), if the source is one large table.
+        content: the file, a part of one, or the pixels, uint8 (H, W), if the source is one large table.
         group: the film or person, or `""`.
         original_label: an earlier label, or `""`.
         true_label: the true emotion, or `no face`, or `""` if it is unknown.
@@ -28,7 +29,7 @@ class Entry:
     name: str
     label: str
     split: str
-    content: Path | NDArray[np.uint8]
+    content: PictureFile | NDArray[np.uint8]
     group: str = ""
     original_label: str = ""
     true_label: str = ""

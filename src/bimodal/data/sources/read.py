@@ -18,7 +18,7 @@ from bimodal.data.sources.pixel_rows import is_pixel_table
 from bimodal.data.sources.table import read_csv
 from bimodal.errors import InputError
 
-_WITH_COLUMNS = frozenset(("table", "imagefolder", "parquet", "label-studio"))
+_WITH_COLUMNS = frozenset(("table", "imagefolder", "parquet", "webdataset", "label-studio"))
 """The kinds of sources in which --group can be the name of a column."""
 
 

@@ -1,11 +1,13 @@
 """Reading pictures that are listed in a CSV: `image,label[,split][,group][,original_label][,true_label]`, and boxes of faces."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from bimodal.data.manifest import SPLITS
+from bimodal.data.shards import find_places, has_shards
 from bimodal.data.sources.boxes import BAD_BOX, read_boxes
 from bimodal.data.sources.entry import Entry, Problem, Source
 from bimodal.data.sources.listed_pictures import ListedPictures
@@ -76,7 +78,18 @@ def read_rows(frame: pd.DataFrame, table: Path, root: Path | None = None, group:
             problems.append(Problem(name, splits[row], "listed-twice", detail, "the first row kept"))
             continue
         entries.append(Entry(name, labels[row], splits[row], path, groups[row], originals[row], truths[row], box=box))
+    if has_shards(Path(pictures.base)):
+        entries = _in_shards(entries, Path(pictures.base))
     return Source("table", entries, problems, has_groups="group" in frame.columns)
+
+
+def _in_shards(entries: list[Entry], root: Path) -> list[Entry]:
+    """Return the entries of a data folder whose pictures are in shards, each with its part of one."""
+    places = find_places(root, [entry.name for entry in entries])
+    return [
+        replace(entry, content=places.picture(row, entry.name)) if places.shard[row] >= 0 else entry
+        for row, entry in enumerate(entries)
+    ]
 
 
 def _splits(frame: pd.DataFrame, table: Path) -> list[str]:

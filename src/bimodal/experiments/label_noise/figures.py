@@ -177,7 +177,7 @@ def example_sheet(result: CellResult, manifest: Manifest) -> bytes:
     for place, index in enumerate(highest.tolist()):
         row = int(rows[index])
         left, top = place % _COLUMNS * _TILE, place // _COLUMNS * (_TILE + _CAPTION)
-        face = Image.fromarray(decode(manifest.path(row))).resize((_TILE - 8, _TILE - 8), Image.Resampling.LANCZOS)
+        face = Image.fromarray(decode(manifest.picture(row))).resize((_TILE - 8, _TILE - 8), Image.Resampling.LANCZOS)
         picture.paste(face, (left + 4, top + 4))
         is_wrong = result.truth[index] == WRONG
         colour = REMOVED if is_wrong else KEPT

@@ -25,7 +25,7 @@ def test_shards_with_splits_and_names_of_classes(tmp_path: Path, read: Read) -> 
         ("data/validation-00000-of-00001.parquet/face3.png", "happy", "val"),
         ("data/test-00000-of-00001.parquet/face5.png", "sad", "test"),
     ]
-    contents = [entry.content.read_bytes() for entry in source.entries if isinstance(entry.content, Path)]
+    contents = [content.read_bytes() for (content,) in by(source, "content")]
     assert contents == [picture(seed) for seed in (0, 1, 2, 3, 5)]
     assert why(source) == [("data/test-00000-of-00001.parquet/face4.png", "ignored", "no label")]
 

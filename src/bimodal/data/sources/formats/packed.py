@@ -15,7 +15,9 @@ from bimodal.data.sources.formats.arrow_files import class_names, features_of, n
 from bimodal.data.sources.formats.json_file import shown_names, text_of
 from bimodal.data.sources.formats.records import IMAGE_COLUMNS, LABEL_COLUMNS, MAX_ROWS, find_column
 from bimodal.errors import InputError
+from bimodal.progress import track
 from bimodal.vision.formats import is_heif, is_picture_name
+from bimodal.vision.packed import PackedPicture, PictureFile
 from bimodal.vision.pictures import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -62,11 +64,11 @@ def holds_pictures(path: Path) -> bool:
 
 
 def read_packed(shards: Sequence[Shard], scratch: Path | None, group: str, chosen: Mapping[str, str]) -> Source:
-    """Write the pictures of all files to a folder and read their labels.
+    """Write the pictures of all files into one file, one after another, and read their labels.
 
     Args:
         shards: the files.
-        scratch: an empty folder for the pictures; `prepare` gives one.
+        scratch: an empty folder for that file; `prepare` gives one.
         group: the column with the groups, such as `group`.
         chosen: the user's choice of columns, by bimodal's name: `{"label": "emotion"}`.
 
@@ -80,32 +82,35 @@ def read_packed(shards: Sequence[Shard], scratch: Path | None, group: str, chose
     problems: list[Problem] = []
     has_groups = False
     taken: set[str] = set()
-    for shard in shards:
-        columns = _choose(read_schema(shard.path), shard, group, chosen)
-        has_groups |= group in columns.others
-        for row, (value, texts, box) in enumerate(_rows(shard, columns)):
-            content, name = _picture(value, row)
-            name = f"{shard.name}/{name}"
-            if name in taken:  # files in several folders of the original
-                name = f"{shard.name}/{row:07d}/{PurePosixPath(name).name}"
-            taken.add(name)
-            label = texts[columns.label]
-            if isinstance(content, str):
-                problems.append(Problem(name, shard.split, "unreadable", content, "left out"))
-            elif not label:
-                problems.append(Problem(name, shard.split, "ignored", "no label", "left out"))
-            elif isinstance(box, str):
-                problems.append(Problem(name, shard.split, BAD_BOX, box, "left out"))
-            else:
-                if isinstance(content, bytes):
-                    file = scratch / f"{len(entries):08d}"
-                    file.write_bytes(content)
+    unpacked, written = scratch / "pictures", 0
+    with unpacked.open("wb") as stream:
+        for shard in shards:
+            columns = _choose(read_schema(shard.path), shard, group, chosen)
+            has_groups |= group in columns.others
+            for row, (value, texts, box) in enumerate(track(_rows(shard, columns), f"reading {shard.name}")):
+                content, name = _picture(value, row)
+                name = f"{shard.name}/{name}"
+                if name in taken:  # files in several folders of the original
+                    name = f"{shard.name}/{row:07d}/{PurePosixPath(name).name}"
+                taken.add(name)
+                label = texts[columns.label]
+                if isinstance(content, str):
+                    problems.append(Problem(name, shard.split, "unreadable", content, "left out"))
+                elif not label:
+                    problems.append(Problem(name, shard.split, "ignored", "no label", "left out"))
+                elif isinstance(box, str):
+                    problems.append(Problem(name, shard.split, BAD_BOX, box, "left out"))
                 else:
-                    file = _beside(content, shard)
-                originals = (texts.get("original_label", ""), texts.get("true_label", ""))
-                entries.append(Entry(name, label, shard.split, file, texts.get(group, ""), *originals, box=box))
-            if len(taken) > MAX_ROWS:
-                raise InputError(f"{shard.path} has more than {MAX_ROWS:,} rows: expected one data set")
+                    file: PictureFile
+                    if isinstance(content, bytes):
+                        file = PackedPicture(unpacked, written, stream.write(content), PurePosixPath(name).name)
+                        written += file.size
+                    else:
+                        file = _beside(content, shard)
+                    originals = (texts.get("original_label", ""), texts.get("true_label", ""))
+                    entries.append(Entry(name, label, shard.split, file, texts.get(group, ""), *originals, box=box))
+                if len(taken) > MAX_ROWS:
+                    raise InputError(f"{shard.path} has more than {MAX_ROWS:,} rows: expected one data set")
     return Source("parquet", entries, problems, has_groups=has_groups)
 
 

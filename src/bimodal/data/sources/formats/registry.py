@@ -21,6 +21,7 @@ from bimodal.data.sources.formats.label_studio import (
 from bimodal.data.sources.formats.packed import Shard, holds_pictures, read_packed
 from bimodal.data.sources.formats.records import frame_of, with_image_and_label
 from bimodal.data.sources.formats.shards import choose_config, configs_of, is_shard, split_of_shard, with_splits
+from bimodal.data.sources.formats.webdataset import CLASS_NAMES, SUFFIX, class_names_beside, read_webdataset
 from bimodal.data.sources.layouts.registry import read_folder
 from bimodal.data.sources.layouts.tree import Tree
 from bimodal.data.sources.table import read_rows
@@ -28,7 +29,7 @@ from bimodal.errors import InputError
 from bimodal.progress import inform
 from bimodal.text import plural
 
-_SUFFIXES = (".json", ".jsonl", ".ndjson", *SUFFIXES)
+_SUFFIXES = (".json", ".jsonl", ".ndjson", SUFFIX, *SUFFIXES)
 
 
 def is_format(path: Path) -> bool:
@@ -40,7 +41,8 @@ def read_format(path: Path, root: Path | None, options: PrepareOptions, scratch:
     """Read a file for which `is_format` is true.
 
     Args:
-        path: JSON (COCO, Label Studio, or a list of objects), JSON Lines, Parquet, Arrow, or Label Studio's CSV.
+        path: JSON (COCO, Label Studio, or a list of objects), JSON Lines, Parquet, Arrow, a tar of WebDataset, or Label
+            Studio's CSV.
         root: the folder of the pictures, if it is not that of the file.
         options: `labels`, `group` and `columns` are used.
         scratch: an empty folder for the pictures that are packed in the file.
@@ -57,6 +59,12 @@ def read_format(path: Path, root: Path | None, options: PrepareOptions, scratch:
                 )
             return read_packed([Shard(path, path.name, "")], scratch, _group(options), options.columns)
         rows = frame_of(read_columns(path), path)
+    elif suffix == SUFFIX:
+        if root is not None:
+            raise InputError(f"--root is for a list of pictures, and {path} holds the pictures itself; leave it out")
+        shard = Shard(path, path.name, split_of_shard(path.name))
+        names = class_names_beside([path.parent, path.parent.parent])
+        return read_webdataset([shard], names, _group(options), options.columns)
     elif suffix in (".jsonl", ".ndjson"):
         rows = frame_of(read_json_lines(path), path)
     elif suffix != ".json":
@@ -75,7 +83,8 @@ def read_format_folder(path: Path, options: PrepareOptions, scratch: Path | None
     """Read a folder with files of one of these formats; None if it is another folder.
 
     Args:
-        path: an export of Roboflow in the form of COCO, Hugging Face's imagefolder with metadata, or Parquet or Arrow files.
+        path: an export of Roboflow in the form of COCO, Hugging Face's imagefolder with metadata, Parquet or Arrow files, or
+            tar archives of WebDataset.
         options: `group` and `columns` are used.
         scratch: an empty folder for pictures that are packed in files.
 
@@ -89,6 +98,9 @@ def read_format_folder(path: Path, options: PrepareOptions, scratch: Path | None
     if is_image_folder(tree, options.columns):
         inform(f"layout: Hugging Face's imagefolder; the labels are in {tree.named(*FILES)[0]}")
         return read_image_folder(tree, _group(options), options.columns)
+    archives = tree.ending(SUFFIX)
+    if archives and not tree.pictures:
+        return _read_archives(tree, archives, options)
     shards = [file for file in tree.files if is_shard(file)]
     if not shards or tree.pictures:
         return None
@@ -129,6 +141,18 @@ def _read_shards(
     inform(f"reading the pictures in {plural(len(chosen), f'{PurePosixPath(files[0]).suffix} file')}")
     shards = [Shard(root / file, file, split) for file, split in chosen.items()]
     source = read_packed(shards, scratch, _group(options), options.columns)
+    return replace(source, problems=problems + source.problems)
+
+
+def _read_archives(tree: Tree, files: Sequence[str], options: PrepareOptions) -> Source:
+    chosen, problems = with_splits(files, [split_of_shard(file) for file in files])
+    inform(f"layout: WebDataset, {plural(len(chosen), 'archive')}")
+    shards = [
+        Shard(tree.path(file), file, split)
+        for file, split in sorted(chosen.items(), key=lambda each: _by_split(each[0]))
+    ]
+    names = class_names_beside([tree.root, *(tree.path(file).parent for file in tree.named(CLASS_NAMES))])
+    source = read_webdataset(shards, names, _group(options), options.columns)
     return replace(source, problems=problems + source.problems)
 
 
