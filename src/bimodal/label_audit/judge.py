@@ -1,6 +1,6 @@
 """How the labels of an audit are judged: by features of a frozen network, by a training, or by both."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -12,7 +12,7 @@ from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.evaluation.calibration import log_softmax
 from bimodal.features.embedder import Embedder
-from bimodal.features.probe import Probe, out_of_sample
+from bimodal.features.probe import Probe, out_of_sample, sample_to_fit
 from bimodal.features.store import Features, features_of
 from bimodal.removal import two_modes
 from bimodal.removal.issues import LabelIssues
@@ -48,7 +48,7 @@ class Judgement:
         labels: (n,), the judged labels; those that a person has corrected are the corrected ones.
         issues: what was found about them.
         pred_probs: (n,7), out-of-sample predicted probabilities, or with a training alone, averaged over its epochs.
-        features: (n,F), to find similar faces.
+        features: (n,F), to find similar faces; with 16 bits, so compute with 32.
         other_probs: (m,7), predicted probabilities of the validation and test faces.
         decided: (n,) bool, the labels that a person has decided about; they are trusted.
         accuracy: share of the labels that the out-of-sample predictions match; None with a training alone.
@@ -61,7 +61,7 @@ class Judgement:
     labels: NDArray[np.int64]
     issues: LabelIssues
     pred_probs: NDArray[np.float64]
-    features: NDArray[np.float32]
+    features: NDArray[np.float16]
     other_probs: NDArray[np.float64]
     decided: NDArray[np.bool_]
     accuracy: float | None = None
@@ -89,14 +89,16 @@ class FrozenEvidence:
     """What a frozen network says about n training faces.
 
     Attributes:
-        features: (n,F) float32.
+        features: (n,F) float16.
         network: (n,7), the predicted probabilities of the network itself; None if it has no head for these emotions.
         copies: of each face, a number that its copies share; None if there are no copies.
+        others: (m,F) float16, the features of the validation and test faces.
     """
 
-    features: NDArray[np.float32]
+    features: NDArray[np.float16]
     network: NDArray[np.float64] | None
     copies: list[int] | None
+    others: NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), np.float16))
 
 
 def frozen_evidence(manifest: Manifest, embedder: Embedder, rows: NDArray[np.int64]) -> FrozenEvidence:
@@ -113,7 +115,8 @@ def frozen_evidence(manifest: Manifest, embedder: Embedder, rows: NDArray[np.int
     found = features_of(manifest, embedder)
     digests = [manifest.pixel_digests[row] for row in rows]
     copies = linked_groups(digests).tolist() if _has_copies(digests) else None
-    return FrozenEvidence(np.asarray(found.values[rows], dtype=np.float32), _network_probs(found, rows), copies)
+    others = found.values[other_rows(manifest)]
+    return FrozenEvidence(found.values[rows], _network_probs(found, rows), copies, others)
 
 
 def other_rows(manifest: Manifest) -> NDArray[np.int64]:
@@ -165,14 +168,15 @@ def judge_by_features(
         values, replaced, len(NAMES), groups=copies, seed=seed, inverse_penalties=(held_out.inverse_penalty,)
     )
     check = label_noise(replaced, again.pred_probs, *extra, alpha=None, seed=seed)
-    probe = Probe.fit(values, labels, len(NAMES), held_out.inverse_penalty)
+    fitted = sample_to_fit(np.arange(len(rows)), seed)
+    probe = Probe.fit(values[fitted], labels[fitted], len(NAMES), held_out.inverse_penalty)
     return Judgement(
         rows,
         labels,
         issues,
         pred_probs,
         values,
-        probe.predict(np.asarray(features_of(manifest, embedder).values[other_rows(manifest)], dtype=np.float32)),
+        probe.predict(evidence.others),
         np.zeros(len(rows), dtype=bool),
         float((held_out.pred_probs.argmax(axis=1) == labels).mean()),
         PlantedCheck(len(planted), int(check.is_label_issue[planted].sum())),
@@ -197,7 +201,15 @@ def judge_by_training(manifest: Manifest, run: Run, rows: NDArray[np.int64], lab
     features, probs = network_outputs(run, manifest, np.concatenate([rows, other_rows(manifest)]))
     count = len(rows)
     decided = np.zeros(count, dtype=bool)
-    return Judgement(rows, labels, two_modes(pred_probs, labels), pred_probs, features[:count], probs[count:], decided)
+    return Judgement(
+        rows,
+        labels,
+        two_modes(pred_probs, labels),
+        pred_probs,
+        features[:count].astype(np.float16),
+        probs[count:],
+        decided,
+    )
 
 
 def training_probs(run: Run, manifest: Manifest, rows: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from bimodal.runs.read import Array, read_npz
 _ARRAYS = ("rows", "labels", "pred_probs", "other_probs", "decided")
 _KINDS = {kind.__name__: kind for kind in (TwoModes, LabelNoise)}
 _MAX_BYTES, _MAX_BYTES_OF_A_FACE = 64 * 2**20, 2**15  # features of a face: 4 KiB for 2,048 numbers
+_MAX_COMPRESSED = 64 * 2**20
 
 _CLASS, _PROBABILITY = Array("iu", low=0, high=len(NAMES) - 1), Array("f", low=0, high=1)
 _PROBS = Array("f", len(NAMES), low=0, high=1 + 1e-6)
@@ -41,11 +42,14 @@ def write_judgement(file: Path, judgement: Judgement) -> None:
     """Write a judgement as `.npz`."""
     issues = judgement.issues
     arrays: dict[str, Any] = {f"issues_{each.name}": getattr(issues, each.name) for each in fields(issues)}
-    arrays |= {"kind": type(issues).__name__, "features": judgement.features.astype(np.float16)}
+    arrays |= {"kind": type(issues).__name__, "features": judgement.features}
     arrays |= {name: getattr(judgement, name) for name in (*_ARRAYS, "identity")}
     if judgement.check is not None:
         arrays |= {"accuracy": judgement.accuracy, "check": [judgement.check.planted, judgement.check.found]}
-    write_atomically(file, lambda part: np.savez_compressed(part, **arrays))
+    save = (
+        np.savez_compressed if judgement.features.nbytes < _MAX_COMPRESSED else np.savez
+    )  # hardly smaller, and minutes
+    write_atomically(file, lambda part: save(part, **arrays))
 
 
 def read_judgement(file: Path, identity: str, rows: NDArray[np.int64], others: int) -> Judgement | None:
@@ -65,8 +69,9 @@ def read_judgement(file: Path, identity: str, rows: NDArray[np.int64], others: i
         values: dict[str, Any] = {each.name: stored[f"issues_{each.name}"] for each in fields(kind)}
         values = {name: value.item() if value.ndim == 0 else value for name, value in values.items()}
         arrays: dict[str, Any] = {name: stored[name] for name in _ARRAYS}
-        features = stored["features"].astype(np.float32)
-        judgement = Judgement(issues=kind(**values), features=features, identity=identity, is_stored=True, **arrays)
+        judgement = Judgement(
+            issues=kind(**values), features=stored["features"], identity=identity, is_stored=True, **arrays
+        )
         if "check" not in stored:
             return judgement
         planted, found = stored["check"].tolist()

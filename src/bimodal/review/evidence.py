@@ -48,7 +48,7 @@ class EvidenceFinder:
         judgement = opened.audited.judgement
         self._rows = opened.manifest.rows("train").astype(np.int64)
         self._labels = opened.manifest.labels[self._rows]
-        self._features = judgement.features - judgement.features.mean(axis=0)
+        self._features, self._mean = judgement.features, judgement.features.mean(axis=0, dtype=np.float32)
         self._place = np.full(len(self._rows), -1)  # in the judgement, which lacks faces that earlier rounds removed
         self._place[np.searchsorted(self._rows, judgement.rows)] = np.arange(len(judgement.rows))
 
@@ -86,7 +86,7 @@ class EvidenceFinder:
             trusted[better] = True
         among = np.zeros(len(self._features), dtype=bool)
         among[self._place[trusted]] = True
-        (found,) = nearest(self._features, self._place[[position]], among, COUNT)
+        (found,) = nearest(self._features, self._place[[position]], among, COUNT, self._mean)
         rows = np.zeros(len(self._features), dtype=np.int64)
         rows[self._place[self._place >= 0]] = self._rows[self._place >= 0]
         return [int(each) for each in rows[found]]

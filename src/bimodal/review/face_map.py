@@ -54,7 +54,7 @@ class FaceMap:
             return Work("failed", problem), None
         with self._lock:
             if method == "pca" and method not in self._places:
-                self._places[method] = principal_components(self._features)
+                self._places[method] = principal_components(self._features.astype(np.float32))
             if method in self._places:
                 return _READY, self._places[method]
             job = self._jobs[method]
@@ -110,7 +110,7 @@ class FaceMap:
                 process.kill()
 
     def _compute(self, method: str) -> str:
-        places = layout_elsewhere(self._features, method, self._processes.append)
+        places = layout_elsewhere(self._features.astype(np.float32), method, self._processes.append)
         with self._lock:
             self._places[method] = places
         return ""

@@ -19,6 +19,9 @@ from bimodal.removal.noise_model import LabelNoise
 from bimodal.review.models import FeatureModel, FixedModel, LabelModel
 from bimodal.review.ranking import Ranker
 
+LEARNS_UP_TO = 100_000
+"""Labels that the model is fitted to again after each decision: seconds, and a gigabyte."""
+
 
 @dataclass(frozen=True, eq=False)
 class OpenAudit:
@@ -61,8 +64,12 @@ class OpenAudit:
 
     @property
     def learns(self) -> bool:
-        """Whether the model is fitted again after each decision: an audit with a training only corrects its log-odds."""
-        return self.settings.method == "features" and isinstance(self.audited.issues, LabelNoise)
+        """Whether the model is fitted again after each decision; of other audits, decisions only correct the log-odds.
+
+        Those are audits with a training, and those of more than `LEARNS_UP_TO` labels, for which a fit takes too long.
+        """
+        is_small = len(self.audited.rows) <= LEARNS_UP_TO
+        return is_small and self.settings.method == "features" and isinstance(self.audited.issues, LabelNoise)
 
     def embedder(self) -> Embedder:
         """Return the frozen network of the audit; for an audit by a training from random weights, the packaged one."""

@@ -46,13 +46,13 @@ def _audit(data: Path, out: Path, seed: int, settings: TrainSettings | None = No
         run = train(data, work, settings)
     judgement = judge_by_features(manifest, packaged_embedder(), rows, labels, seed, run)
     seconds = time.monotonic() - start
-    issues = judgement.issues
+    issues, features = judgement.issues, judgement.features.astype(np.float32)
     test = np.asarray(features_of(manifest, packaged_embedder()).values[manifest.rows("test")], dtype=np.float32)
     arrays: dict[str, Any] = {
         "seconds": seconds,  # much less if the features were in the cache
         "seen": 0 if settings is None else settings.epochs * len(rows),
         "pred_probs": judgement.pred_probs,
-        "neighbours": neighbour_shares(judgement.features, labels, len(NAMES)),
+        "neighbours": neighbour_shares(features, labels, len(NAMES)),
         "score": issues.score,
         "probability": issues.probability,
         "is_label_issue": issues.is_label_issue,
@@ -61,8 +61,8 @@ def _audit(data: Path, out: Path, seed: int, settings: TrainSettings | None = No
         "noise_rate": issues.noise_rate,
         "planted": -1 if judgement.check is None else judgement.check.planted,
         "found": -1 if judgement.check is None else judgement.check.found,
-        "test_as_labelled": _test_probs(judgement.features, labels, test, seed),
-        "test_cleaned": _test_probs(judgement.features[~issues.remove], labels[~issues.remove], test, seed),
+        "test_as_labelled": _test_probs(features, labels, test, seed),
+        "test_cleaned": _test_probs(features[~issues.remove], labels[~issues.remove], test, seed),
     }
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, lambda file: np.savez_compressed(file, **arrays))
