@@ -1,20 +1,24 @@
 """The packaged network: its checksums, its model card, and equal logits from both of its files."""
 
+import dataclasses
 import hashlib
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from PIL import Image
 
 import bimodal
+from bimodal.errors import InputError
 from bimodal.experiments.pretrain.two_heads import VotesNetwork, read_two_heads
-from bimodal.model_files.packaged import FACE, FOLDER, ONNX, TRAINING_DIGESTS, WEIGHTS
+from bimodal.model_files.packaged import FACE, FACE_INT8, FOLDER, ONNX, ONNX_INT8, TRAINING_DIGESTS, WEIGHTS
 from bimodal.models import EmotionClassifier, hub, weights
 from bimodal.synthetic.dataset import draw_set
 from bimodal.training.settings import TrainSettings
@@ -26,11 +30,12 @@ YUNET, PHOTOGRAPHS = SHARED / "models" / "face_detection_yunet_2023mar.onnx", SH
 
 def test_the_checksums_are_right() -> None:
     stated = dict(line.split()[::-1] for line in (FOLDER / "SHA256SUMS").read_text().splitlines())
-    assert set(stated) == {WEIGHTS, ONNX, TRAINING_DIGESTS}
+    assert set(stated) == {WEIGHTS, ONNX, ONNX_INT8, TRAINING_DIGESTS}
     for name, digest in stated.items():
         assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == digest
     assert (FOLDER / WEIGHTS).stat().st_size <= 6e6
-    assert b".py" not in (FOLDER / ONNX).read_bytes(), "paths of the machine that made it"
+    for name in (ONNX, ONNX_INT8):
+        assert not re.search(rb"\.py\b", (FOLDER / name).read_bytes()), "paths of the machine that made it"
 
 
 def test_the_model_card_has_the_measured_accuracies() -> None:
@@ -39,6 +44,9 @@ def test_the_model_card_has_the_measured_accuracies() -> None:
         (stated,) = re.findall(rf"^\| {head} \|.*?\| ([\d.]+) \(", card, re.MULTILINE)
         assert float(stated) == pytest.approx(100 * measures[head]["accuracy"][0], abs=0.051)
     assert measures["own"]["faces"] > measures["votes"]["faces"] > 2000
+    (eight_bits,) = re.findall(r"^\| votes, with 8 bits \|.*?\| ([\d.]+) \(", card, re.MULTILINE)
+    assert float(eight_bits) == pytest.approx(100 * measures["votes_int8"]["accuracy"][0], abs=0.051)
+    assert measures["votes"]["accuracy"][0] - measures["votes_int8"]["accuracy"][0] < 0.01
 
 
 def test_both_files_give_the_same_logits() -> None:
@@ -49,6 +57,18 @@ def test_both_files_give_the_same_logits() -> None:
     with torch.inference_mode():
         logits = VotesNetwork(read_two_heads(FOLDER / WEIGHTS))(torch.from_numpy(inputs)).numpy()
     assert np.abs(network.forward(inputs) - logits).max() < 1e-4
+
+
+def test_eight_bits_give_nearly_the_same_probabilities() -> None:
+    single, eight_bits = bimodal.load(FACE), bimodal.load(FACE_INT8)
+    assert eight_bits.info == dataclasses.replace(single.info, name=FACE_INT8)
+    faces = draw_set(70, size=single.info.image_size).images
+    assert np.abs(single.probabilities(faces) - eight_bits.probabilities(faces)).mean() < 0.02
+    kinds = Counter(node.op_type for node in onnx.load(FOLDER / ONNX_INT8).graph.node)
+    assert kinds["QuantizeLinear"] > 20, "activations are quantised"
+    assert (FOLDER / ONNX_INT8).stat().st_size < 0.6 * (FOLDER / ONNX).stat().st_size
+    with pytest.raises(InputError, match="only predicts"):
+        hub.fetch(FACE_INT8)
 
 
 def test_the_preset_face_starts_from_its_weights() -> None:

@@ -25,7 +25,7 @@ class InferenceConfig:
         make_detector: returns a face detector, called once for each thread; None: YuNet.
 
     Raises:
-        InputError: a number is out of its range, or `detector` is given without `detect`.
+        InputError: a number is out of its range, or `detector`, `detect_side` or `track` is given without `detect`.
     """
 
     detect: bool = option(True, "find and align the faces; --no-detect: each image is one cropped face")
@@ -39,6 +39,12 @@ class InferenceConfig:
         640,
         MAX_DETECT_SIDE,
     )
+    track: bool = option(
+        False,
+        "search the whole picture in each N-th frame of a video only (--track-every), and follow its faces between: faster if "
+        "the faces are small or many",
+    )
+    track_every: int = option(5, "N of --track, 2 to 60; faces that appear for fewer frames may be missed", 2, 60)
     largest: bool = option(False, "keep only the largest face of each image")
     flip: bool = option(
         False, "classify the mirrored faces, too, and average the probabilities: slightly more accurate, half as fast"
@@ -50,6 +56,6 @@ class InferenceConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        for name in ("detector", "detect_side"):
-            if getattr(self, name) is not None and not self.detect:
+        for name in ("detector", "detect_side", "track"):
+            if getattr(self, name) and not self.detect:
                 raise InputError(f"--{name.replace('_', '-')} and --no-detect exclude each other; give one of them")

@@ -6,7 +6,7 @@ from pathlib import Path
 from bimodal.errors import InputError
 from bimodal.model_files.info import INFO_FILE
 from bimodal.model_files.network import Network
-from bimodal.model_files.packaged import FACE, ONNX, PACKAGED_PREFIX, packaged_file
+from bimodal.model_files.packaged import FACE, FACE_INT8, PACKAGED_PREFIX, packaged_onnx
 from bimodal.text import first_line
 
 PUBLISHED = ("model.safetensors", "config.yaml", INFO_FILE, "README.md")
@@ -21,7 +21,8 @@ def load(model: str | Path | None = None) -> Network:
     Args:
         model: a run folder; a folder that `bimodal publish` wrote; an `.onnx` file that `bimodal export` wrote; a
             Hugging Face repository, `owner/name` or `owner/name@revision`, that `bimodal publish` wrote; or
-            `bimodal/face-s`, the packaged network, the default. The packaged network and ONNX files need no PyTorch.
+            `bimodal/face-s`, the packaged network, the default, or `bimodal/face-s-int8`, the same with 8 bits. The packaged
+            network and ONNX files need no PyTorch.
 
     Returns:
         A `Network`: `network.probabilities(faces)` classifies cropped faces, `network.info` describes the network.
@@ -43,14 +44,16 @@ def load(model: str | Path | None = None) -> Network:
 
         return load_run(path)
     if name.startswith(PACKAGED_PREFIX):
-        return load_onnx(packaged_file(name, ONNX))
+        return load_onnx(packaged_onnx(name))
     may_be_repository = isinstance(model, str) and name.count("/") == 1 and not name.startswith((".", "/", "~"))
     if may_be_repository and not path.exists() and not path.parent.is_dir():
         from bimodal.inference.torch_network import load_run
 
         return load_run(fetch_published(name))
     what = f"{path} is not a model" if path.exists() else f"no model at {path}"
-    raise InputError(f"{what}; expected a run folder, an .onnx file, a Hugging Face repository owner/name, or {FACE}")
+    raise InputError(
+        f"{what}; expected a run folder, an .onnx file, a Hugging Face repository owner/name, {FACE} or {FACE_INT8}"
+    )
 
 
 def fetch_published(repository: str) -> Path:

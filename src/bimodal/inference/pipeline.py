@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bimodal.inference.config import InferenceConfig
 from bimodal.inference.inputs import Frame
 from bimodal.inference.results import NO_FACE, FaceResult, ImageResult
+from bimodal.inference.tracking import REGION, find_in_frames
 from bimodal.model_files.network import Network
 from bimodal.progress import warn
 from bimodal.vision.face import Face, Finder
@@ -51,18 +52,18 @@ def run_inference(frames: Iterable[Frame], network: Network, config: InferenceCo
             "wrong; train on data prepared with --align, or give cropped faces and --no-detect"
         )
     threads = config.threads or min(THREADS, len(os.sched_getaffinity(0)))
-    crop = _cropper(network, config, threads)
-    queued = _QUEUED * threads if threads > 1 else 1
+    crop = _cropper(network, config)
+    queued = 1 if threads == 1 else 1 + threads if config.track else _QUEUED * threads
     batch: list[_CroppedFrame] = []
     with ThreadPoolExecutor(threads, thread_name_prefix="crop") as pool:
-        futures: deque[Future[_CroppedFrame]] = deque()
-        stream = iter(frames)
+        futures: deque[Future[list[_CroppedFrame]]] = deque()
+        stream = _groups(frames, config.track_every if config.track else 1)
         try:
             while True:
-                futures.extend(pool.submit(crop, frame) for frame in islice(stream, queued - len(futures)))
+                futures.extend(pool.submit(crop, group) for group in islice(stream, queued - len(futures)))
                 if not futures:
                     break
-                batch.append(futures.popleft().result())
+                batch.extend(futures.popleft().result())
                 if len(batch) >= config.batch_size or sum(len(c.crops) for c in batch) >= config.batch_size:
                     yield from _classify(batch, network, config)
                     batch = []
@@ -72,57 +73,96 @@ def run_inference(frames: Iterable[Frame], network: Network, config: InferenceCo
                 future.cancel()
 
 
-def _cropper(network: Network, config: InferenceConfig, threads: int) -> Callable[[Frame], _CroppedFrame]:
-    """Return a function, for any thread, that decodes a frame and crops its faces."""
-    borrowed = _detectors(config, threads) if config.detect else None
+def _groups(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
+    """Yield up to `size` consecutive frames of one video together, and each image alone."""
+    group: list[Frame] = []
+    for frame in frames:
+        if group and (len(group) == size or frame.number is None or frame.file != group[0].file):
+            yield group
+            group = []
+        group.append(frame)
+    if group:
+        yield group
+
+
+def _cropper(network: Network, config: InferenceConfig) -> Callable[[Sequence[Frame]], list[_CroppedFrame]]:
+    """Return a function, for any thread, that decodes an image or some frames of a video and crops the faces."""
+    borrowed = _detectors(config) if config.detect else None
     least = max(JPEG_SIDE, config.detect_side or 0) if config.detect else 0
     size, template = network.info.image_size, network.template
-    no_crops = np.zeros((0, size, size, 3), dtype=np.uint8)
 
-    def crop(frame: Frame) -> _CroppedFrame:
-        if frame.source is None:
-            return _CroppedFrame(ImageResult(frame, problem=frame.problem), (), no_crops)
-        pixels, scale = frame.source, 1
-        if isinstance(pixels, Path):
-            try:
-                pixels, scale = decode_reduced(pixels, least)
-            except UnreadableError as error:
-                return _CroppedFrame(ImageResult(frame, problem=f"unreadable: {error}"), (), no_crops)
-        frame = replace(frame, source=None)  # a waiting batch would keep the pixels in memory
-        result = ImageResult(frame, pixels=pixels if config.keep_pixels else None, scale=scale)
+    def crop(group: Sequence[Frame]) -> list[_CroppedFrame]:
+        opened = [_open(frame, least) for frame in group]
+        pictures = [one.pixels for one in opened if one.pixels is not None]
+        found: Iterator[Sequence[Face | None]] = iter([[None]] * len(pictures))
+        if borrowed is not None and pictures:
+            found = iter(search(pictures, group[0].number is None))
+        return [
+            _CroppedFrame(one, (), none) if one.pixels is None else cut(one, one.pixels, next(found)) for one in opened
+        ]
+
+    def search(pictures: list[NDArray[np.uint8]], is_image: bool) -> list[list[Face]]:
+        assert borrowed is not None
+        with borrowed("image" if is_image else "frame") as detector:
+            if len(pictures) == 1:
+                return [detector.detect(pictures[0])]
+            with borrowed("region") as near:
+                return find_in_frames(pictures, detector.detect, near.detect)
+
+    def cut(result: ImageResult, pixels: NDArray[np.uint8], found: Sequence[Face | None]) -> _CroppedFrame:
+        if not config.keep_pixels:  # a waiting batch would keep them in memory
+            result = replace(result, pixels=None)
         if borrowed is None:
             return _CroppedFrame(result, (None,), resize(pixels, size)[None])
-        with borrowed(frame.number is None) as detector:
-            faces = detector.detect(pixels)[: 1 if config.largest else None]
+        faces = [face for face in found if face is not None][: 1 if config.largest else None]
         if not faces:
-            return _CroppedFrame(replace(result, problem=NO_FACE), (), no_crops)
+            return _CroppedFrame(replace(result, problem=NO_FACE), (), none)
         crops = np.stack([align(pixels, face.landmarks, size, template) for face in faces])
-        tiny = sum(face.scale < scale and face.box[2] * face.scale < TINY_FACE for face in faces)
+        tiny = sum(face.scale < result.scale and face.box[2] * face.scale < TINY_FACE for face in faces)
         return _CroppedFrame(replace(result, tiny=tiny), tuple(faces), crops)
 
+    none = np.zeros((0, size, size, 3), dtype=np.uint8)
     return crop
 
 
-def _detectors(config: InferenceConfig, threads: int) -> Callable[[bool], AbstractContextManager[Finder]]:
-    """Return a function that lends a detector for an image (True) or a frame, since threads must not share one.
+def _open(frame: Frame, least: int) -> ImageResult:
+    """Return a result with the pixels of a frame, or with the reason why there are none."""
+    if frame.source is None:
+        return ImageResult(frame, problem=frame.problem)
+    pixels, scale = frame.source, 1
+    if isinstance(pixels, Path):
+        try:
+            pixels, scale = decode_reduced(pixels, least)
+        except UnreadableError as error:
+            return ImageResult(frame, problem=f"unreadable: {error}")
+    return ImageResult(replace(frame, source=None), pixels=pixels, scale=scale)
+
+
+def _detectors(config: InferenceConfig) -> Callable[[str], AbstractContextManager[Finder]]:
+    """Return a function that lends a detector for an `image`, a `frame` or a `region` of one, since threads must not share one.
 
     Without `detect_side`, images are searched again for small faces where that may help. Frames are not, because a video has
     thousands of them.
     """
-    idle: dict[bool, SimpleQueue[Finder]] = {True: SimpleQueue(), False: SimpleQueue()}
-    for is_image, queue in idle.items():
-        side = config.detect_side if is_image else config.detect_side or MAX_SIDE
-        make = config.make_detector or partial(Detector, detector_file(config.detector), coarse=True, side=side)
-        for _ in range(threads):
-            queue.put(make())
+    file = detector_file(config.detector) if config.make_detector is None else Path()
+    yunet, side = partial(Detector, file), config.detect_side
+    make: dict[str, Callable[[], Finder]] = {
+        "image": config.make_detector or partial(yunet, coarse=True, side=side),
+        "frame": config.make_detector or partial(yunet, coarse=True, side=side or MAX_SIDE),
+        "region": config.make_detector or partial(yunet, least=REGION),
+    }
+    idle: dict[str, SimpleQueue[Finder]] = {kind: SimpleQueue() for kind in make}
 
     @contextmanager
-    def borrowed(is_image: bool) -> Iterator[Finder]:
-        detector = idle[is_image].get()
+    def borrowed(kind: str) -> Iterator[Finder]:
+        try:
+            detector = idle[kind].get_nowait()
+        except Empty:  # loading one takes time, and most calls need one kind
+            detector = make[kind]()
         try:
             yield detector
         finally:
-            idle[is_image].put(detector)
+            idle[kind].put(detector)
 
     return borrowed
 

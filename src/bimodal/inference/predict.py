@@ -27,6 +27,8 @@ def predict(
     detect: bool = True,
     detector: str | Path | None = None,
     detect_side: int | None = None,
+    track: bool = False,
+    track_every: int = 5,
     largest: bool = False,
     flip: bool = False,
     batch_size: int = 64,
@@ -41,6 +43,8 @@ def predict(
         detector: the ONNX file of YuNet, the face detector; None: downloaded once.
         detect_side: longest side in pixels to which images are reduced to look for small faces, 640 to 16,384; None: 640, and
             2,048 for images in which only tiny faces, or none, are found at 640.
+        track: search the whole picture in each `track_every`-th frame of a video only, and follow its faces between.
+        track_every: 2 to 60; faces that appear for fewer frames may be missed.
         largest: keep only the largest face of each image.
         flip: also classify the mirrored faces and average the probabilities: slightly more accurate, half as fast.
         batch_size: number of faces that the network classifies at once, 1 to 4096; affects the speed only.
@@ -63,6 +67,8 @@ def predict(
         detect=detect,
         detector=None if detector is None else Path(detector),
         detect_side=detect_side,
+        track=track,
+        track_every=track_every,
         largest=largest,
         flip=flip,
         batch_size=batch_size,

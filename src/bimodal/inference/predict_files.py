@@ -80,6 +80,8 @@ def predict_files(
             raise InputError("--camera and input files exclude each other; give one of them")
         if output.resume:
             raise InputError("a camera's table cannot be resumed; choose another --out (its .part file has the rows)")
+        if config.track:
+            raise InputError("--camera and --track exclude each other: --track waits for the next frames")
         config = replace(config, batch_size=1, threads=1)
     elif not inputs:
         raise InputError("no inputs; expected images, videos, folders, patterns or a camera: bimodal predict photo.jpg")
@@ -112,6 +114,8 @@ def predict_files(
                 "draw": annotations is not None,
                 "camera": camera,
             }
+            if config.track:  # tables of earlier versions can be resumed
+                identity["track"] = config.track_every
             table = TableFile(output.table, table_columns(emotions), identity, output.resume, output.overwrite)
             stack.enter_context(table)
         if camera is None:

@@ -42,7 +42,9 @@ in 1,696 photographs, most of one person, the coarse pass missed one, and it suf
 class Detector:
     """The face detector YuNet; threads must not share one."""
 
-    def __init__(self, model: Path, threshold: float = 0.6, coarse: bool = False, side: int | None = None) -> None:
+    def __init__(
+        self, model: Path, threshold: float = 0.6, coarse: bool = False, side: int | None = None, least: int = _MIN_SIDE
+    ) -> None:
         """Load the ONNX file.
 
         Args:
@@ -53,13 +55,14 @@ class Detector:
             side: longest side in pixels to which larger pictures are reduced. Above 640, such pictures are searched whole at
                 640 and then in tiles, except where the coarse pass suffices. None: 640, and 2,048 for a picture in which only
                 tiny faces are found, or none although a pass at 1,280 finds what may be one.
+            least: longest side in pixels to which smaller pictures are enlarged.
 
         Raises:
             InputError: the file is missing or is not a YuNet.
         """
         if not model.is_file():
             raise InputError(f"no face detector at {model}; give YuNet's ONNX file with --detector, or leave it out")
-        self._coarse, self._threshold, self._side = coarse, threshold, side
+        self._coarse, self._threshold, self._side, self._least = coarse, threshold, side, least
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # OpenCV 5 warns about every YuNet
         try:
             self._net = cv2.FaceDetectorYN.create(str(model), "", (_MIN_SIDE, _MIN_SIDE), threshold)
@@ -76,7 +79,7 @@ class Detector:
             faces = self._detect(image, _COARSE_SIDE / longest)
             if faces and faces[0].score >= _COARSE_SCORE and faces[0].box[2] >= _COARSE_SHARE * longest:
                 return faces
-        faces = self._detect(image, min(max(longest, _MIN_SIDE), MAX_SIDE) / longest)
+        faces = self._detect(image, min(max(longest, self._least), MAX_SIDE) / longest)
         side = self._tiled_side(image, faces)
         return merge_faces(faces, detect_in_tiles(image, self._detect, side), longest) if side else faces
 

@@ -20,7 +20,7 @@ from bimodal.experiments.pretrain.pretrain import pretrain
 from bimodal.experiments.pretrain.recipe import Recipe
 from bimodal.experiments.pretrain.two_heads import predict_both, read_two_heads
 from bimodal.experiments.votes import ANSWERS, EMOTIONS, read_vote_counts
-from bimodal.model_files.packaged import FACE, ONNX, TRAINING_DIGESTS, WEIGHTS
+from bimodal.model_files.packaged import FACE, ONNX, ONNX_INT8, TRAINING_DIGESTS, WEIGHTS
 from bimodal.models import weights
 from bimodal.models.face_net import FaceNet
 from tests.conftest import Outcome, fails_with_one_line, write_data
@@ -56,7 +56,7 @@ def made(fer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_all_files_exist_and_their_checksums_are_right(made: Path) -> None:
     names = {"README.md", "SHA256SUMS", "config.yaml", "environment.json", "log.csv", "measures.json", "model.json"}
-    assert names | {WEIGHTS, ONNX, TRAINING_DIGESTS} <= {path.name for path in made.iterdir()}
+    assert names | {WEIGHTS, ONNX, ONNX_INT8, TRAINING_DIGESTS} <= {path.name for path in made.iterdir()}
     for line in (made / "SHA256SUMS").read_text().splitlines():
         stated, name = line.split()
         assert hashlib.sha256((made / name).read_bytes()).hexdigest() == stated

@@ -8,7 +8,7 @@ from bimodal.evaluation.metrics import Measures
 from bimodal.evaluation.statistics import Estimate
 from bimodal.experiments.pretrain.recipe import Recipe
 from bimodal.experiments.votes import EMOTIONS
-from bimodal.model_files.packaged import FACE, ONNX, TRAINING_DIGESTS, WEIGHTS
+from bimodal.model_files.packaged import FACE, FACE_INT8, ONNX, ONNX_INT8, TRAINING_DIGESTS, WEIGHTS
 from bimodal.models.face_net import SIZE
 from bimodal.version import __version__
 
@@ -25,14 +25,14 @@ def model_card(
 
     Args:
         measures: on the test faces, of both heads: `votes` and `own`, and `votes_flip` and `own_flip`, for which the
-            predictions of mirrored faces are averaged in.
+            predictions of mirrored faces are averaged in; `votes_int8`: of the head `votes` with 8 bits.
         calibration: of the head `votes`, see `bimodal.experiments.pretrain.outputs.calibration`.
         counts: number of faces by split.
         recipe: the settings of the pretraining.
         temperature: of the head `votes`.
         size: of the weights file, in bytes.
     """
-    votes, own = measures["votes"], measures["own"]
+    votes, own, int8 = measures["votes"], measures["own"], measures["votes_int8"]
     return f"""# {FACE}
 
 A small network that classifies facial emotion, for faces of {SIZE} pixels. `bimodal pretrain` (bimodal {__version__}) trained it on FER2013
@@ -46,8 +46,9 @@ from random weights. One backbone has two heads:
 |---|---|
 | `{WEIGHTS}` | the weights of both heads, {size / 1e6:.2f} MB, half precision; `bimodal train --preset face` starts from them |
 | `{ONNX}` | the network with the head `votes` |
+| `{ONNX_INT8}` | the same with weights and activations of 8 bits: `bimodal predict --model {FACE_INT8}`, faster and slightly less accurate |
 | `{TRAINING_DIGESTS}` | eight bytes of the digest of each training and validation picture, so that evaluations can leave these pictures out |
-| `SHA256SUMS` | the checksums of the three files above |
+| `SHA256SUMS` | the checksums of the four files above |
 | `log.csv` | loss and validation accuracy of each epoch |
 | `measures.json` | the results below, and the confusion matrices |
 | `config.yaml` | the settings of the pretraining |
@@ -66,6 +67,7 @@ validation and for the temperature.
 | head | tested on | faces | accuracy, % (95 % interval) | averaged with mirrored faces, % |
 |---|---|---:|---:|---:|
 | votes | faces on which one of eight emotions has more than half of the votes | {votes.n:,} | {_percent(votes.accuracy)} | {_percent(measures["votes_flip"].accuracy)} |
+| votes, with 8 bits | the same faces | {int8.n:,} | {_percent(int8.accuracy)} | |
 | own | FER2013's labels, all faces | {own.n:,} | {_percent(own.accuracy)} | {_percent(measures["own_flip"].accuracy)} |
 
 The head `votes`, by emotion:

@@ -14,6 +14,7 @@ from bimodal.data.manifest import Manifest
 from bimodal.evaluation.calibration import fit_temperature, log_softmax
 from bimodal.evaluation.metrics import Measures, measure
 from bimodal.experiments.pretrain.card import model_card
+from bimodal.experiments.pretrain.eight_bits import as_rgb, measure_eight_bits, write_eight_bits
 from bimodal.experiments.pretrain.faces import Faces
 from bimodal.experiments.pretrain.recipe import TEMPLATE, Recipe
 from bimodal.experiments.pretrain.two_heads import TwoHeads, VotesNetwork, predict_both, read_two_heads
@@ -21,7 +22,7 @@ from bimodal.experiments.votes import EMOTIONS
 from bimodal.export.onnx import write_onnx
 from bimodal.files import sha256_of, write_atomically, write_text
 from bimodal.model_files.info import INFO_FILE, ModelInfo
-from bimodal.model_files.packaged import FACE, ONNX, TRAINING_DIGESTS, WEIGHTS, short_digests
+from bimodal.model_files.packaged import FACE, ONNX, ONNX_INT8, TRAINING_DIGESTS, WEIGHTS, short_digests
 from bimodal.models.face_net import SIZE
 from bimodal.version import __version__
 
@@ -40,9 +41,10 @@ def write_outputs(model: TwoHeads, faces: Mapping[str, Faces], manifest: Manifes
     temperature = fit_temperature(val_votes[has_votes], faces["val"].votes[has_votes])
     info = ModelInfo(FACE, EMOTIONS, image_size=SIZE, template=TEMPLATE, temperature=temperature, version=__version__)
     write_text(out / INFO_FILE, info.to_json())
-    examples = np.repeat(faces["val"].pictures[:_COMPARED, ..., None], 3, axis=3)
-    write_onnx(VotesNetwork(model), info, out / ONNX, examples, half=True)
+    write_onnx(VotesNetwork(model), info, out / ONNX, as_rgb(faces["val"].pictures[:_COMPARED]), half=True)
+    write_eight_bits(out / ONNX, out / ONNX_INT8, faces["train"])
     measures, calibrated = _measure_test(model, faces["test"], temperature)
+    measures["votes_int8"] = measure_eight_bits(out / ONNX_INT8, faces["test"])
     content = {name: _to_json(values) for name, values in measures.items()} | {"calibration": calibrated}
     write_text(out / "measures.json", json.dumps(content, indent=1))
     counts = {split: len(split_faces) for split, split_faces in faces.items()}
@@ -52,7 +54,7 @@ def write_outputs(model: TwoHeads, faces: Mapping[str, Faces], manifest: Manifes
     digests = [digest for row in rows if (digest := manifest.pixel_digests[row]) is not None]
     short = np.sort(short_digests(digests))
     write_atomically(out / TRAINING_DIGESTS, lambda file: np.save(file, short, allow_pickle=False))
-    sums = [f"{sha256_of(out / name)}  {name}\n" for name in (WEIGHTS, ONNX, TRAINING_DIGESTS)]
+    sums = [f"{sha256_of(out / name)}  {name}\n" for name in (WEIGHTS, ONNX, ONNX_INT8, TRAINING_DIGESTS)]
     write_text(out / CHECKSUMS, "".join(sums))
 
 

@@ -1,4 +1,4 @@
-"""The network that comes with bimodal: its weights, its ONNX file and the digests of its training images.
+"""The network that comes with bimodal: its weights, its ONNX files and the digests of its training images.
 
 `bimodal pretrain` writes these files. README.md is the model card, log.csv the log of the training.
 """
@@ -13,8 +13,10 @@ from bimodal.errors import InputError
 
 FACE = "bimodal/face-s"
 """The packaged network's name, for `--backbone` and `--model`."""
+FACE_INT8 = "bimodal/face-s-int8"
+"""The same network with weights and activations of 8 bits, for `--model` of predictions."""
 PACKAGED_PREFIX = "bimodal/"
-WEIGHTS, ONNX = "face-s.safetensors", "face-s.onnx"
+WEIGHTS, ONNX, ONNX_INT8 = "face-s.safetensors", "face-s.onnx", "face-s-int8.onnx"
 TRAINING_DIGESTS = "face-s.training-digests.npy"
 """The `short_digests` of its training and validation images: the file identifies an image but does not show it."""
 FOLDER = Path(__file__).parent
@@ -26,8 +28,23 @@ def packaged_file(name: str, file: str) -> Path:
     Raises:
         InputError: the name is another, or the file is missing from this installation.
     """
+    if name == FACE_INT8:
+        raise InputError(f"{FACE_INT8} only predicts (--model of bimodal predict); here, use {FACE}")
     if name != FACE:
-        raise InputError(f"no packaged network {name!r}; bimodal comes with {FACE}")
+        raise InputError(f"no packaged network {name!r}; bimodal comes with {FACE} and {FACE_INT8}")
+    return _existing(file)
+
+
+def packaged_onnx(name: str) -> Path:
+    """Return the path of the ONNX file of the packaged network `name`, `FACE` or `FACE_INT8`.
+
+    Raises:
+        InputError: the name is another, or the file is missing from this installation.
+    """
+    return _existing(ONNX_INT8) if name == FACE_INT8 else packaged_file(name, ONNX)
+
+
+def _existing(file: str) -> Path:
     path = FOLDER / file
     if not path.is_file():
         raise InputError(f"{file} is missing from this installation; install bimodal again, or run bimodal pretrain")
