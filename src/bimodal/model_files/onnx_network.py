@@ -36,6 +36,8 @@ def load_onnx(file: Path, threads: int | None = None) -> Network:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
     options.log_severity_level = 4
+    # waiting threads sleep: in a busy loop they take the cores from the threads that decode and detect, and from other programs
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # weights in other files are refused: given bytes, the runtime would look for these files in the current folder
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", _NO_FOLDER)
     try:
