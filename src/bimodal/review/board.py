@@ -33,7 +33,7 @@ class FaceTable:
         flags: of each face.
         train: the rows of the training faces, ascending.
         other_probs: (N,7), predicted probabilities of validation and test faces; NaN for training faces.
-        has_issues: whether the audit found evidence of wrong labels.
+        has_issues: whether the audit found evidence of wrong labels, or a reviewer had found a wrong one.
     """
 
     images: NDArray[np.object_]

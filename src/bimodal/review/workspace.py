@@ -2,6 +2,7 @@
 
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from bimodal.data.manifest import FILE as MANIFEST
@@ -10,6 +11,7 @@ from bimodal.label_audit.audit import audit
 from bimodal.label_audit.mark import MARK
 from bimodal.model_files.network import Network
 from bimodal.review.board import Board, FaceTable
+from bimodal.review.decision_log import RELABEL, REMOVE
 from bimodal.review.evidence import EvidenceFinder, FaceEvidence
 from bimodal.review.exchange import take_over_rounds
 from bimodal.review.face_map import FaceMap
@@ -47,10 +49,13 @@ class Review:
             InputError: the audit, its data or its decisions cannot be used.
         """
         self.opened = OpenAudit.open(folder, data)
-        self.faces = FaceTable.of(self.opened.manifest, self.opened.audited)
         self.pictures = FacePictures(self.opened.manifest)
         self.store = Store.open(folder)
         take_over_rounds(self.store, self.opened)
+        faces = FaceTable.of(self.opened.manifest, self.opened.audited)
+        # an audit tests the labels that are left: a few wrong ones are no evidence to it, but reviewers have found others
+        found_wrong = any(each.decision.decision in (RELABEL, REMOVE) for each in self.store.log.all_merged())
+        self.faces = replace(faces, has_issues=faces.has_issues or found_wrong)
         self.live = LiveRanking(self.opened.ranker(), self.store)
         self.job = Job("starting")
         self.face_map = FaceMap(self.opened)

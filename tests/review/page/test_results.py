@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
 from bimodal.label_audit.decisions import read_decisions
-from bimodal.review.workspace import Workspace
+from bimodal.review.workspace import Review, Workspace
+from tests.label_audit.conftest import WRONG
 from tests.review.page.test_api import decide, rows_of
 
 
@@ -82,3 +83,20 @@ def test_the_comparison_runs_in_the_background(client: TestClient, workspace: Wo
     assert job["state"] == "ready", job
     assert "95 % interval" in job["what"]
     assert client.post("/api/comparison", json={"kind": "magic"}).status_code == 422
+
+
+def test_suspects_remain_when_a_review_continues_after_its_cleaned_data(
+    client: TestClient, workspace: Workspace
+) -> None:
+    labels = workspace.review.faces.labels
+    for row in range(WRONG):
+        decide(client, [row], "relabel", NAMES[row % 7])
+    assert not any(labels[row] == row % 7 for row in range(WRONG))
+    client.post("/api/cleaned", json={})
+    again = Review(workspace.folder, None)
+    try:
+        assert not again.opened.audited.issues.has_label_issues, "the audit tests the corrected labels"
+        assert again.faces.has_issues
+        assert len(again.board.scores.suspects) > 0
+    finally:
+        again.close()
