@@ -25,6 +25,7 @@ BENCHMARKS = {
     "audit": "audit_speed.py",
     "descriptors": "descriptors.py",
     "review": "review_speed.py",
+    "growth": "growth.py",
 }
 """Commands by name, the quick ones first."""
 _LARGE = 100  # from this value on, decimals say nothing

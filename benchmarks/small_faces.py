@@ -17,6 +17,7 @@ SIDE = 32
 WRONG = 0.1
 BATCH = 2000
 SHARD = 50_000
+_SPOTS = 7
 # of each emotion: curvature of the mouth, its opening, its width, height of the brows, their slope, opening of the eyes
 EXPRESSIONS = {
     "angry": (-0.6, 0.05, 0.9, -0.9, 0.9, 0.6),
@@ -49,6 +50,10 @@ def draw(emotions: NDArray[np.int64], rng: np.random.Generator, side: int = SIDE
     skin, back = vary(170, 25), vary(90, 40)
     picture = back + (skin - back) / (1 + np.exp(np.clip(14 * (head - 1), -20, 20)))
     picture = picture + vary(0, 18) * x  # light from one side
+    places = np.abs(np.linspace(0, _SPOTS - 1, side, dtype=np.float32)[:, None] - np.arange(_SPOTS, dtype=np.float32))
+    spread = np.maximum(1 - places, 0)  # (S,spots), linear interpolation
+    spots = rng.standard_normal((count, _SPOTS, _SPOTS), np.float32)
+    picture = picture + (12 + 38 * (head > 1)) * (spread @ spots @ spread.T)  # hair, hats and walls: no two are alike
     apart, level = vary(0.33, 0.03), vary(-0.2, 0.03)
     for each in (-1, 1):
         across = x - each * apart

@@ -21,6 +21,7 @@ ROWS = {
     "embed_speed": ["bimodal.embed", "bimodal.embed, from its cache", "one picture at a time in PyTorch", "220"],
     "folds_by_person": ["regression, folds plain", "noise model, folds by person"],
     "prepare_speed": ["FER2013, this version", "JPEGs, this version"],
+    "growth": ["draw", "prepare", "read", "features", "audit", "ledger", "review"],
     "review_simulation": ["drawn, every other label", "drawn, as FER2013 confuses"],
     "review_speed": ["200", "400"],
     "startup": ["python -c pass", "bimodal --help"],

@@ -52,6 +52,21 @@ def test_a_class_without_examples_has_nearly_no_probability() -> None:
     assert (probs > 0).all()
 
 
+def test_more_examples_than_fit_are_sampled_and_16_bits_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, labels = sample(size=1400, shift=1.0)
+    whole = out_of_sample(features, labels, 7)
+    monkeypatch.setattr(probe_module, "FIT_EXAMPLES", 500)
+    monkeypatch.setattr(probe_module, "_ROWS", 300)
+    groups = np.arange(1400) // 2  # of two labels each
+    part = out_of_sample(features.astype(np.float16), labels, 7, groups=groups.tolist())
+    accuracy, expected = ((each.pred_probs.argmax(axis=1) == labels).mean() for each in (part, whole))
+    assert abs(accuracy - expected) < 0.05
+    assert (part.fold[::2] == part.fold[1::2]).all()
+    assert np.bincount(part.fold).tolist() == [280] * 5
+    again = out_of_sample(features.astype(np.float16), labels, 7, groups=groups.tolist())
+    np.testing.assert_array_equal(again.pred_probs, part.pred_probs)
+
+
 def test_the_scale_of_a_feature_does_not_matter() -> None:
     features, labels = sample()
     scale = np.random.default_rng(0).uniform(0.5, 20, 20)

@@ -16,6 +16,8 @@ from bimodal.progress import inform
 
 MAX_TABLE_BYTES = 256 * 2**20  # over a million rows; a larger file is a mistake or an attack
 MAX_ROWS, MAX_COLUMNS, MAX_CELLS = 4_000_000, 1000, 50_000_000
+_BLOCK = 50_000
+"""Rows that are lists at the same time: those of a million take ten times the memory of its columns."""
 _DELIMITERS = ",;\t|"
 _SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t]*\s*', re.IGNORECASE)  # a first line that Excel understands
 _END = "\0"  # cannot be in the text; if a quotation mark is not closed, the last cell swallows it
@@ -45,16 +47,16 @@ def read_table(path: Path, required: Sequence[str], chosen: Mapping[str, str] | 
     encoding = _encoding(content, path)
     delimiter = _delimiter(content, encoding, required, chosen or {})
     try:
-        header, rows = _read(content, encoding, delimiter, path)
+        header, columns = _read(content, encoding, delimiter, path)
     except csv.Error as error:
         raise InputError(f"{path} is not a CSV file: {error}") from error
     if not header:
         raise InputError(f"{path} is empty: expected a first line {','.join(required)}")
     names = name_columns(header, required, path, chosen)
-    if not rows:
+    if not columns:
         raise InputError(f"{path} lists no pictures")
     kept = [place for place, name in enumerate(names) if name]
-    frame = pd.DataFrame({place: pd.Series([row[place] for row in rows], dtype=str) for place in kept})
+    frame = pd.DataFrame({place: columns[place] for place in kept})
     frame.columns = pd.Index([names[place] for place in kept])
     return frame
 
@@ -89,13 +91,14 @@ def _delimiter(content: bytes, encoding: str, required: Sequence[str], chosen: M
         return ","
 
 
-def _read(content: bytes, encoding: str, delimiter: str, path: Path) -> tuple[list[str], list[list[str]]]:
-    """Return the names of the columns, and the rows, each with a cell for each column."""
+def _read(content: bytes, encoding: str, delimiter: str, path: Path) -> tuple[list[str], list["pd.Series[str]"]]:
+    """Return the names of the columns, and their cells; no columns if there are no rows."""
     rows = _rows(content, encoding, delimiter)
     header = next(rows, [])
     while header and not header[-1].strip():
         header.pop()
-    width, kept = len(header), []
+    width, kept = len(header), list[list[str]]()
+    blocks: list[list[pd.Series[str]]] = []
     has_marks = b"'" in content  # in UTF-16, too; without any, cells need no `from_cell`
     limit = min(MAX_ROWS, MAX_CELLS // max(width, 1))
     if width > MAX_COLUMNS:
@@ -113,7 +116,16 @@ def _read(content: bytes, encoding: str, delimiter: str, path: Path) -> tuple[li
         kept.append([from_cell(cell) for cell in row] if has_marks else row)
         if number > limit:
             raise InputError(f"{path} has more than {limit:,} rows: expected a table of pictures")
-    return header, kept
+        if len(kept) == _BLOCK:
+            blocks.append(_columns(kept))
+            kept = []
+    if kept:
+        blocks.append(_columns(kept))
+    return header, [pd.concat(column, ignore_index=True) for column in zip(*blocks, strict=True)]
+
+
+def _columns(rows: list[list[str]]) -> list["pd.Series[str]"]:
+    return [pd.Series(cells, dtype=str) for cells in zip(*rows, strict=True)]
 
 
 def _rows(content: bytes, encoding: str, delimiter: str) -> Iterator[list[str]]:

@@ -167,6 +167,9 @@ def assign_folds(
     """Return the fold of each example, (N,): stratified by label, and no group in two folds."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+    if groups is not None and len(labels) > FIT_EXAMPLES:  # the groups one by one would take minutes
+        _, first, of_group = np.unique(np.asarray(groups), return_index=True, return_inverse=True)
+        return assign_folds(labels[first], None, folds, seed)[of_group]
     splitter = (StratifiedKFold if groups is None else StratifiedGroupKFold)(folds, shuffle=True, random_state=seed)
     fold = np.zeros(len(labels), dtype=np.int64)
     with warnings.catch_warnings():
