@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from io import TextIOWrapper
@@ -62,7 +62,7 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
 
 
-def write_csv(path: Path, table: "pd.DataFrame", float_format: str | None = None) -> None:
+def write_csv(path: Path, table: "pd.DataFrame | Iterable[pd.DataFrame]", float_format: str | None = None) -> None:
     """Write a table as CSV without its index, atomically, see `write_atomically`.
 
     Texts that a spreadsheet would take for formulas are written as `to_cell` does; `data.tables.read_table` and
@@ -70,19 +70,23 @@ def write_csv(path: Path, table: "pd.DataFrame", float_format: str | None = None
 
     Args:
         path: the file to write.
-        table: its content.
+        table: its content, or parts of it, one after another, with the same columns; at least one.
         float_format: a format for numbers, such as `%.4f`; default: all digits.
 
     Raises:
         OSError: the file cannot be written; the error names `path`.
     """
-    safe = table.copy(deep=False)
-    for column in table.select_dtypes(exclude="number").columns:
-        safe[column] = table[column].map(to_cell)
+    import pandas as pd
+
+    parts = (table,) if isinstance(table, pd.DataFrame) else table
 
     def write(file: Path) -> None:
         with _CsvLines(file.open("wb"), encoding="utf-8", newline="") as stream:
-            safe.to_csv(stream, index=False, float_format=float_format, lineterminator="\r\n")
+            for number, part in enumerate(parts):
+                safe = part.copy(deep=False)
+                for column in part.select_dtypes(exclude="number").columns:
+                    safe[column] = part[column].map(to_cell)
+                safe.to_csv(stream, index=False, header=number == 0, float_format=float_format, lineterminator="\r\n")
 
     write_atomically(path, write)
 

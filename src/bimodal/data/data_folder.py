@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,6 +33,7 @@ CONTENT = (
     *(f"{split}_labels.csv" for split in SPLITS),
 )
 """The names of all that such a folder may hold."""
+_BLOCK = 50_000
 UNPACKED = "unpacked"
 """The temporary subfolder of a new data folder with the pictures of Parquet or Arrow files."""
 
@@ -104,34 +106,52 @@ def _link_or_copy(file: Path, path: Path) -> None:
 def write_tables(examples: list[Example], images: list[str], folder: Path) -> pd.DataFrame:
     """Write `manifest.csv`, the paper's label files, `origins.csv` and the counts; return the counts."""
     _, splits, codes = columns(examples)
+
+    def blocks() -> Iterator[tuple[list[Example], list[str]]]:  # a table of a million rows takes a gigabyte
+        for start in range(0, max(len(examples), 1), _BLOCK):
+            yield examples[start : start + _BLOCK], images[start : start + _BLOCK]
+
+    write_csv(folder / FILE, (_manifest(*block) for block in blocks()))
+    write_csv(folder / "origins.csv", (_origins(*block) for block in blocks()))
+    given, of_split = np.array(images, dtype=object), np.array(splits)
+    for split in SPLITS:
+        rows = np.flatnonzero(of_split == split)
+        parts = (rows[start : start + _BLOCK] for start in range(0, max(len(rows), 1), _BLOCK))
+        paper = (pd.DataFrame({"image": given[part], "label": codes[part]}) for part in parts)
+        write_csv(folder / f"{split}_labels.csv", paper)
+    counts = count_faces(codes, np.array(splits))
+    counts.to_csv(folder / "counts.csv")
+    draw_counts(counts, folder / "counts.png")
+    return counts
+
+
+def _manifest(examples: list[Example], images: list[str]) -> pd.DataFrame:
+    """Return rows of `manifest.csv`."""
     entries = [example.entry for example in examples]
     table = {
         "image": images,
-        "label": [NAMES[code] for code in codes],
-        "split": splits,
+        "label": [NAMES[example.code] for example in examples],
+        "split": [entry.split for entry in entries],
         "group": [printable(entry.group) for entry in entries],
         "original_label": [printable(entry.original_label) for entry in entries],
         "true_label": [printable(entry.true_label) for entry in entries],
         "flag": [example.flag for example in examples],
         "digest": [(example.stored_digest or b"").hex() for example in examples],
     }
-    manifest = pd.DataFrame(table, columns=list(COLUMNS))
-    write_csv(folder / FILE, manifest)
-    paper = pd.DataFrame({"image": images, "label": codes})
-    for split in SPLITS:
-        write_csv(folder / f"{split}_labels.csv", paper[manifest["split"] == split])
-    origins = {
+    return pd.DataFrame(table, columns=list(COLUMNS))
+
+
+def _origins(examples: list[Example], images: list[str]) -> pd.DataFrame:
+    """Return rows of `origins.csv`."""
+    entries = [example.entry for example in examples]
+    table = {
         "image": images,
         "origin": [printable(entry.name) for entry in entries],
         "second_opinion": [entry.second_opinion for entry in entries],
         "votes": [entry.votes for entry in entries],
         "box": [" ".join(f"{side:g}" for side in entry.box or ()) for entry in entries],
     }
-    write_csv(folder / "origins.csv", pd.DataFrame(origins))
-    counts = count_faces(codes, np.array(splits))
-    counts.to_csv(folder / "counts.csv")
-    draw_counts(counts, folder / "counts.png")
-    return counts
+    return pd.DataFrame(table)
 
 
 def write_problems(problems: list[Problem], folder: Path) -> pd.DataFrame:

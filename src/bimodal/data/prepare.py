@@ -115,6 +115,7 @@ def prepare(
         (folder / UNPACKED).mkdir()
         loaded = _read(source, out, options, folder / UNPACKED)
         examples, label_problems = _label(loaded, options)
+        loaded.entries.clear()  # the examples have them, and those that get a split are new
         examples, unreadable, thumbnails = inspect(examples, log, options)
         problems = loaded.problems + label_problems + unreadable
         drop = options.duplicates == "drop" or (options.duplicates == "auto" and loaded.drop_duplicates)
@@ -130,6 +131,7 @@ def prepare(
             check_emotions(source, out, columns(examples)[2].tolist(), problems)
         images = store_pictures(examples, folder, options.store, options.link)
         problems = _with_new_names(problems, examples, images) + _report_kept(examples, thumbnails, images, drop)
+        del thumbnails
         table = write_problems(problems, folder)
         counts = write_tables(examples, images, folder)
         write_source_info(folder, loaded.origin or str(source), loaded.kind, options, loaded.name_groups)
@@ -272,8 +274,9 @@ def _sample(examples: list[Example], sample: str, seed: int) -> tuple[list[Examp
 
 def _with_new_names(problems: list[Problem], examples: list[Example], images: list[str]) -> list[Problem]:
     """Name the pictures of earlier problems by their paths in the data folder, if they are in it, once."""
-    count = Counter(example.entry.name for example in examples)
-    pairs = ((example.entry.name, image) for example, image in zip(examples, images, strict=True))
+    named = {problem.image for problem in problems}
+    pairs = [(each.entry.name, image) for each, image in zip(examples, images, strict=True) if each.entry.name in named]
+    count = Counter(name for name, _ in pairs)
     new = {name: image for name, image in pairs if count[name] == 1}
     return [
         replace(problem, image=new.get(problem.image, printable(problem.image)), detail=printable(problem.detail))

@@ -4,9 +4,10 @@ The pictures stay where they are: each is a part of its archive. https://github.
 """
 
 import json
+import sys
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from bimodal.data.sources.emotion_words import is_label, label_of
@@ -24,6 +25,7 @@ SUFFIX = ".tar"
 CLASS_NAMES = "classnames.txt"
 """The file beside the shards with the names of the classes, one a line, whose numbers from 0 are the labels."""
 _LABEL_ENDINGS = ("cls", "label", "txt", "cls.txt", "label.txt", "json")
+_ORIGINALS = ("original_label", "true_label")
 _MAX_LABEL_BYTES = 64 * 2**10
 _MAX_NAMES_BYTES = 2**20
 
@@ -70,8 +72,11 @@ def read_webdataset(shards: Sequence[Shard], names: Sequence[str], group: str, c
         if not label:
             problems.append(Problem(name, shard.split, "ignored", "no label", "left out"))
             continue
-        originals = (fields.get("original_label", ""), fields.get("true_label", ""))
-        entries.append(Entry(name, label, shard.split, picture, fields.get(group, ""), *originals))
+        label, *further = (
+            sys.intern(text) for text in (label, *(fields.get(each, "") for each in (group, *_ORIGINALS)))
+        )
+        picture = replace(picture, name=name)  # one text, and one of each label, for a million faces
+        entries.append(Entry(name, label, shard.split, picture, further[0], further[1], further[2]))
     return Source("webdataset", entries, problems, has_groups=has_groups)
 
 
