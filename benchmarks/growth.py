@@ -69,7 +69,7 @@ def audit(folder: Path, count: int) -> None:
 
 def ledger(folder: Path, count: int) -> None:
     """An epoch without the network: the order of the faces, their labels and pictures, the losses, and the removal."""
-    from bimodal.data.cache import decoded
+    from bimodal.data.cache import decoded, read_rows
     from bimodal.data.manifest import Manifest
     from bimodal.removal.ledger import LossLedger
 
@@ -80,7 +80,7 @@ def ledger(folder: Path, count: int) -> None:
     order = rng.permutation(len(rows))
     for start in range(0, len(rows), 256):
         chosen = order[start : start + 256]
-        batch = np.stack([pictures[row] for row in rows[chosen]])
+        batch = np.concatenate([read_rows(pictures, row, row + 1) for row in rows[chosen].tolist()])
         losses.update(chosen, batch.mean(axis=(1, 2, 3)) / 255 + rng.exponential(size=len(chosen)))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bimodal.data.cache import decoded
+from bimodal.data.cache import decoded, read_rows
 from bimodal.data.manifest import Manifest
 from bimodal.errors import InputError
 from bimodal.progress import Progress
@@ -79,3 +79,11 @@ def test_a_cache_without_its_checksum_is_made_again_in_silence(data: Path, caplo
     next((data / ".cache").glob("*.sha256")).unlink()
     np.testing.assert_array_equal(decoded(manifest, 16), intact)
     assert "damaged" not in caplog.text
+
+
+def test_rows_are_copied_without_the_pages_of_the_map(tiny_data: Path) -> None:
+    pictures = decoded(Manifest.read(tiny_data), 16)
+    assert isinstance(pictures, np.memmap)
+    np.testing.assert_array_equal(read_rows(pictures, 3, 7), pictures[3:7])
+    np.testing.assert_array_equal(read_rows(np.asarray(pictures).copy(), 3, 7), pictures[3:7])
+    assert read_rows(pictures, 2, 2).shape == (0, 16, 16, 3)

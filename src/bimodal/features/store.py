@@ -14,7 +14,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from bimodal.data.cache import cache_folder, decoded
+from bimodal.data.cache import cache_folder, decoded, read_rows
 from bimodal.data.manifest import Manifest
 from bimodal.evaluation.calibration import log_softmax
 from bimodal.features.embedder import Embedder
@@ -73,7 +73,7 @@ def _compute(file: Path, manifest: Manifest, embedder: Embedder) -> None:
     """Fill a partial file batch by batch; `.progress` says how many rows are finished, with a checksum of them."""
     pictures = decoded(manifest, embedder.image_size)
     part, progress = file.with_suffix(".part"), file.with_suffix(".progress")
-    first = np.concatenate(embedder(pictures[:1]), axis=1)
+    first = np.concatenate(embedder(read_rows(pictures, 0, 1)), axis=1)
     shape = (len(manifest), first.shape[1])
     done = _finished_rows(part, progress, shape)
     if not done:
@@ -98,7 +98,7 @@ def _compute(file: Path, manifest: Manifest, embedder: Embedder) -> None:
 
 def _batches(pictures: NDArray[np.uint8], embedder: Embedder, done: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
     def compute(start: int) -> tuple[int, NDArray[np.float32]]:
-        features, logits = embedder(_read(pictures, start, min(start + _BATCH, len(pictures))))
+        features, logits = embedder(read_rows(pictures, start, min(start + _BATCH, len(pictures))))
         return start, np.concatenate([features, log_softmax(logits)] if logits.shape[1] else [features], axis=1)
 
     starts = range(done, len(pictures), _BATCH)
@@ -110,14 +110,6 @@ def _batches(pictures: NDArray[np.uint8], embedder: Embedder, done: int) -> Iter
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def _read(pictures: NDArray[np.uint8], start: int, end: int) -> NDArray[np.uint8]:
-    """Return a copy of some pictures of a memory map, without its pages staying in the memory of this process."""
-    if not isinstance(pictures, np.memmap) or pictures.filename is None:
-        return pictures[start:end]
-    offset = pictures.offset + start * pictures[0].nbytes
-    return np.array(np.memmap(pictures.filename, np.uint8, "r", offset, (end - start, *pictures.shape[1:])))
 
 
 def _finished_rows(part: Path, progress: Path, shape: tuple[int, int]) -> int:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from bimodal.data.cache import decoded
+from bimodal.data.cache import decoded, read_rows
 from bimodal.data.manifest import Manifest
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
@@ -36,7 +36,7 @@ class FaceDataset(Dataset[dict[str, Any]]):
 
     def __getitem__(self, row: int) -> dict[str, Any]:
         seed = np.random.SeedSequence((self.seed, self.epoch, row)).generate_state(1)[0]
-        image = self.transform(np.asarray(self.pictures[row]), int(seed) % 2**31)
+        image = self.transform(read_rows(self.pictures, row, row + 1)[0], int(seed) % 2**31)
         return {"image": image, "label": self.labels[row], "index": row}
 
 
