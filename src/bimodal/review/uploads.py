@@ -47,22 +47,22 @@ class Decoder:
         if len(content) > MAX_BYTES:
             raise UnreadableError(f"larger than {MAX_BYTES // 2**20} MiB")
         with self._lock:
-            pipe = self._started()
             try:
+                pipe = self._started()
                 pipe.send_bytes(content)
                 if not pipe.poll(self._seconds):
                     raise UnreadableError(f"decoding takes longer than {self._seconds:g} seconds")
                 kind, *shape = np.frombuffer(pipe.recv_bytes(64), dtype=np.int64).tolist()
                 answer = pipe.recv_bytes(3 * _SIDE**2 + 4096)
-            except (EOFError, OSError) as error:
-                self._stop()
-                raise UnreadableError("the decoder failed: the picture is damaged, or too large") from error
+                if kind == 0:
+                    return np.frombuffer(answer, dtype=np.uint8).reshape(shape)
             except UnreadableError:
                 self._stop()
                 raise
-        if kind:
-            raise UnreadableError(answer.decode(errors="replace"))
-        return np.frombuffer(answer, dtype=np.uint8).reshape(shape)
+            except (EOFError, OSError, ValueError) as error:  # ValueError: an answer that no sound decoder gives
+                self._stop()
+                raise UnreadableError("the decoder failed: the picture is damaged, or too large") from error
+        raise UnreadableError(answer.decode(errors="replace"))
 
     def close(self) -> None:
         """End the other process."""
@@ -74,9 +74,12 @@ class Decoder:
             self._stop()
             context = multiprocessing.get_context("spawn")  # forking a process with threads can deadlock
             self._pipe, other = context.Pipe()
-            self._process = context.Process(target=_serve, args=(other,), name="decoder", daemon=True)
-            self._process.start()
-            other.close()
+            process = context.Process(target=_serve, args=(other,), name="decoder", daemon=True)
+            try:
+                process.start()  # without memory it raises, and then there is nothing to stop
+            finally:
+                other.close()
+            self._process = process
             if not self._pipe.poll(_START_SECONDS):
                 self._stop()
                 raise UnreadableError("the decoder does not start")

@@ -1,5 +1,6 @@
 """Uploads of an attacker: too large, no pictures, bombs, decoders that never end or that crash."""
 
+import asyncio
 import io
 import os
 import struct
@@ -8,10 +9,12 @@ import zlib
 
 import numpy as np
 import pytest
+from fastapi import HTTPException, Request
 from fastapi.testclient import TestClient
 from PIL import Image
 
 from bimodal.review import uploads
+from bimodal.review.api import predict
 from bimodal.review.uploads import MAX_BYTES, Decoder
 from bimodal.vision.pictures import UnreadableError
 
@@ -87,6 +90,39 @@ def test_a_decoder_that_crashes_takes_nothing_with_it(monkeypatch: pytest.Monkey
     monkeypatch.undo()
     assert decoder.decode(png()).shape == (64, 64, 3)
     decoder.close()
+
+
+def test_a_decoder_that_does_not_start_or_answers_nonsense_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    for broken in (_dies, _lies):
+        monkeypatch.setattr(uploads, "_serve", broken)
+        decoder = Decoder()
+        with pytest.raises(UnreadableError, match="the decoder failed"):
+            decoder.decode(png())
+        assert decoder._process is None
+    monkeypatch.undo()
+
+
+def test_a_caller_who_stops_in_the_middle_of_a_picture_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "_UPLOAD_S", 0.05)
+
+    async def receive() -> dict[str, object]:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    with pytest.raises(HTTPException, match="408"):
+        asyncio.run(predict._body(Request({"type": "http"}, receive)))  # type: ignore[arg-type]
+
+
+def _dies(pipe: "uploads.Connection") -> None:
+    os._exit(1)
+
+
+def _lies(pipe: "uploads.Connection") -> None:
+    pipe.send_bytes(b"ready")
+    pipe.recv_bytes()
+    pipe.send_bytes(np.array([0, 64, 64, 3], dtype=np.int64).tobytes())
+    pipe.send_bytes(b"too short")
+    time.sleep(600)
 
 
 def _hang(pipe: "uploads.Connection") -> None:

@@ -25,6 +25,7 @@ from bimodal.vision.pictures import UnreadableError
 PATH, EXPLANATION = "/api/predict", "/api/predict/explanation"
 router = APIRouter(tags=["predict"])
 _turn = asyncio.Semaphore(4)  # so many uploads are in memory at the same time
+_UPLOAD_S = 60.0
 _BODY: dict[str, Any] = {"requestBody": {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}}
 Detect = Annotated[bool, Query(description="find and align the faces; false: the picture is one cropped face")]
 
@@ -100,7 +101,7 @@ async def predict_picture(
     """Predict the emotions in a picture, the body of the request: at most 24 MiB and 40 megapixels, decoded within 10 seconds."""
     state = request.app.state
     async with _turn:
-        content = await request.body()
+        content = await _body(request)
         return await run_in_threadpool(_predicted, state.decoder, state.recogniser, content, detect, camera, runs, run)
 
 
@@ -116,9 +117,17 @@ async def explain_picture(
     """Return which pixels of a face speak for an emotion; the body is the picture, as in `POST /api/predict`."""
     state = request.app.state
     async with _turn:
-        content = await request.body()
+        content = await _body(request)
         explain = partial(state.recogniser.explain, detect=detect, number=face, emotion=emotion)
         return await run_in_threadpool(_explained, state.decoder, explain, content, runs, run)
+
+
+async def _body(request: Request) -> bytes:
+    try:
+        async with asyncio.timeout(_UPLOAD_S):  # who stops in the middle would keep one of the four turns for ever
+            return await request.body()
+    except TimeoutError:
+        raise HTTPException(408, f"the picture did not arrive within {_UPLOAD_S:g} seconds") from None
 
 
 def _folder(runs: RunList, number: int | None) -> Path | None:

@@ -7,6 +7,7 @@ const PAGE = 100;
 const KEPT = 24; // pages in memory
 const WIDTH = 104;
 const HEIGHT = 138;
+const SETTLE_MS = 60; // a page that is scrolled past in less time is not asked for
 
 export class FaceList {
   /** `open(face)` is called with the face to look at, `chosen(faces)` when the selection changes. */
@@ -16,6 +17,7 @@ export class FaceList {
     this.open = open;
     this.chosen = chosen;
     this.pages = new Map();
+    this.asked = new Map(); // page -> AbortController of its request
     this.total = 0;
     this.active = 0;
     this.anchor = 0;
@@ -33,14 +35,15 @@ export class FaceList {
     return Math.max(1, Math.floor(this.box.clientWidth / WIDTH));
   }
 
-  /** Load the list again; what is shown stays until the answer is there. */
-  async load(query, fromTop = false) {
+  /** Load the list again; what is shown stays until the answer is there. `top` promises the first 100 faces. */
+  async load(query, fromTop = false, top = undefined) {
     this.query = query;
     const first = fromTop ? 0 : Math.floor((Math.floor(this.box.scrollTop / HEIGHT) * this.columns) / PAGE);
-    const [page] = await Promise.all([this.#fetch(first), first ? this.#fetch(0) : null]);
+    const page = await (first === 0 && top ? top : this.#fetch(first));
     if (this.query !== query) return;
+    for (const request of this.asked.values()) request.abort();
+    this.asked.clear();
     this.pages = new Map([[first, page.faces]]);
-    this.asked = new Set([first]);
     this.total = page.total;
     this.active = Math.min(this.active, Math.max(this.total - 1, 0));
     byId("total").textContent = plural(this.total, "face");
@@ -52,27 +55,42 @@ export class FaceList {
     this.draw(true);
   }
 
-  #fetch(page) {
-    return read("/api/suspects", { ...this.query, offset: page * PAGE, limit: PAGE });
+  #fetch(page, signal) {
+    return read("/api/suspects", { ...this.query, offset: page * PAGE, limit: PAGE }, signal);
   }
 
   async #need(page) {
     if (this.asked.has(page)) return;
-    this.asked.add(page);
-    const { query, asked } = this;
+    const request = new AbortController();
+    this.asked.set(page, request);
     try {
-      const answer = await this.#fetch(page);
-      if (this.query !== query || this.asked !== asked) return;
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      if (request.signal.aborted) return;
+      const answer = await this.#fetch(page, request.signal);
+      if (request.signal.aborted) return;
       this.pages.set(page, answer.faces);
-      if (this.pages.size > KEPT) {
-        const far = [...this.pages.keys()].sort((a, b) => Math.abs(b - page) - Math.abs(a - page))[0];
-        this.pages.delete(far);
-        asked.delete(far);
-      }
+      if (this.pages.size > KEPT) this.pages.delete([...this.pages.keys()].sort((a, b) => Math.abs(b - page) - Math.abs(a - page))[0]);
       this.draw();
     } catch {
-      asked.delete(page); // the next scroll asks again
+      // the next scroll asks again
+    } finally {
+      if (this.asked.get(page) === request) this.asked.delete(page);
     }
+  }
+
+  /** Give up the requests for pages that are no longer in sight. */
+  #giveUp(first, end) {
+    for (const [page, request] of this.asked)
+      if ((page + 1) * PAGE <= first || page * PAGE >= end) {
+        request.abort();
+        this.asked.delete(page);
+      }
+  }
+
+  #drop(element) {
+    const image = element.firstElementChild;
+    if (!image.complete) image.removeAttribute("src"); // its request is given up
+    element.remove();
   }
 
   at(index) {
@@ -87,12 +105,15 @@ export class FaceList {
     const first = Math.max(0, Math.floor(this.box.scrollTop / HEIGHT) - 2) * columns;
     const end = Math.min(this.total, (Math.ceil((this.box.scrollTop + this.box.clientHeight) / HEIGHT) + 2) * columns);
     const layout = `${columns} ${width}`;
-    if (again || layout !== this.layout) for (const element of this.shown.values()) element.remove();
-    if (again || layout !== this.layout) this.shown.clear();
+    if (again || layout !== this.layout) {
+      for (const element of this.shown.values()) this.#drop(element);
+      this.shown.clear();
+    }
     this.layout = layout;
+    this.#giveUp(first, end);
     for (const [index, element] of this.shown)
       if (index < first || index >= end) {
-        element.remove();
+        this.#drop(element);
         this.shown.delete(index);
       }
     for (let index = first; index < end; index += 1) {

@@ -16,14 +16,17 @@ const FLAGS = {
 };
 const WORDS = { keep: "kept", remove: "removed", unsure: "was unsure", relabel: "relabelled" };
 
+const AHEAD = 2; // the evidence changes with every fit of the ranking, the pictures never
 const ahead = new Map(); // row -> promise of its evidence
+const pictured = new Map(); // row -> its picture
 
 /** Fetch faces that will probably be shown next, with their pictures. */
 export const prefetch = (rows) => {
   for (const row of ahead.keys()) if (!rows.includes(row)) ahead.delete(row);
-  for (const row of rows)
+  for (const row of rows) if (!pictured.has(row)) pictured.set(row, Object.assign(new Image(), { src: picture(row, 384) }));
+  for (const row of pictured.keys()) if (!rows.includes(row)) pictured.delete(row);
+  for (const row of rows.slice(0, AHEAD))
     if (!ahead.has(row)) {
-      new Image().src = picture(row, 384);
       const evidence = read(`/api/faces/${row}`);
       evidence.catch(() => ahead.delete(row));
       ahead.set(row, evidence);

@@ -26,9 +26,12 @@ const take = (changed) => {
   changed();
 };
 
+const choicesRead = read("/api/suspects/choices"); // asked for while the page asks for its status
+choicesRead.catch(() => {}); // `bindFilters` reports it
+
 /** Fill the fields, and call `changed` after each change. */
 export const bindFilters = async (changed, hasIssues) => {
-  const choices = await read("/api/suspects/choices");
+  const choices = await choicesRead;
   for (const [name, values] of [
     ["split", choices.splits],
     ["flag", choices.flags],

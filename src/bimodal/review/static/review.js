@@ -65,11 +65,13 @@ const hold = async (face, isBack = false) => {
   prefetch(line.filter((each) => !handled.has(each.row) && each.row !== row).slice(0, AHEAD).map((each) => each.row));
 };
 
-const loadLine = async () => {
+const firstPage = (query) => read("/api/suspects", { ...query, offset: 0, limit: 100 });
+
+const loadLine = async (top = undefined) => {
   const query = filters();
   const found = [];
   for (let offset = 0, total = 1; offset < total && found.length < 4 * AHEAD; offset += 100) {
-    const answer = await read("/api/suspects", { ...query, offset, limit: 100 });
+    const answer = await (offset === 0 ? (top ?? firstPage(query)) : read("/api/suspects", { ...query, offset, limit: 100 }));
     total = answer.total;
     found.push(...answer.faces.filter((face) => !handled.has(face.row)));
   }
@@ -98,7 +100,8 @@ const next = async () => {
 let refreshing = null;
 const refresh = async () => {
   refreshing ??= (async () => {
-    await Promise.all([loadLine(), list.load(filters())]);
+    const top = firstPage(filters());
+    await Promise.all([loadLine(top), list.load(filters(), false, top)]);
     forget();
     if (!current) await next();
     else prefetch(line.filter((face) => face.row !== current.row).slice(0, AHEAD).map((face) => face.row));
@@ -106,17 +109,26 @@ const refresh = async () => {
   return refreshing;
 };
 
+const LISTED_MS = 3000; // how long the list stays as it is while others decide all the time
 let timer;
+let listed = null; // the status that the list shows
+let listedAt = 0;
+let behind = 100; // the wait for the ranking grows, because a busy server has many who wait
 const watch = async () => {
   clearTimeout(timer);
   let wait = 4000;
   try {
     const now = await read("/api/status");
-    const isNew = !status || now.ranked !== status.ranked || now.events !== status.events;
+    const isNew = now.ranked !== listed?.ranked || now.events !== listed?.events;
     status = now;
     showLeft(now);
-    if (now.ranked < now.events) wait = 150;
-    else if (isNew) await refresh();
+    if (isNew && (now.ranked >= now.events || performance.now() - listedAt > LISTED_MS)) {
+      await refresh();
+      listed = now;
+      listedAt = performance.now();
+    }
+    behind = now.ranked < now.events ? Math.min(1.5 * behind, 4000) : 100;
+    if (behind > 100) wait = behind;
   } catch (error) {
     if (error.status === 401) toast(error.message, true); // otherwise the server is being started again
   }
@@ -142,6 +154,7 @@ const decide = async ({ decision, label = "" }) => {
   const moved = isCurrent ? next() : undefined;
   try {
     await stored;
+    behind = 100;
     watch();
   } catch (error) {
     for (const row of rows) handled.delete(row);
@@ -278,13 +291,15 @@ const begin = async () => {
   past = [];
   line = [];
   forget();
-  await Promise.all([loadLine(), list.load(filters(), true)]);
+  const top = firstPage(filters());
+  await Promise.all([loadLine(top), list.load(filters(), true, top)]);
   current = null;
   await next();
 };
 status = await read("/api/status");
 showLeft(status);
 await bindFilters(begin, status.has_issues);
+listed = status;
 await begin();
 timer = setTimeout(watch, 2000);
 if (!reviewer) askName();
