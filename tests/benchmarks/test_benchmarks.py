@@ -24,6 +24,7 @@ ROWS = {
     "growth": ["draw", "prepare", "read", "features", "audit", "ledger", "review"],
     "review_simulation": ["drawn, every other label", "drawn, as FER2013 confuses"],
     "review_speed": ["200", "400"],
+    "review_load": ["list", "thumbnail", "decision", "status"],
     "startup": ["python -c pass", "bimodal --help"],
 }
 OPTIONS = {

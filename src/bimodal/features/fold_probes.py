@@ -1,6 +1,7 @@
 """Logistic regressions for out-of-sample probabilities that are refitted in milliseconds after a few labels have changed."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -153,9 +154,12 @@ class FoldProbes:
     def _probs(self, weights: Matrix, exists: NDArray[np.bool_]) -> Matrix:
         """Return the probabilities of all examples by all regressions, (N,D,C)."""
         logits = (self._inputs @ weights.reshape(len(weights), -1)).reshape(-1, self._folds, self._classes)
-        logits = np.where(exists, logits, -np.inf)
-        exponentials = np.exp(logits - logits.max(axis=2, keepdims=True))
-        return np.asarray(exponentials / exponentials.sum(axis=2, keepdims=True))
+        if not exists.all():
+            logits = np.where(exists, logits, np.float32(-np.inf))
+        highest = reduce(np.maximum, np.moveaxis(logits, 2, 0))  # several times as fast as max() along seven numbers
+        exponentials = np.exp(logits - highest[:, :, None])
+        exponentials /= (exponentials @ np.ones(self._classes, np.float32))[:, :, None]
+        return np.asarray(exponentials)
 
     def _transposed(self, residual: Matrix) -> Matrix:
         return (self._inputs.T @ residual.reshape(len(residual), -1)).reshape(-1, self._folds, self._classes)
@@ -167,8 +171,9 @@ class FoldProbes:
 
         def curved(direction: Matrix) -> Matrix:
             logits = (self._inputs @ direction.reshape(size, -1)).reshape(probs.shape)
-            centred = logits - (probs * logits).sum(axis=2, keepdims=True)
-            return self._transposed(weighted * centred) + self._decay * direction
+            logits -= np.einsum("ndc,ndc->nd", probs, logits)[:, :, None]
+            logits *= weighted
+            return self._transposed(logits) + self._decay * direction
 
         def inner(one: Matrix, other: Matrix) -> Matrix:
             return np.asarray((one * other).sum(axis=(0, 2)))[:, None] + _TINY  # (D,1): each fold has its own equations
