@@ -48,7 +48,7 @@ def manifest(tmp_path: Path) -> Manifest:
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_BATCH", 16)
+    monkeypatch.setattr(store, "BATCH", 16)
     monkeypatch.setattr(store, "_SAVE_EVERY", 32)
 
 

@@ -63,10 +63,24 @@ def agree(one: Run, other: Run) -> None:
         np.testing.assert_allclose(other.losses[name], values, rtol=1e-6, atol=1e-6, err_msg=name)
 
 
+def sees_each_example_once_an_epoch(run: Run, batch_size: int = 17) -> None:
+    """Check by the ledger and the steps that no example is repeated or missing, before and after each removal."""
+    epochs = len(run.metrics)
+    removed = run.removed.set_index("row")["epoch"]
+    expected = [removed.get(row, epochs) for row in run.losses["rows"]]
+    assert run.losses["count"].tolist() == expected
+    left = [len(run.losses["rows"]) - int((removed < epoch).sum()) for epoch in range(1, epochs + 1)]
+    assert run.metrics["examples"].tolist() == left
+    assert np.diff(run.metrics["step"], prepend=0).tolist() == [-(-count // batch_size) for count in left]
+    assert run.steps["epoch"].value_counts(sort=False).tolist() == [-(-count // batch_size) for count in left]
+
+
 @pytest.mark.slow
 def test_two_processes_have_the_losses_and_removals_of_one(on_one: Run, tiny_data: Path, tmp_path: Path) -> None:
     assert len(set(on_one.removed["epoch"])) >= 2, "the data set shrinks, and then again"
-    agree(on_one, train(tiny_data, tmp_path / "two", 2, PLAIN))
+    two = train(tiny_data, tmp_path / "two", 2, PLAIN)
+    agree(on_one, two)
+    sees_each_example_once_an_epoch(two)
 
 
 @pytest.mark.slow

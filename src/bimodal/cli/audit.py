@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bimodal.cli.options import options_of, with_options
+from bimodal.cli.options import AddressOption, options_of, with_options
 from bimodal.errors import InputError
 from bimodal.label_audit.settings import AuditSettings
 
@@ -66,6 +66,7 @@ def audit(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier audit in --out.")] = False,
+    address: AddressOption = None,
     **values: Any,
 ) -> None:
     """Find training labels that are probably wrong, review them, and clean the data.
@@ -102,6 +103,8 @@ def audit(
 
     console = Console(highlight=False, soft_wrap=True)
     try:
+        if address is not None:
+            _compute_features(data, settings, address)
         result = run(
             data,
             out,
@@ -114,6 +117,20 @@ def audit(
         console.print("\ninterrupted; run the same command again to resume")
         raise
     console.print("\n".join(["", *_result_lines(result, data)]), markup=False)
+
+
+def _compute_features(data: Path, settings: dict[str, Any], address: str) -> None:
+    """Compute the features that the audit needs, in shards; it then finds them in the cache of the data folder."""
+    from bimodal.cluster.embedding import embed_shards
+    from bimodal.label_audit.settings import AuditSettings
+
+    chosen = AuditSettings(**settings)
+    if chosen.method == "training":
+        raise InputError(
+            "--address shares the features among machines, and --training uses none; leave one of them out"
+        )
+    backbone, weights, size = chosen.backbone, chosen.weights, chosen.image_size
+    embed_shards(data, chosen.model, backbone=backbone, weights=weights, image_size=size, address=address)
 
 
 def _result_lines(result: "Audit", data: Path) -> list[str]:

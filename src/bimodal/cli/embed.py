@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bimodal.cli.options import AddressOption
 from bimodal.errors import InputError
 
 _FORMATS = (".npz", ".csv")
@@ -43,6 +44,7 @@ def embed(
         ),
     ] = None,
     image_size: Annotated[int, typer.Option(help="Side of the input of --backbone, in pixels, 32 to 1024.")] = 224,
+    address: AddressOption = None,
 ) -> None:
     """Compute the features of all pictures of a data folder by a frozen network.
 
@@ -58,6 +60,10 @@ def embed(
 
     if out.suffix not in _FORMATS:
         raise InputError(f"--out must end in {' or '.join(_FORMATS)}, got {out}")
+    if address is not None:
+        from bimodal.cluster.embedding import embed_shards
+
+        embed_shards(data, model, backbone=backbone, weights=weights, image_size=image_size, address=address)
     features = run(data, model, backbone=backbone, weights=weights, image_size=image_size)
     images = Manifest.read(data).table["image"]
     if out.suffix == ".npz":

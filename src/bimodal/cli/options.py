@@ -4,11 +4,32 @@ import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
 _PLAIN = (bool, int, float, str, Path)
+LoggerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--logger",
+        help="Where the learning curves, settings and removals of each training go, beside its CSV files: tensorboard, wandb (Weights & "
+        "Biases), mlflow, or none; several with commas, or repeat the option. wandb and mlflow are set by their environment "
+        "variables, such as WANDB_MODE=offline and MLFLOW_TRACKING_URI; they get no pictures. (default: tensorboard)",
+        metavar="NAME,...",
+    ),
+]
+"""The option `--logger` of all commands that train."""
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        help="Share the work in shards on Ray: local (the cores of this machine), or the address of a cluster, auto or HOST:PORT, whose "
+        "machines all see the files under the same paths. Finished shards stay after an interruption. (default: this process)",
+        metavar="local|auto|HOST:PORT",
+    ),
+]
+"""The option `--address` of the commands that compute on many pictures."""
 
 
 def options_of(settings: type, prefix: str = "", panel: str | None = None) -> list[inspect.Parameter]:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bimodal.cli.options import options_of, with_options
+from bimodal.cli.options import AddressOption, options_of, with_options
+from bimodal.errors import InputError
 from bimodal.inference.config import MAX_DETECT_SIDE, InferenceConfig
 
 if TYPE_CHECKING:
+    from bimodal.inference.predict_files import Output
     from bimodal.inference.results import ImageResult, Summary
     from bimodal.rendering.table import Table
 
@@ -25,7 +27,8 @@ def predict(
         list[str] | None,
         typer.Argument(
             metavar="INPUT...",
-            help="Images, videos, folders, or quoted patterns such as 'faces/**/*.jpg'. Required without --camera.",
+            help="Images, videos, folders, quoted patterns such as 'faces/**/*.jpg', or folders of buckets such as s3://bucket/faces. "
+            "Required without --camera.",
         ),
     ] = None,
     model: Annotated[
@@ -53,6 +56,7 @@ def predict(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the table of --out, and add to the folder of --draw.")
     ] = False,
+    address: AddressOption = None,
     **values: Any,
 ) -> None:
     """Predict the emotion of each face in images and videos, with calibrated probabilities.
@@ -63,6 +67,7 @@ def predict(
 
     bimodal predict talk.mp4 --draw annotated            a copy with boxes, a timeline
     """
+    from bimodal.buckets import is_bucket
     from bimodal.inference.predict_files import Output, predict_files
     from bimodal.inference.table_file import part_file
 
@@ -83,9 +88,14 @@ def predict(
     try:
         output = Output(out, draw, resume, overwrite)
         on_result = show if out is None else None
-        summary = predict_files(inputs or [], model, config, output, camera=camera, every=every, on_result=on_result)
+        if address is not None or any(map(is_bucket, inputs or [])):
+            summary = _predict_shards(inputs or [], model, config, output, address, every, camera)
+        else:
+            summary = predict_files(
+                inputs or [], model, config, output, camera=camera, every=every, on_result=on_result
+            )
     except KeyboardInterrupt:
-        if out is not None and part_file(out).exists():
+        if out is not None and (part_file(out).exists() or out.with_name(f"{out.name}.shards").exists()):
             words = [word for word in sys.argv[1:] if word not in ("--overwrite", "--resume")]
             print(f"\ninterrupted; continue with: bimodal {shlex.join([*words, '--resume'])}", file=sys.stderr)
         raise
@@ -101,6 +111,28 @@ def predict(
         if summary.emotions:
             print("predicted:", ", ".join(f"{name} {number:,}" for name, number in summary.emotions.most_common()))
         print(f"table: {out}")
+
+
+def _predict_shards(
+    inputs: list[str],
+    model: str,
+    config: InferenceConfig,
+    output: "Output",
+    address: str | None,
+    every: int,
+    camera: int | None,
+) -> "Summary":
+    """Predict on Ray, or the files of a bucket."""
+    from bimodal.cluster.predictions import predict_shards
+
+    if camera is not None or output.draw is not None:
+        raise InputError(
+            "--camera and --draw are for files of this machine, in one process; leave out --address and buckets"
+        )
+    if output.table is None:
+        raise InputError("shards and buckets need a file for the table; name it with --out FILE.csv")
+    chosen = {"resume": output.resume, "overwrite": output.overwrite}
+    return predict_shards(inputs, output.table, model, config, address=address, every=every, **chosen)
 
 
 def _summary_lines(summary: "Summary", detect_side: int | None) -> list[str]:

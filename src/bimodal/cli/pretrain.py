@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bimodal.cli.options import options_of, with_options
+from bimodal.cli.options import LoggerOption, options_of, with_options
 from bimodal.experiments.pretrain.recipe import Recipe
 
 
@@ -19,6 +19,7 @@ def pretrain(
     accelerator: Annotated[
         str, typer.Option(help="Device to train on: auto (a GPU if there is one), cpu or cuda.")
     ] = "auto",
+    logger: LoggerOption = None,
     **values: Any,
 ) -> None:
     """Train the packaged network again, from random weights, on FER2013's faces and FERPlus's votes.
@@ -34,12 +35,13 @@ def pretrain(
 
     from bimodal.experiments.pretrain.pretrain import pretrain as run
     from bimodal.experiments.pretrain.pretrain import read_recipe
+    from bimodal.training.loggers import DEFAULT
 
     if resume:  # options that are not given keep their values
         recipe = replace(read_recipe(out)[0], **given)
 
     try:
-        run(data, out, recipe, accelerator=accelerator, resume=resume)
+        run(data, out, recipe, accelerator=accelerator, resume=resume, loggers=logger or DEFAULT)
     except KeyboardInterrupt:
         print(f"\ninterrupted; resume with: bimodal pretrain {shlex.join([str(data), '--out', str(out)])} --resume")
         raise

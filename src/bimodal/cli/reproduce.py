@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bimodal.cli.options import LoggerOption
 from bimodal.errors import InputError
 
 
@@ -77,6 +78,7 @@ def reproduce(
             help="Address of a Ray cluster, auto or HOST:PORT; all its machines must see DATA and STUDY under these paths."
         ),
     ] = None,
+    logger: LoggerOption = None,
     list_methods: Annotated[bool, typer.Option("--list", help="List the methods and exit.")] = False,
 ) -> None:
     """Reproduce the paper's table: run every method on the same faces with several seeds, and compare them.
@@ -102,6 +104,7 @@ def reproduce(
             "expected a data folder and --out: bimodal reproduce DATA --out STUDY; list the methods: --list"
         )
     from bimodal.experiments.paper_table.options import StudyOptions
+    from bimodal.training.loggers import DEFAULT, chosen
 
     options = StudyOptions(
         methods=None if methods is None else tuple(name.strip() for name in methods.split(",") if name.strip()),
@@ -114,6 +117,7 @@ def reproduce(
         features={kind: file.absolute() for kind, file in (("lpq", lpq), ("phog", phog)) if file is not None},
         weights=_weight_files(weights or []),
         address=address,
+        loggers=chosen(logger or DEFAULT),
     )
     from rich.console import Console
 

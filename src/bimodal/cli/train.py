@@ -1,12 +1,13 @@
 """`bimodal train`."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bimodal.cli.options import options_of, with_options
+from bimodal.cli.options import LoggerOption, options_of, with_options
 from bimodal.errors import InputError
 from bimodal.removal.settings import RemovalSettings
 from bimodal.text import plural
@@ -70,6 +71,7 @@ def train(
             "(default: 0 on a CPU, up to 8 on a GPU)"
         ),
     ] = None,
+    logger: LoggerOption = None,
     **values: Any,
 ) -> None:
     """Train a classifier; during training, remove examples that are probably mislabelled.
@@ -106,10 +108,12 @@ def train(
     settings = TrainSettings.load(preset, config, changes, start)
 
     from bimodal.training.hardware import Hardware
+    from bimodal.training.loggers import DEFAULT, chosen
 
+    loggers = chosen(logger or DEFAULT)
     hardware = Hardware(accelerator, devices, num_nodes, workers)
     if in_folds:
-        _train_folds(data, out, settings, folds, hardware, overwrite)
+        _train_folds(data, out, settings, folds, hardware, overwrite, loggers)
         return
     from lightning.fabric.utilities.rank_zero import rank_zero_only
 
@@ -118,7 +122,9 @@ def train(
     folder = shlex.quote(str(out))
     started = _start_time(out)
     try:
-        run = training.train(data, out, settings, hardware=hardware, overwrite=overwrite, resume=resume)
+        run = training.train(
+            data, out, settings, hardware=hardware, overwrite=overwrite, resume=resume, loggers=loggers
+        )
     except KeyboardInterrupt:
         if resume or _start_time(out) not in (None, started):  # otherwise this call has started no run yet
             print(f"\ninterrupted; resume with: bimodal train --out {folder} --resume")
@@ -131,7 +137,13 @@ def train(
 
 
 def _train_folds(
-    data: Path | None, out: Path, settings: TrainSettings, folds: int | None, hardware: "Hardware", overwrite: bool
+    data: Path | None,
+    out: Path,
+    settings: TrainSettings,
+    folds: int | None,
+    hardware: "Hardware",
+    overwrite: bool,
+    loggers: Sequence[str],
 ) -> None:
     """Run a cross-validation and print its table."""
     from bimodal.rendering.numbers import percent
@@ -141,7 +153,9 @@ def _train_folds(
 
     folder = shlex.quote(str(out))
     try:
-        result = cross_validate(data, out, settings, folds=folds, hardware=hardware, overwrite=overwrite)
+        result = cross_validate(
+            data, out, settings, folds=folds, hardware=hardware, overwrite=overwrite, loggers=loggers
+        )
     except KeyboardInterrupt:
         if is_cross_validation(out):
             print(f"\ninterrupted; resume with: bimodal train --out {folder} --resume")

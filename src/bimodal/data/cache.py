@@ -65,6 +65,22 @@ def read_rows(pictures: NDArray[np.uint8], start: int, end: int) -> NDArray[np.u
     return np.frombuffer(content, np.uint8).reshape(end - start, *pictures.shape[1:])
 
 
+def decode_rows(manifest: Manifest, size: int, rows: range) -> NDArray[np.uint8]:
+    """Decode some pictures of a manifest, as `decoded` does, uint8 (n, S, S, 3) RGB; nothing is cached.
+
+    Raises:
+        InputError: a picture cannot be read; the message names it.
+    """
+    return np.stack(map_in_threads(lambda row: _decode(manifest, row, size), rows, "decoding pictures"))
+
+
+def _decode(manifest: Manifest, row: int, size: int) -> NDArray[np.uint8]:
+    try:
+        return resize(decode(manifest.picture(row)), size)
+    except UnreadableError as error:
+        raise InputError(f"{manifest.picture(row)} cannot be read ({error}); run bimodal prepare again") from error
+
+
 def _is_undamaged(file: Path, checksum: Path) -> bool:
     """Return whether a file matches its checksum; computed once in a process, until the file changes."""
     try:
@@ -88,12 +104,7 @@ def _decode_into(file: Path, manifest: Manifest, size: int) -> None:
         os.posix_fallocate(handle.fileno(), 0, os.path.getsize(file))
 
         def fill(row: int) -> None:
-            try:
-                picture = resize(decode(manifest.picture(row)), size)
-            except UnreadableError as error:
-                raise InputError(
-                    f"{manifest.picture(row)} cannot be read ({error}); run bimodal prepare again"
-                ) from error
+            picture = _decode(manifest, row, size)
             os.pwrite(handle.fileno(), np.ascontiguousarray(picture).data, offset + row * picture.size)
 
         map_in_threads(fill, range(len(manifest)), "decoding pictures")

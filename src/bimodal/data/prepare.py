@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bimodal.buckets import is_bucket, local_copy
 from bimodal.data.counts import report_missing_classes
 from bimodal.data.data_folder import (
     CONTENT,
@@ -87,7 +88,7 @@ def prepare(
 
     Args:
         source: a folder of class folders, a CSV with `image,label`, SFEW, `fer2013.csv`, a data folder, a file of an
-            annotation format, or `hf://owner/name`; docs/data.md lists them.
+            annotation format, `hf://owner/name`, or any of these in a bucket, `s3://bucket/faces`; docs/data.md lists them.
         out: the folder to write. An error or Ctrl-C leaves no part of it. After Ctrl-C, or if the process is killed, a hidden
             folder beside it keeps what is known of the pictures, and the same call continues from there.
         options: the options; default `PrepareOptions()`.
@@ -109,6 +110,8 @@ def prepare(
     {'train': 6, 'val': 2, 'test': 2}
     """
     options = replace(options or PrepareOptions(), **changes)
+    if is_bucket(source):
+        source = local_copy(source)
     source, out = Path(source) if is_address(source) else Path(os.path.abspath(source)), Path(os.path.abspath(out))
     _check_apart(source, out, options)
     with staged_folder(out, overwrite, CONTENT, MARKS) as folder, inspection_log(out, options) as log:

@@ -22,7 +22,7 @@ from bimodal.files import matches_checksum, write_checksum, write_text
 from bimodal.progress import track
 from bimodal.untrusted import read_small_json
 
-_BATCH, _SAVE_EVERY = 64, 2048
+BATCH, _SAVE_EVERY = 64, 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,17 +56,28 @@ def features_of(manifest: Manifest, embedder: Embedder) -> Features:
         InputError: a picture cannot be read.
         OSError: the disk is full.
     """
-    folder = cache_folder(manifest)
-    name = re.sub(r"[^\w.-]", "-", embedder.name.rpartition("/")[2])[:40]
-    stem = f"features-{name}-{embedder.digest[:16]}-{embedder.image_size}-{manifest.pictures_fingerprint[:16]}"
-    file, checksum = folder / f"{stem}.npy", folder / f"{stem}.sha256"
-    with FileLock(folder / f"{stem}.lock"):  # a second call waits for the first, and then reads its file
+    file = cache_file(manifest, embedder)
+    checksum = file.with_suffix(".sha256")
+    with FileLock(file.with_suffix(".lock")):  # a second call waits for the first, and then reads its file
         if not matches_checksum(file, checksum):
             _compute(file, manifest, embedder)
             write_checksum(file, checksum)
     values: NDArray[np.float16] = np.load(file, mmap_mode="r", allow_pickle=False)
     width = values.shape[1] - len(embedder.classes)
     return Features(values[:, :width], values[:, width:], embedder.classes, embedder.name)
+
+
+def cache_file(manifest: Manifest, embedder: Embedder) -> Path:
+    """Return the file of the features; beside it are its `.sha256` and its `.lock`."""
+    name = re.sub(r"[^\w.-]", "-", embedder.name.rpartition("/")[2])[:40]
+    digests = f"{embedder.digest[:16]}-{embedder.image_size}-{manifest.pictures_fingerprint[:16]}"
+    return cache_folder(manifest) / f"features-{name}-{digests}.npy"
+
+
+def outputs_of(embedder: Embedder, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return a batch's rows of the file: features, then log probabilities."""
+    features, logits = embedder(pictures)
+    return np.concatenate([features, log_softmax(logits)] if logits.shape[1] else [features], axis=1)
 
 
 def _compute(file: Path, manifest: Manifest, embedder: Embedder) -> None:
@@ -98,10 +109,9 @@ def _compute(file: Path, manifest: Manifest, embedder: Embedder) -> None:
 
 def _batches(pictures: NDArray[np.uint8], embedder: Embedder, done: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
     def compute(start: int) -> tuple[int, NDArray[np.float32]]:
-        features, logits = embedder(read_rows(pictures, start, min(start + _BATCH, len(pictures))))
-        return start, np.concatenate([features, log_softmax(logits)] if logits.shape[1] else [features], axis=1)
+        return start, outputs_of(embedder, read_rows(pictures, start, min(start + BATCH, len(pictures))))
 
-    starts = range(done, len(pictures), _BATCH)
+    starts = range(done, len(pictures), BATCH)
     with ThreadPoolExecutor(embedder.workers) as pool:
         waiting: deque[Future[tuple[int, NDArray[np.float32]]]] = deque()
         for start in track(starts, "computing features", len(starts)):  # a few batches ahead, so that memory stays flat

@@ -13,7 +13,7 @@ from bimodal.inference.inputs import Frame
 NO_FACE = "no face found"
 NOTE = "note"
 _COLUMNS = ("file", "frame", "time", "x", "y", "width", "height", "detection_score", "emotion")
-_MAX_PROBLEMS = 5
+MAX_PROBLEMS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ class Summary:
             self.without_face += not result.faces
         else:
             self.unreadable += 1
-            if len(self.problems) < _MAX_PROBLEMS:
+            if len(self.problems) < MAX_PROBLEMS:
                 self.problems.append(f"{result.frame.file}: {result.problem}")
 
 

@@ -23,10 +23,12 @@ from bimodal.version import __version__
 if TYPE_CHECKING:
     from bimodal.data.manifest import Manifest
 
+TRACKERS = "trackers.json"
+"""Where the records of a run are in W&B and MLflow, so that a resumed run continues them."""
 CONTENT = [
     *("config.yaml", "manifest.csv", "environment.json", "network.json", "metrics.csv", "steps.csv", "seconds.csv"),
     *("losses.npz", "removed.csv", "removal_steps.csv", FINISHED, BEST, STATE, INFO_FILE, "model*.onnx"),
-    *("predictions_*.csv", "README.md", "report.html", "figures", "tensorboard", ".*"),
+    *("predictions_*.csv", "README.md", "report.html", "figures", "tensorboard", "wandb", TRACKERS, ".*"),
 ]
 """The names, or patterns of names, of the files of a run folder, which --overwrite may delete."""
 

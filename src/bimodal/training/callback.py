@@ -210,8 +210,19 @@ def _rebuild(loader: DataLoader[Any], dataset: Subset[Any]) -> DataLoader[Any]:
     return DataLoader(dataset, loader.batch_size, sampler=sampler, shuffle=shuffle, **same)
 
 
+def _narrow(values: NDArray[Any]) -> NDArray[Any]:
+    """Return integers in the fewest bytes that hold them, for the way to the other processes."""
+    if values.dtype.kind == "i" and len(values):
+        for kind in (np.int16, np.int32):
+            limits = np.iinfo(kind)
+            if limits.min <= values.min() and values.max() <= limits.max:
+                return values.astype(kind)
+    return values
+
+
 def _gather(losses: Losses) -> Losses:
     """Return the losses of all processes, sorted by index, each example once."""
+    losses = {key: _narrow(values) for key, values in losses.items()}
     parts: list[Any] = [losses]
     if distributed.is_available() and distributed.is_initialized():
         parts = [None] * distributed.get_world_size()

@@ -31,6 +31,7 @@ from bimodal.training.datamodule import check_faces
 from bimodal.training.evaluate import evaluate
 from bimodal.training.fold_splits import VAL_SHARE, fold_tables
 from bimodal.training.hardware import Hardware
+from bimodal.training.loggers import DEFAULT, check_loggers, chosen
 from bimodal.training.settings import TrainSettings
 from bimodal.training.train import train
 from bimodal.unfinished import PREFIX
@@ -69,6 +70,7 @@ def cross_validate(
     folds: int | None = None,
     hardware: Hardware | None = None,
     overwrite: bool = False,
+    loggers: Sequence[str] = DEFAULT,
 ) -> CrossValidation:
     """Train a classifier for each fold of all faces of a data folder, and measure it on the faces that it was not trained on.
 
@@ -84,6 +86,7 @@ def cross_validate(
         folds: number of folds, at least 2; None means that of the cross-validation in `out`, or else 5.
         hardware: one device and worker processes; by default a GPU if there is one, or else the CPU.
         overwrite: replace a cross-validation that is in `out`.
+        loggers: of each fold's run, see `train`.
 
     Raises:
         InputError: data, settings or number of folds cannot be used, or `out` holds a cross-validation of other data or with
@@ -95,8 +98,9 @@ def cross_validate(
     hardware = hardware or Hardware()
     if hardware.world_size > 1:
         raise InputError("--folds trains in one process; leave out --devices and --num-nodes")
+    check_loggers(chosen(loggers or ["none"]))
     with locked(out):
-        return _cross_validate(data, out, settings, folds, hardware, overwrite)
+        return _cross_validate(data, out, settings, folds, hardware, overwrite, loggers)
 
 
 def _cross_validate(
@@ -106,6 +110,7 @@ def _cross_validate(
     folds: int | None,
     hardware: Hardware,
     overwrite: bool,
+    loggers: Sequence[str],
 ) -> CrossValidation:
     recorded = {} if overwrite else read_record(out)
     if data is None and not recorded:
@@ -136,7 +141,7 @@ def _cross_validate(
         _clear(out)
     write_text(out / RECORD, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
     runs = [
-        _train_fold(manifest, table, out, number, len(tables), settings, hardware)
+        _train_fold(manifest, table, out, number, len(tables), settings, hardware, loggers)
         for number, table in enumerate(tables, 1)
     ]
     return _result(out, manifest, tables, runs, settings)
@@ -191,6 +196,7 @@ def _train_fold(
     folds: int,
     settings: TrainSettings,
     hardware: Hardware,
+    loggers: Sequence[str],
 ) -> Run:
     """Train and evaluate one fold, or the rest of it; return its run."""
     path, view = out / f"fold-{number}", out / _VIEWS / f"fold-{number}"
@@ -201,7 +207,7 @@ def _train_fold(
     run = Run.open(path) if begun else None
     if run is None or not run.is_finished:
         inform(f"fold {number} of {folds}: {size}")
-        run = train(view, path, settings, hardware=hardware, resume=begun)
+        run = train(view, path, settings, hardware=hardware, resume=begun, loggers=loggers)
     else:
         inform(f"fold {number} of {folds} is finished already")
         if not (_is_trained_on(run, table) and TrainSettings.from_dict(run.config) == settings):

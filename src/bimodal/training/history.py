@@ -11,6 +11,7 @@ from bimodal.files import write_csv
 from bimodal.progress import inform
 from bimodal.removal.rule import RULES
 from bimodal.training.callback import BimodalDistributionRemoval
+from bimodal.training.loggers import log_removals
 
 
 class History(pl.Callback):
@@ -63,6 +64,7 @@ class History(pl.Callback):
             f"  val accuracy {row['val_accuracy']:.3f}  faces {row['examples']}"
         )
         self._report_removal(epoch)
+        log_removals(trainer.loggers, self.removal.remover, epoch, trainer.global_step)
 
     def _report_removal(self, epoch: int) -> None:
         remover = self.removal.remover

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -224,6 +225,13 @@ def check_launcher(hardware: Hardware) -> None:
             f"--num-nodes {hardware.num_nodes} needs a launcher on each machine: torchrun --nnodes {hardware.num_nodes} "
             f"--nproc-per-node {hardware.devices} --rdzv-backend c10d --rdzv-endpoint HOST:29500 -m bimodal train ..."
         )
+
+
+def how_to_resume(out: Path, hardware: Hardware) -> str:
+    """Return what to type when a process of the run in `out` was lost."""
+    command = f"bimodal train --out {shlex.quote(str(out))} --resume"
+    where = f" --devices {hardware.devices}" if hardware.num_nodes == 1 else ", under torchrun on each machine"
+    return f"the last finished epoch is kept; resume on any number of processes: {command}{where}"
 
 
 def _is_broken(error: BaseException | None) -> bool:

@@ -15,7 +15,6 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.callbacks import LambdaCallback, RichProgressBar
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from bimodal.data.leakage import pretraining_overlap
 from bimodal.data.manifest import Manifest
@@ -38,12 +37,13 @@ from bimodal.training.datamodule import FaceData, check_faces
 from bimodal.training.environment import environment_of
 from bimodal.training.hardware import Hardware
 from bimodal.training.history import History
+from bimodal.training.loggers import DEFAULT, check_loggers, chosen, log_finished, opened_loggers
 from bimodal.training.memory import keep_freed_memory
 from bimodal.training.module import EmotionModule
 from bimodal.training.precision import precision_of
 from bimodal.training.predict import build_classifier, clean_losses, load_model, predict_logits, to_probabilities
 from bimodal.training.probe import fit_probe, start_head
-from bimodal.training.processes import Processes, check_launcher
+from bimodal.training.processes import Processes, check_launcher, how_to_resume
 from bimodal.training.settings import TrainSettings
 from bimodal.version import __version__
 
@@ -59,6 +59,7 @@ def train(
     hardware: Hardware | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    loggers: Sequence[str] = DEFAULT,
     callbacks: Sequence[pl.Callback] = (),
 ) -> Run:
     """Train a classifier on a data folder and return its run.
@@ -71,16 +72,20 @@ def train(
         overwrite: replace a run that is in `out`.
         resume: continue the run in `out` after its last finished epoch. The result is that of an uninterrupted run, on a
             CPU bit for bit.
+        loggers: where the learning curves, settings and removals go: some of `tensorboard`, `wandb` and `mlflow`, or `none`. The
+            last two are configured by their environment variables, such as `WANDB_MODE` and `MLFLOW_TRACKING_URI`.
         callbacks: further callbacks of Lightning, called after those of bimodal.
 
     Raises:
-        InputError: data, settings or run cannot be used, or the loss becomes infinite or NaN.
+        InputError: data, settings, run or a logger cannot be used, or the loss becomes infinite or NaN.
 
     `docs/python.md` has an example that runs.
     """
     out = Path(out)
     with locked(out) if rank_zero_only.rank == 0 else nullcontext():  # type: ignore[attr-defined]
-        return _train(data, out, settings, hardware or Hardware(), overwrite, resume, callbacks)
+        return _train(
+            data, out, settings, hardware or Hardware(), overwrite, resume, chosen(loggers or ["none"]), callbacks
+        )
 
 
 def _train(
@@ -90,6 +95,7 @@ def _train(
     hardware: Hardware,
     overwrite: bool,
     resume: bool,
+    loggers: Sequence[str],
     callbacks: Sequence[pl.Callback],
 ) -> Run:
     run = Run.open(out) if resume else None
@@ -101,11 +107,22 @@ def _train(
     training = _build(out, FaceData(manifest, settings, hardware.loader_workers), hardware, callbacks, recorded)
     is_first_process = rank_zero_only.rank == 0  # type: ignore[attr-defined]
     if is_first_process:
+        check_loggers(loggers)
         _begin(out, training, run, overwrite)
+    with opened_loggers(loggers if is_first_process else (), out, settings.to_dict()) as training.trainer.loggers:
+        _run(out, training, run, is_first_process)
+    return Run.open(out)
+
+
+def _run(out: Path, training: "_Training", run: Run | None, is_first_process: bool) -> None:
+    """Train, and write the results."""
+    manifest, settings = training.faces.manifest, training.faces.settings
     if settings.fit == "probe":
         training.faces.setup("fit")
         if is_first_process:
-            _finish(out, training, *fit_probe(out, manifest, training.module.model, settings), epoch=1)
+            remover, predictions = fit_probe(out, manifest, training.module.model, settings)
+            _finish(out, training, remover, predictions, epoch=1)
+            log_finished(training.trainer.loggers, Run.open(out), remover)
     else:
         state = out / STATE if run is not None and (out / STATE).is_file() else None
         if settings.head_start == "probe" and state is None and is_first_process:  # Lightning copies it to the others
@@ -116,7 +133,6 @@ def _train(
                 removal = training.removal
                 _finish(out, training, removal.remover, removal.predictions_at_removal, training.keeper.best[0])
             training.trainer.strategy.barrier("finished")  # no process may read what is not written yet
-    return Run.open(out)
 
 
 @dataclass(frozen=True)
@@ -199,18 +215,12 @@ def _build(
     identity = identity_of(settings, faces.manifest.fingerprint)
     keeper = KeepState(out, settings.keep, identity, average)
     task = {"settings and data": identity[:16], "precision": str(precision)}
-    processes = Processes(hardware, task, _how_to_resume(out, hardware))
+    processes = Processes(hardware, task, how_to_resume(out, hardware))
     # augmentation depends on the epoch, which Lightning does not pass to a dataset
     epoch = LambdaCallback(on_train_epoch_start=lambda trainer, _: faces.set_epoch(trainer.current_epoch))
     required = [processes, epoch, removal, *([average] if average else []), History(out, removal), keeper]
     trainer = _build_trainer(out, settings, hardware, precision, [*required, *callbacks])
     return _Training(faces, module, removal, keeper, processes, trainer, precision, ratio)
-
-
-def _how_to_resume(out: Path, hardware: Hardware) -> str:
-    command = f"bimodal train --out {shlex.quote(str(out))} --resume"
-    where = f" --devices {hardware.devices}" if hardware.num_nodes == 1 else ", under torchrun on each machine"
-    return f"the last finished epoch is kept; resume on any number of processes: {command}{where}"
 
 
 def _build_model(settings: TrainSettings) -> EmotionClassifier:
@@ -236,7 +246,7 @@ def _build_trainer(
         max_epochs=settings.epochs,
         callbacks=[*callbacks, RichProgressBar(leave=False)] if shows_bar else callbacks,
         plugins=[AtomicCheckpointIO()],
-        logger=TensorBoardLogger(out, name="", version="tensorboard"),
+        logger=False,  # they are opened when the run folder exists
         log_every_n_steps=1,
         enable_progress_bar=shows_bar,
         enable_model_summary=False,

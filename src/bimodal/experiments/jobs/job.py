@@ -26,6 +26,8 @@ class Job:
         deep: whether the job trains a deep network; it gets a GPU if there is one.
         cores: CPU cores reserved for the job on a machine without GPUs; fewer jobs then share the memory.
         is_run: whether the job is a run of the study, and not a preparation that several runs need.
+        result: the file that the job writes last, and that is absent before; None: not known. If it is there when the job is
+            lost, the job had ended.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Job:
     deep: bool = False
     cores: int = 1
     is_run: bool = True
+    result: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,23 @@ import importlib
 import logging
 import os
 import socket
+from collections import Counter
 from typing import Any
 
 from bimodal.errors import InputError
 from bimodal.experiments.jobs.job import Job, Outcome, perform
+from bimodal.progress import inform
 
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+_STARTS = 3
+"""How often a job is started whose process or machine is lost: it may be the job that ends it."""
 
 
 class RayPool:
     """Runs as many jobs at a time as the cluster has cores, or GPUs for deep jobs.
+
+    A job whose process or machine is lost starts again, on another machine if its own is gone; it continues from the files
+    that it has written. A job that was killed because memory ran out does not.
 
     Args:
         address: of a Ray cluster, `auto` or `host:port`; None starts Ray on this machine only.
@@ -48,23 +55,35 @@ class RayPool:
         self.description = f"on Ray: {len(machines)} machine(s), {cores} cores, {self._gpus} GPUs"
         self._perform = self._ray.remote(max_retries=0)(perform)
         self._running: dict[Any, Job] = {}
+        self._starts: Counter[str] = Counter()
 
     @property
     def has_place(self) -> bool:
         return len(self._running) < self._places
 
     def start(self, job: Job) -> None:
+        self._starts[job.name] += 1
         needed = {"num_gpus": 1} if job.deep and self._gpus else {"num_cpus": min(job.cores, self._most_cores)}
         self._running[self._perform.options(name=job.name, **needed).remote(job)] = job
 
     def wait(self) -> Outcome:
-        (done,), _ = self._ray.wait(list(self._running), num_returns=1)
-        job = self._running.pop(done)
-        try:
-            outcome: Outcome = self._ray.get(done)
-        except self._ray.exceptions.RayError as error:
-            return Outcome(job, f"its process was killed ({type(error).__name__}); it may have run out of memory")
-        return outcome
+        lost = self._ray.exceptions
+        while True:
+            (done,), _ = self._ray.wait(list(self._running), num_returns=1)
+            job = self._running.pop(done)
+            try:
+                outcome: Outcome = self._ray.get(done)
+                return outcome
+            except lost.RayError as error:
+                if job.result is not None and job.result.is_file():
+                    return Outcome(job, None)
+                # max_retries of Ray would say nothing, and repeat a job without end that memory does not suffice for
+                if isinstance(error, lost.OutOfMemoryError) or self._starts[job.name] >= _STARTS:
+                    times = f" {self._starts[job.name]} times" if self._starts[job.name] > 1 else ""
+                    reason = f"its process was killed{times} ({type(error).__name__}); it may have run out of memory"
+                    return Outcome(job, reason)
+                inform(f"{job.name}: its process or machine was lost ({type(error).__name__}); it starts again")
+                self.start(job)
 
     def close(self) -> None:
         running = list(self._running)

@@ -60,6 +60,7 @@ def _cell_jobs(study: Path, cell: Cell) -> list[Job]:
             log=study / "logs" / cell.name / f"{out.stem}.log",
             needs=tuple(f"{cell.name}/{Path(need).stem}" for need in needs),
             deep=True,
+            result=out,
         )
 
     plain = job(PLAIN, trainings.train_plain)

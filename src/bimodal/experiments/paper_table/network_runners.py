@@ -135,7 +135,8 @@ class NetworkRunner(Runner):
         from bimodal.training.train import train
 
         has_begun = (given.out / "config.yaml").is_file()
-        run = train(given.data, given.out, None if has_begun else self._settings(given), resume=has_begun)
+        settings = None if has_begun else self._settings(given)
+        run = train(given.data, given.out, settings, resume=has_begun, loggers=given.loggers)
         (given.out / STATE).unlink(missing_ok=True)  # three times as large as the weights, and no longer needed
         return run
 

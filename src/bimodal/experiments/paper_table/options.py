@@ -29,6 +29,7 @@ class StudyOptions:
         unaligned: data folder of the same faces before alignment.
         features: files of descriptors from another program, by kind: `{"lpq": file, "phog": file}`.
         weights: files of pretrained weights by network, in place of those from the Hugging Face hub.
+        loggers: where the learning curves of the deep networks go, see `bimodal.train`.
         address: of a Ray cluster, `auto` or `host:port`.
 
     Raises:
@@ -45,6 +46,7 @@ class StudyOptions:
     features: Mapping[str, Path] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
     address: str | None = None
+    loggers: tuple[str, ...] = ("tensorboard",)
 
     def __post_init__(self) -> None:
         check_choice("protocol", self.protocol, get_args(Protocol))

@@ -135,7 +135,14 @@ def jobs(study: Path, plan: Sequence[Cell], options: StudyOptions) -> list[Job]:
             result.append(Job(kind, extract_features, arguments, study / "logs" / f"{kind}.log", is_run=False))
     stage_one = study / _STAGE_ONE / "model.safetensors"
     if not stage_one.is_file() and any(cell.method.runner.needs == "larger" for cell in todo):
-        inputs = RunInputs(study / "data/larger", study / _STAGE_ONE, 0, quick=options.quick, weights=options.weights)
+        inputs = RunInputs(
+            study / "data/larger",
+            study / _STAGE_ONE,
+            0,
+            quick=options.quick,
+            weights=options.weights,
+            loggers=options.loggers,
+        )
         log = study / "logs" / f"{_STAGE_ONE}.log"
         result.append(Job(_STAGE_ONE, STAGE_ONE.train, {"given": inputs}, log, deep=True, cores=cores, is_run=False))
     prepared = {job.name for job in result}
@@ -150,13 +157,23 @@ def jobs(study: Path, plan: Sequence[Cell], options: StudyOptions) -> list[Job]:
             quick=options.quick,
             weights=dict(options.weights),
             stage_one=stage_one,
+            loggers=options.loggers,
         )
         needs = {*runner.descriptors, _STAGE_ONE if runner.needs == "larger" else ""} & prepared
         needs |= {member.name for member in cell.members if not member.is_finished(study)}
         log = study / "logs" / out.relative_to(study / "runs").with_suffix(".log")
         deep = isinstance(runner, NetworkRunner)
         result.append(
-            Job(cell.name, runner.run, {"given": inputs}, log, tuple(sorted(needs)), deep, cores if deep else 1)
+            Job(
+                cell.name,
+                runner.run,
+                {"given": inputs},
+                log,
+                tuple(sorted(needs)),
+                deep,
+                cores if deep else 1,
+                result=None if cell.members else out / RESULT,  # an ensemble may replace an older result
+            )
         )
     return result
 

@@ -32,6 +32,7 @@ from bimodal.model_files.packaged import FACE
 from bimodal.progress import inform
 from bimodal.training.environment import environment_of
 from bimodal.training.evaluate import count_unreadable
+from bimodal.training.loggers import check_loggers
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +68,7 @@ def reproduce(data: str | Path, out: str | Path, options: StudyOptions | None = 
     """
     options = options or StudyOptions()
     data, out = Path(data), Path(out).absolute()
+    check_loggers(options.loggers)
     with exclusive_folder(out, PREPARED.values()):
         manifest = read_or_prepare(data, out / PREPARED["data"])
         division = divide_by(options.protocol, manifest)

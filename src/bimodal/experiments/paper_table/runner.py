@@ -35,6 +35,7 @@ class RunInputs:
         quick: whether to use small networks and small pictures.
         weights: files of pretrained weights by network, in place of those from the Hugging Face hub.
         stage_one: weights trained on the larger set.
+        loggers: where the learning curves of a deep network go.
     """
 
     data: Path
@@ -45,6 +46,7 @@ class RunInputs:
     quick: bool = False
     weights: Mapping[str, str] | None = None
     stage_one: Path | None = None
+    loggers: tuple[str, ...] = ("tensorboard",)
 
 
 @dataclass(frozen=True, eq=False)

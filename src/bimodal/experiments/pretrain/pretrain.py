@@ -1,6 +1,7 @@
 """Pretrain the packaged network from a data folder of FER2013."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from bimodal.progress import inform
 from bimodal.settings import plain_yaml
 from bimodal.training.environment import environment_of
 from bimodal.training.hardware import Hardware
+from bimodal.training.loggers import check_loggers, chosen, opened_loggers
 from bimodal.untrusted import read_small_text
 from bimodal.version import __version__
 
@@ -32,6 +34,7 @@ def pretrain(
     *,
     accelerator: str = "auto",
     resume: bool = False,
+    loggers: Sequence[str] = (),
 ) -> Path:
     """Train the packaged network, or resume its training, and write its files; return their folder.
 
@@ -43,12 +46,14 @@ def pretrain(
         recipe: the settings; None: the defaults or, with `resume`, those that the training began with.
         accelerator: `auto`, `cpu` or `cuda`.
         resume: resume after the last finished epoch.
+        loggers: where learning curves and settings go, see `bimodal.train`.
 
     Raises:
         InputError: the data cannot be used, `out` holds something else, or began with other data or settings.
     """
     require_packages("onnx", "onnxscript")
-    out, hardware = Path(out), Hardware(accelerator)
+    out, hardware, loggers = Path(out), Hardware(accelerator), chosen(loggers or ["none"])
+    check_loggers(loggers)
     manifest, faces = read_faces(data)
     for split, split_faces in faces.items():
         if len(split_faces) < 2:
@@ -60,7 +65,8 @@ def pretrain(
         if (out / CHECKSUMS).is_file():
             inform(f"{out} is finished already")
             return out
-        model = train_stages(faces, out, recipe, hardware.uses_cuda)
+        with opened_loggers(loggers, out, asdict(recipe)) as opened:
+            model = train_stages(faces, out, recipe, hardware.uses_cuda, opened)
         inform("measuring on the test faces")
         write_outputs(model, faces, manifest, out, recipe)
     return out

@@ -12,6 +12,7 @@ import lightning.pytorch as pl
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import RichProgressBar, WeightAveraging
+from lightning.pytorch.loggers import Logger
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 
@@ -27,7 +28,7 @@ from bimodal.training.hardware import choose_precision
 from bimodal.training.memory import keep_freed_memory
 
 
-def train_stages(faces: Mapping[str, Faces], out: Path, recipe: Recipe, cuda: bool) -> TwoHeads:
+def train_stages(faces: Mapping[str, Faces], out: Path, recipe: Recipe, cuda: bool, loggers: list[Logger]) -> TwoHeads:
     """Train all stages, or resume them, and return the network with its averaged weights, on the CPU.
 
     Args:
@@ -35,11 +36,12 @@ def train_stages(faces: Mapping[str, Faces], out: Path, recipe: Recipe, cuda: bo
         out: folder for `log.csv`, and for the checkpoint of each stage.
         recipe: the settings.
         cuda: whether to train on a GPU.
+        loggers: where the learning curves go, beside `log.csv`.
     """
     keep_freed_memory()
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    log = _Log(out, sum(stage.epochs for stage in recipe.stages))
+    log = _Log(out, sum(stage.epochs for stage in recipe.stages), loggers)
     model = None
     for stage in recipe.stages:
         log.stage += 1
@@ -110,8 +112,8 @@ def running_average(share: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
 class _Log(pl.Callback):
     """Writes `log.csv`, logs one line and saves the checkpoint after each epoch."""
 
-    def __init__(self, out: Path, epochs: int) -> None:
-        self.stage = 0
+    def __init__(self, out: Path, epochs: int, loggers: list[Logger]) -> None:
+        self.stage, self.loggers = 0, loggers
         self._out, self._epochs = out, epochs
         self._start = time.monotonic()
         self._rows: list[dict[str, Any]] = []
@@ -141,6 +143,8 @@ class _Log(pl.Callback):
             f"epoch {row['epoch']} of {self._epochs}: loss {row['loss']:.3f}, validation accuracy "
             f"{100 * row['val_votes']:.1f} % (votes), {100 * row['val_own']:.1f} % (FER2013's labels), {row['seconds']:.0f} s"
         )
+        for logger in self.loggers:  # one record for all stages, whose steps Lightning counts apart
+            logger.log_metrics({name: float(value) for name, value in row.items()}, int(row["epoch"]))
         trainer.save_checkpoint(self.checkpoint)
 
     def state_dict(self) -> dict[str, Any]:
