@@ -66,6 +66,13 @@ def test_after_a_cut_the_frame_is_searched_whole() -> None:
     assert detector.whole == 2, "the middle, and the last frame before the cut"
 
 
+def test_a_face_that_comes_is_found_at_once() -> None:
+    detector = Counted()
+    pictures = [scene((10, 20, 40))] * 5 + [scene((10, 20, 40), (90, 60, 40))] * 2
+    assert lefts(find_in_frames(pictures, detector.find, detector.find_near)) == [[10]] * 5 + [[10, 90]] * 2
+    assert detector.whole == 2
+
+
 def test_where_a_face_is_lost_the_frame_is_searched_whole() -> None:
     detector = Counted()
     jumps = [scene((10, 20, 30)), scene((120, 20, 30)), scene((11, 20, 30)), scene(), scene()]

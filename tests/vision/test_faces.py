@@ -155,3 +155,19 @@ def test_the_coarse_pass_suffices_for_a_face_that_fills_the_picture() -> None:
     small = np.full((480, 640, 3), 90, np.uint8)  # no face fills this picture
     small[300:460, 30:190] = small[20:180, 450:610] = cv2.resize(image, (160, 160), interpolation=cv2.INTER_AREA)
     assert len(coarse.detect(small)) == len(full.detect(small)) == 2
+
+
+@pytest.mark.parametrize("place", [(0.5, 0.5), (0.02, 0.1), (0.97, 0.95)])
+def test_a_small_face_of_a_large_picture_is_cropped_as_from_the_whole_picture(
+    place: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (36, 64, 3), dtype=np.uint8)
+    picture = cv2.resize(noise, (1280, 720), interpolation=cv2.INTER_CUBIC)
+    turn = np.array([[0.94, -0.34], [0.34, 0.94]])
+    landmarks = (TEMPLATE - 0.5) @ turn * 180 + np.array(place) * [1280, 720]
+    near = align(picture, landmarks, 44)
+    monkeypatch.setattr(faces, "_near", lambda image, landmarks, *_: (image, landmarks))
+    whole = align(picture, landmarks, 44)
+    assert near.std() > 20
+    assert np.abs(near.astype(int) - whole).mean() < 1.5, "only the grid by which the picture is reduced differs"
+    assert ((near == 0) == (whole == 0)).mean() > 0.98, "outside of the picture it is black"

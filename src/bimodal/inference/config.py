@@ -42,7 +42,7 @@ class InferenceConfig:
     track: bool = option(
         False,
         "search the whole picture in each N-th frame of a video only (--track-every), and follow its faces between: faster if "
-        "the faces are small or many",
+        "a frame has few faces",
     )
     track_every: int = option(5, "N of --track, 2 to 60; faces that appear for fewer frames may be missed", 2, 60)
     largest: bool = option(False, "keep only the largest face of each image")

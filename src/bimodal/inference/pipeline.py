@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bimodal.inference.config import InferenceConfig
 from bimodal.inference.inputs import Frame
 from bimodal.inference.results import NO_FACE, FaceResult, ImageResult
-from bimodal.inference.tracking import REGION, find_in_frames
+from bimodal.inference.tracking import REGION, REGION_SCORE, find_in_frames
 from bimodal.model_files.network import Network
 from bimodal.progress import warn
 from bimodal.vision.face import Face, Finder
@@ -149,7 +149,7 @@ def _detectors(config: InferenceConfig) -> Callable[[str], AbstractContextManage
     make: dict[str, Callable[[], Finder]] = {
         "image": config.make_detector or partial(yunet, coarse=True, side=side),
         "frame": config.make_detector or partial(yunet, coarse=True, side=side or MAX_SIDE),
-        "region": config.make_detector or partial(yunet, least=REGION),
+        "region": config.make_detector or partial(yunet, threshold=REGION_SCORE, least=REGION),
     }
     idle: dict[str, SimpleQueue[Finder]] = {kind: SimpleQueue() for kind in make}
 

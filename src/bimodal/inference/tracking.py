@@ -15,10 +15,16 @@ Find = Callable[[Picture], list[Face]]
 
 REGION = 128
 """Side in pixels of the region round a face in which the detector looks for it again."""
+REGION_SCORE = 0.3
+"""The least score of a face there: a lower one than in a whole picture, since a face was there in the frame before."""
 _MARGIN = 0.5  # of the region, as a share of the face on each side: how far a face may move from frame to frame
 _LEAST_OVERLAP = 0.1  # intersection over union with the face in the frame before; less: another face
 _SAME_FACE = 0.5  # two faces that overlap so much are one
 _CUT = 24  # mean difference of two thumbnails, of 255, that is a cut
+_NEW, _NEW_CELLS = (
+    32,
+    2,
+)  # a difference of so much in so many pixels of the thumbnails, away from the faces: a face may have come
 _THUMBNAIL = (32, 18)
 
 
@@ -48,12 +54,33 @@ def _follow(pictures: Iterable[Picture], faces: list[Face], find: Find, find_nea
     for picture in pictures:
         thumbnail = _thumbnail(picture)
         if last is not None:
-            is_cut = np.abs(thumbnail - last).mean() > _CUT
-            again = None if is_cut else _find_again(picture, faces, find_near)
+            is_new = _is_new(np.abs(thumbnail - last), faces, picture.shape[:2])
+            again = None if is_new else _find_again(picture, faces, find_near)
             faces = find(picture) if again is None else again
             found.append(faces)
         last = thumbnail
     return found
+
+
+def _is_new(change: NDArray[np.int16], faces: list[Face], size: tuple[int, int]) -> bool:
+    """Return whether the difference of two thumbnails is a cut, or large somewhere away from the faces.
+
+    Args:
+        change: absolute difference, (h,w,3).
+        size: height and width of the picture.
+    """
+    if change.mean() > _CUT:
+        return True
+    cells = change.max(axis=2) > _NEW
+    per_cell = np.array(size) / cells.shape
+    for face in faces:
+        region = with_margin(_box(face), _MARGIN)
+        left, top = (int(max(0.0, start / step)) for start, step in zip(region[:2], per_cell[::-1], strict=True))
+        right, bottom = (
+            int((start + region[2]) / step) + 1 for start, step in zip(region[:2], per_cell[::-1], strict=True)
+        )
+        cells[top : max(0, bottom), left : max(0, right)] = False
+    return int(cells.sum()) >= _NEW_CELLS
 
 
 def _find_again(picture: Picture, faces: list[Face], find_near: Find) -> list[Face] | None:
@@ -90,7 +117,8 @@ def _find_one(picture: Picture, face: Face, find_near: Find) -> Face | None:
 
 
 def _thumbnail(picture: Picture) -> NDArray[np.int16]:
-    small = cv2.resize(picture, _THUMBNAIL, interpolation=cv2.INTER_AREA)
+    step = max(1, min(picture.shape[:2]) // 90)  # a few pixels of a large picture show a cut
+    small = cv2.resize(picture[::step, ::step], _THUMBNAIL, interpolation=cv2.INTER_AREA)
     return np.asarray(small, dtype=np.int16)
 
 

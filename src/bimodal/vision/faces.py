@@ -99,7 +99,7 @@ class Detector:
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         self._net.setInputSize(size)
         self._net.setScoreThreshold(self._threshold if threshold is None else threshold)
-        table = self._net.detect(np.ascontiguousarray(small[..., ::-1]))[1]
+        table = self._net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
         if table is None:
             return []
         rows = table.astype(np.float64)
@@ -142,12 +142,32 @@ def align(
     matrix = similarity(landmarks, template * size)
     scale = float(np.hypot(*matrix[:, 0]))
     if scale < 0.5:  # a warp reads only four pixels: shrink first to avoid aliasing
+        image, landmarks = _near(image, landmarks, matrix, size)
         shorter = tuple(max(1, round(side * scale)) for side in image.shape[1::-1])
         ratio = np.array(shorter) / image.shape[1::-1]
         image = cv2.resize(image, shorter, interpolation=cv2.INTER_AREA)
         matrix = similarity(landmarks * ratio, template * size)
     warped: NDArray[np.uint8] = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR)
     return warped
+
+
+def _near(
+    image: NDArray[np.uint8], landmarks: NDArray[np.float64], matrix: NDArray[np.float64], size: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Return the part of a picture that a face's square needs, and the landmarks in it, if it is at most a quarter of the picture.
+
+    Args:
+        matrix: the transform from the picture to the square, (2, 3).
+        size: side of the square, in pixels.
+    """
+    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]]) - matrix[:, 2]
+    places = corners @ np.linalg.inv(matrix[:, :2]).T
+    margin = 3 / np.hypot(*matrix[:, 0])  # three pixels of the square
+    left, top = np.floor(places.min(axis=0) - margin).clip(0).astype(int)
+    right, bottom = np.ceil(places.max(axis=0) + margin).astype(int).clip(0, image.shape[1::-1])
+    if right - left < 1 or bottom - top < 1 or 4 * (right - left) * (bottom - top) > image.shape[0] * image.shape[1]:
+        return image, landmarks
+    return image[top:bottom, left:right], landmarks - [left, top]
 
 
 def centre_square(image: NDArray[np.uint8], size: int = 224) -> NDArray[np.uint8]:
