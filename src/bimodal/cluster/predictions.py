@@ -177,7 +177,8 @@ def _write_lists(inputs: Sequence[str | Path], folder: Path) -> list[tuple[Path,
     Raises:
         InputError: an interrupted call had other files.
     """
-    files, shards = _find(inputs), []
+    files = _find(inputs)
+    shards: list[tuple[Path, int]] = []
     while chunk := list(islice(files, SHARD)):
         shard = folder / f"{len(shards):06}"
         text = json.dumps(chunk)

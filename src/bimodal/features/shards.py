@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
+from numpy.typing import NDArray
 
 from bimodal.data.cache import decode_rows
 from bimodal.data.manifest import Manifest
@@ -86,6 +87,6 @@ class FeatureShards:
         shutil.rmtree(self.folder)
 
 
-def _save(part: Path, values: np.ndarray) -> None:  # type: ignore[type-arg]
+def _save(part: Path, values: NDArray[np.float16]) -> None:
     with part.open("wb") as file:
         np.save(file, values)
