@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,40 +11,18 @@ import pytest
 
 from bimodal.errors import InputError
 from bimodal.experiments.jobs import scheduler
-from bimodal.experiments.jobs.job import Job, perform
-from bimodal.experiments.jobs.job import Outcome as JobOutcome
 from bimodal.experiments.label_noise import plan
 from bimodal.experiments.label_noise import study as study_module
 from bimodal.experiments.label_noise.cells import Cell
 from bimodal.experiments.label_noise.settings import settings_of
 from bimodal.experiments.label_noise.study import NoiseOptions, study_label_noise
 from tests.conftest import Outcome, fails_with_one_line
+from tests.experiments.this_process import this_process
 
 pytestmark = pytest.mark.slow  # eighteen short trainings
 
 CELL = Cell("drawn", 891, "symmetric", 0.2, "", 0)
 EPOCHS = 3
-
-
-class ThisProcess:
-    """A pool that runs each job at once, in this process."""
-
-    description = "in this process"
-    has_place = True
-
-    def __init__(self) -> None:
-        self.done: list[JobOutcome] = []
-
-    def start(self, job: Job) -> None:
-        self.done.append(perform(job))
-
-    def wait(self) -> JobOutcome:
-        return self.done.pop()
-
-
-@contextmanager
-def this_process(address: str | None = None) -> Iterator[ThisProcess]:
-    yield ThisProcess()
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,8 @@ from PIL import Image
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.evaluation.metrics import measure
+from bimodal.experiments.jobs import scheduler
+from bimodal.experiments.jobs.pools import open_pool
 from bimodal.experiments.paper_table.classical_runners import SvmRunner
 from bimodal.experiments.paper_table.methods import METHODS, Method
 from bimodal.experiments.paper_table.options import StudyOptions
@@ -29,6 +31,7 @@ from bimodal.experiments.study_folder import exclusive_folder
 from bimodal.model_files.packaged import FACE
 from bimodal.runs.tables import PROBABILITIES
 from tests.conftest import Outcome, fails_with_one_line, write_data
+from tests.experiments.this_process import this_process
 
 CHEAP = (
     "majority",
@@ -44,8 +47,8 @@ CHEAP = (
 
 @pytest.fixture(autouse=True)
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run without Ray; the tests of the jobs compare both pools."""
-    monkeypatch.setitem(sys.modules, "ray", None)
+    """Run the jobs in this process; the tests of the jobs compare the pools, and the last test uses a real one."""
+    monkeypatch.setattr(scheduler, "open_pool", this_process)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +61,7 @@ def cheap(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Reproduced:
     out = tmp_path_factory.mktemp("study") / "study"
     options = StudyOptions(methods=CHEAP, seeds=2, noise=(0.0, 0.2), quick=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "ray", None)
+        patch.setattr(scheduler, "open_pool", this_process)
         return reproduce(data, out, options)
 
 
@@ -233,7 +236,9 @@ def test_accuracy_is_given_with_and_without_blank_pictures(tmp_path: Path) -> No
     assert "without blank" in (tmp_path / "study/table.md").read_text()
 
 
-def test_a_failed_run_gives_its_reason_in_the_row(data: Path, tmp_path: Path) -> None:
+def test_a_failed_run_gives_its_reason_in_the_row(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler, "open_pool", open_pool)  # a worker, whose log holds the traceback
+    monkeypatch.setitem(sys.modules, "ray", None)
     place = tmp_path / "study/runs/svm-phog/own"
     options = StudyOptions(methods=("majority", "svm-phog"), seeds=2, quick=True)
     reproduce(data, tmp_path / "study", StudyOptions(methods=("majority",), seeds=2, quick=True))
