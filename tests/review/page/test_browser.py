@@ -78,6 +78,8 @@ def open_page(browser: "Browser", address: str, name: str = "Ann", **options: An
 
 
 def in_hand(page: "Page") -> str:
+    """Wait until a face is shown, because a key decides about no other, and return its name."""
+    expect(page.locator("#name")).not_to_have_text("")
     return page.locator("#name").inner_text()
 
 
