@@ -1,145 +1,155 @@
-"""Kills at random moments: after SIGKILL nothing of the user's is lost, and the same command again ends as if it had not been killed."""
+"""Kills: after SIGKILL nothing of the user's is lost, and the same command again ends as if it had not been killed."""
 
-import hashlib
+import errno
 import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-import pandas as pd
-
-from tests.conftest import ROOT, SMALL
-
-PREPARE = ("prepare", "faces", "DATA", "--overwrite")
-AUDIT = ("audit", "data", "--out", "audit")
-TRAIN = (
-    "train",
-    "data",
-    "--out",
-    "run",
-    "--epochs",
-    "3",
-    "--workers",
-    "0",
-    *SMALL,
-    "--removal",
-    "wang",
-    "--removal-epoch",
-    "1",
+from tests.robustness.commands import (
+    COMMANDS,
+    Reference,
+    digests,
+    finished,
+    hidden_parts,
+    inputs,
+    lines_of,
+    wrong_end,
 )
-PREDICT = ("predict", "data/images", "--no-detect", "--out", "table.csv")
-EXPORT = ("export", "trained", "--out", "model.onnx", "--overwrite")
-COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
-    "prepare": (PREPARE, PREPARE, ("DATA/manifest.csv", "DATA/train_labels.csv")),
-    "audit": (AUDIT, AUDIT, ("audit/suspects.csv", "audit/verdict.json", "audit/proposals.csv")),
-    "train": (TRAIN, ("train", "data", "--out", "run", "--resume", "--workers", "0"), ("run/metrics.csv", "run/removed.csv", "run/model.safetensors")),
-    "predict": (PREDICT, (*PREDICT, "--resume"), ("table.csv",)),
-    "export": (EXPORT, EXPORT, ("model.onnx",)),
-}  # fmt: skip
-"""By name: the command, the command after a kill, and the files that must be those of a call without a kill."""
+from tests.robustness.file_operations import failing_from, killed_at, recorded
+from tests.robustness.forked import Forked
+
+_ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+FAILURES = {"the disk is full": errno.ENOSPC, "the folder is read-only": errno.EROFS}
 
 
-def started(folder: Path, *arguments: str, **options: object) -> subprocess.Popen[str]:
-    """Start a command in a process group of its own."""
-    environment = os.environ | {
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": f"{ROOT / 'src'}",
-        "NO_COLOR": "1",
-        "COLUMNS": "200",
-    }
-    return subprocess.Popen(
-        [sys.executable, "-m", "bimodal", *arguments],
-        cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        **options,  # type: ignore[call-overload]
-    )  # fmt: skip
+class Workshop:
+    """Runs commands, each in a copy of a folder with `data`, `faces` and `trained`.
 
+    The methods return what is wrong, or an empty text.
+    """
 
-def digests(folder: Path, names: Sequence[str]) -> dict[str, str]:
-    """Return the SHA-256 of some files."""
-    return {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names if (folder / name).is_file()
-    }
+    def __init__(self, source: Path, work: Path) -> None:
+        self.source, self.work = source, work
+        self._references: dict[str, Reference] = {}
+        work.mkdir(parents=True, exist_ok=True)
 
-
-def inputs(folder: Path) -> dict[str, str]:
-    """Return the digests of what the user gave: the pictures and tables, not what commands add."""
-    files = [path for top in ("data", "faces", "trained") for path in (folder / top).rglob("*") if path.is_file()]
-    return digests(
-        folder, [str(path.relative_to(folder)) for path in files if ".cache" not in path.parts and path.name != ".lock"]
-    )
-
-
-class Kills:
-    """Kills commands, each in a copy of a folder with `data`, `faces` and `trained`."""
-
-    def __init__(self, source: Path, work: Path, seed: int) -> None:
-        self.source, self.work, self.random = source, work, random.Random(seed)
-        self.expected: dict[str, tuple[dict[str, str], float]] = {}
-
-    def kill(self, name: str, number: int) -> str:
-        """Kill a command once at a random moment, call it again, and return what is wrong; empty if nothing is."""
-        first, again, results = COMMANDS[name]
-        expected, seconds = self._reference(name)
-        folder = self._copy(f"{name}-{number}")
-        given = inputs(folder)
-        process = started(folder, *first)
-        time.sleep(self.random.uniform(0.1, 1.05) * seconds)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        if inputs(folder) != given:
-            return f"{name}: a file of the user's was lost or changed"
-        problem = self._again(folder, first, again)
-        if problem:
-            return f"{name}: {problem}"
-        if (found := digests(folder, results)) != expected:
-            return f"{name}: other results than without a kill: {sorted(each for each in expected if expected[each] != found.get(each))}"
-        left = [str(path.relative_to(folder)) for path in folder.rglob(".bimodal-*")]
-        shutil.rmtree(folder)
-        return f"{name}: hidden parts are left: {left}" if left else ""
-
-    def _again(self, folder: Path, first: Sequence[str], again: Sequence[str]) -> str:
-        """Call a command after a kill; if there is nothing to resume, the message must say so, and the first one works."""
-        for command in (again, first, (*first, "--overwrite")):
-            process = started(folder, *command)
-            _, errors = process.communicate(timeout=600)
-            if process.returncode == 0:
-                return ""
-            if process.returncode != 2 or "Traceback" in errors:
-                return f"{' '.join(command)} ended with {process.returncode}: {errors[-1500:]}"
-        return f"no call succeeds after the kill: {errors[-500:]}"
-
-    def _reference(self, name: str) -> tuple[dict[str, str], float]:
-        if name not in self.expected:
-            folder = self._copy(f"{name}-whole")
+    def reference(self, name: str) -> Reference:
+        """Return what a command gives that nothing disturbs."""
+        if name not in self._references:
+            folder, file = self.copy(f"{name}-whole"), self.work / f"{name}-operations"
             start = time.monotonic()
-            process = started(folder, *COMMANDS[name][0])
-            _, errors = process.communicate(timeout=900)
-            assert process.returncode == 0, errors
-            self.expected[name] = digests(folder, COMMANDS[name][2]), time.monotonic() - start
-            assert len(self.expected[name][0]) == len(COMMANDS[name][2])
-        return self.expected[name]
+            process = finished(folder, *COMMANDS[name].first, before=recorded(file))
+            assert process.returncode == 0, process.stderr
+            seconds, found = time.monotonic() - start, digests(folder, COMMANDS[name].results)
+            assert len(found) == len(COMMANDS[name].results), folder
+            process.close()
+            self._references[name] = Reference(found, seconds, lines_of(file))
+            shutil.rmtree(folder)
+        return self._references[name]
 
-    def _copy(self, name: str) -> Path:
-        return Path(shutil.copytree(self.source, self.work / name, symlinks=True))
+    def killed(self, name: str, choose: random.Random, at_operation: bool) -> str:
+        """Kill a command once, at a random moment or before a random file operation, and call it again."""
+        reference, folder = self.reference(name), self.copy(name)
+        given = inputs(folder)
+        if at_operation:
+            number = choose.randint(1, len(reference.operations))
+            moment = f"before operation {number}, {reference.operations[number - 1]}"
+            process = Forked(folder, *COMMANDS[name].first, before=killed_at(number))
+            if not process.wait(600):
+                process.close()
+                return f"{name}, {moment}: no end after 600 seconds"
+        else:
+            seconds = choose.uniform(0.0, 1.05) * reference.seconds
+            moment = f"after {seconds:.2f} of {reference.seconds:.2f} s"
+            process = Forked(folder, *COMMANDS[name].first)
+            process.wait(seconds)
+        process.close()
+        problem = self._repaired(folder, name, given)
+        return f"{name}, SIGKILL {moment}: {problem}" if problem else ""
+
+    def stopped(self, name: str, choose: random.Random, number: signal.Signals) -> str:
+        """Send a signal to a command: it ends by itself with the exit code of the signal, and leaves nothing hidden."""
+        reference, folder = self.reference(name), self.copy(name)
+        given, seconds = inputs(folder), choose.uniform(0.05, 1.0) * reference.seconds
+        process = Forked(folder, *COMMANDS[name].first)
+        process.wait(seconds)
+        process.signal(number)
+        what = f"{name}, {number.name} after {seconds:.2f} s"
+        if not process.wait(60):
+            process.close()
+            return f"{what}: no end after 60 seconds"
+        problem = wrong_end(process, (0, _ENDS[number]))
+        if process.returncode and not problem and (left := hidden_parts(folder)):
+            problem = f"hidden parts are left: {left}"
+        process.close()
+        problem = problem or self._repaired(folder, name, given)
+        return f"{what}: {problem}" if problem else ""
+
+    def failing(self, name: str, number: int, failure: str) -> str:
+        """Let a file operation of a command and the later ones fail, then call it again on a disk that works."""
+        kind, code = self.reference(name).operations[number - 1], FAILURES[failure]
+        folder = self.copy(name)
+        given = inputs(folder)
+        process = finished(folder, *COMMANDS[name].first, before=failing_from(number, code))
+        problem = wrong_end(process)
+        process.close()
+        problem = problem or self._repaired(folder, name, given)
+        return f"{name}, {failure} from operation {number}, {kind}: {problem}" if problem else ""
+
+    def limited(
+        self,
+        name: str,
+        before: Callable[[], None] | None,
+        around: Callable[[Path], AbstractContextManager[None]] | None = None,
+    ) -> str:
+        """Run a command in a process that `before` limits, with its folder in a block; then without the limit."""
+        folder = self.copy(name)
+        given = inputs(folder)
+        with around(folder) if around else nullcontext():
+            process = finished(folder, *COMMANDS[name].first, before=before)
+            problem = wrong_end(process)
+            process.close()
+        return problem or self._repaired(folder, name, given)
+
+    def compared(self, folder: Path, name: str) -> str:
+        """Compare results with those that nothing disturbed; delete the folder if they are the same."""
+        found, expected = digests(folder, COMMANDS[name].results), self.reference(name).digests
+        if found != expected:
+            return f"other results than without it: {sorted(each for each in expected if expected[each] != found.get(each))}"
+        if left := hidden_parts(folder):
+            return f"hidden parts are left: {left}"
+        shutil.rmtree(folder)
+        return ""
+
+    def copy(self, name: str) -> Path:
+        """Return a new copy of the folder."""
+        folder = self.work / f"{name}-{os.getpid()}-{time.monotonic_ns()}"
+        return Path(shutil.copytree(self.source, folder, symlinks=True))
+
+    def _repaired(self, folder: Path, name: str, given: dict[str, str]) -> str:
+        """Check the user's files, call a command again, and compare its results."""
+        if inputs(folder) != given:
+            return "a file of the user's was lost or changed"
+        problem = again(folder, name)
+        if not problem and inputs(folder) != given:
+            problem = "a file of the user's was lost or changed by the second call"
+        return problem or self.compared(folder, name)
 
 
-def source_of(folder: Path, make: Callable[[Path], object], trained: bool = True) -> Path:
-    """Make the folder that `Kills` copies: `make` writes `data`; `faces` has its pictures by emotion, `trained` is a run."""
-    make(folder / "data")
-    table = pd.read_csv(folder / "data/manifest.csv")
-    for image, label in zip(table["image"], table["label"], strict=True):
-        target = folder / "faces" / label / Path(image).name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(folder / "data" / image, target)
-    if trained:
-        options = ("--epochs", "1", "--workers", "0", *SMALL, "--removal", "none")
-        process = started(folder, "train", "data", "--out", "trained", *options)
-        _, errors = process.communicate(timeout=900)
-        assert process.returncode == 0, errors
-        shutil.rmtree(folder / "data/.cache", ignore_errors=True)
-    return folder
+def again(folder: Path, name: str) -> str:
+    """Call a command after a kill; if there is nothing to resume, the message must say so, and the first one works."""
+    command, errors = COMMANDS[name], ""
+    for arguments in (command.again, command.first, (*command.first, "--overwrite")):
+        process = finished(folder, *arguments)
+        code, errors, problem = process.returncode, process.stderr, wrong_end(process)
+        process.close()
+        if problem:
+            return f"{' '.join(arguments)} ended with {problem}"
+        if code == 0:
+            return ""
+    return f"no call succeeds after it: {errors[-500:]}"

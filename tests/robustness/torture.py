@@ -1,153 +1,227 @@
-"""The long version of these tests, `make torture`: it prints a table, and keeps it in a file with `--out`."""
+"""The long version of these tests, `make torture`: all cases are kept in a file, so that a run that ends can be continued.
+
+It prints a table, and writes the page about robustness with `--out`.
+"""
 
 import argparse
-import os
+import random
 import shutil
+import signal
 import subprocess
 import sys
-import tempfile
-import time
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from tests.conftest import ROOT
 from tests.label_audit.conftest import draw_data
-from tests.robustness.calls import Ended
-from tests.robustness.fuzzed import fuzz, undamaged
-from tests.robustness.kills import COMMANDS, Kills, source_of, started
-from tests.robustness.limits import conditions, run_limited
-from tests.robustness.targets import Target, build
+from tests.robustness import limits
+from tests.robustness.commands import COMMANDS, finished, inputs, source_of, wrong_end
+from tests.robustness.forked import Forked, import_libraries
+from tests.robustness.fuzz_batches import fuzz_in_batches
+from tests.robustness.kills import FAILURES, Workshop
+from tests.robustness.page import page
+from tests.robustness.records import Records
+from tests.robustness.review_kills import REVIEW, Page, audited, killed_review
 
-
-@dataclass
-class Part:
-    """A row of the table: how many cases of a kind ran, and what was wrong."""
-
-    name: str
-    cases: int = 0
-    problems: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-
-    def add(self, problem: str) -> None:
-        self.cases += 1
-        if problem:
-            self.problems.append(problem)
-            print(f"PROBLEM {problem}\n", flush=True)
-
-    @property
-    def row(self) -> str:
-        kinds = Counter(_kind(problem) for problem in self.problems)
-        counts = " | ".join(str(kinds[kind]) for kind in ("lost", "traceback", "hang", "other"))
-        return f"| {self.name} | {self.cases} | {counts} | {self.seconds / 60:.0f} min |"
-
-
-def _kind(problem: str) -> str:
-    if "lost" in problem or "changed" in problem or "other results" in problem:
-        return "lost"
-    if "Traceback" in problem:
-        return "traceback"
-    return "hang" if "no end after" in problem else "other"
+Case = tuple[str, Callable[[], str]]
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
-    """Run all parts."""
+    """Try all cases that have not been tried."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--fuzzed", type=int, default=2000)
-    parser.add_argument("--limits", type=int, default=100, help="at most so many cases under limits")
+    parser.add_argument("--limits", type=int, default=10**6, help="at most so many cases of each kind of limit")
+    parser.add_argument("--signals", type=int, default=21)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--work", type=Path, default=Path("torture"), help="folder of the cases and of what failed")
+    parser.add_argument("--out", type=Path, help="page to write")
     options = parser.parse_args()
-    parts: list[Part] = []
-    with tempfile.TemporaryDirectory(prefix="torture-") as folder:
-        work = Path(folder)
-        source = source_of(
-            work / "source", lambda data: draw_data(data, {"train": 70, "val": 21, "test": 21}, wrong=14)
-        )
-        for run in (_kills, _limits, _two_at_once, _fuzzed):
-            start = time.monotonic()
-            part = run(work, source, options)
-            part.seconds = time.monotonic() - start
-            parts.append(part)
-            print(part.row, flush=True)
-    if options.out:
-        options.out.write_text(_page(parts, options), encoding="utf-8")
-    return 1 if any(part.problems for part in parts) else 0
-
-
-def _kills(work: Path, source: Path, options: argparse.Namespace) -> Part:
-    part, kills = (
-        Part(f"SIGKILL at a random moment ({', '.join(COMMANDS)})"),
-        Kills(source, work / "kills", options.seed),
+    options.work.mkdir(parents=True, exist_ok=True)
+    work = options.work.resolve()
+    records = Records(
+        work / "cases.jsonl", _commit(), lambda line: print(f"{datetime.now():%H:%M:%S} {line}", flush=True)
     )
-    for number in range(options.kills):
-        part.add(kills.kill(list(COMMANDS)[number % len(COMMANDS)], number))
-    return part
-
-
-def _limits(work: Path, source: Path, options: argparse.Namespace) -> Part:
-    names = [name for name in conditions() if os.geteuid() or "cannot be written" not in name]
-    part = Part("limits of file size, memory and descriptors")
-    cases = [(command, name) for name in names for command in COMMANDS]
-    for number, (command, name) in enumerate(cases[: options.limits]):
-        folder = Path(shutil.copytree(source, work / f"limits-{number}", symlinks=True))
-        part.add(run_limited(folder, command, name))
-        shutil.rmtree(folder)
-    return part
-
-
-def _two_at_once(work: Path, source: Path, options: argparse.Namespace) -> Part:
-    """Start each command twice: at least one succeeds, and one that does not says in one line why."""
-    part = Part("two calls at once")
-    for command, (arguments, _, results) in COMMANDS.items() if options.limits else ():
-        folder = Path(shutil.copytree(source, work / f"two-{command}", symlinks=True))
-        both = [started(folder, *arguments) for _ in range(2)]
-        errors = [process.communicate(timeout=600)[1] for process in both]
-        codes = sorted(process.returncode for process in both)
-        complete = all((folder / name).is_file() for name in results)
-        fine = codes in ([0, 0], [0, 2]) and complete and "Traceback" not in "".join(errors)
-        part.add("" if fine else f"{command}: exit codes {codes}: {errors}")
-    return part
-
-
-def _fuzzed(work: Path, _source: Path, options: argparse.Namespace) -> Part:
-    part, place = Part("damaged input files"), work / "fuzzed"
-    place.mkdir()
-
-    def report(target: Target, ended: Ended, _folder: Path) -> None:
-        problem = ended.problem
-        part.add(f"{target.file}, bimodal {' '.join(target.command)}: {problem}" if problem else "")
-
+    mounts = limits.may_mount()
+    import_libraries()
+    workshop = Workshop(_source(work), work / "folders")
+    for part, cases in _parts(workshop, options, mounts):
+        records.try_all(part, cases)
     if options.fuzzed:
-        targets = build(place)
-        for target in {(target.command, target.folder): target for target in targets}.values():
-            ended = undamaged(place, target)
-            assert ended.code == 0, (target, ended)  # otherwise the damage would not be what is tested
-        fuzz(place, targets, options.fuzzed, options.seed, report)
-    return part
+        fuzz_in_batches(records, work / "fuzzed", options.fuzzed, options.seed)
+    print(records.table())
+    if options.out:
+        options.out.write_text(page(records, sys.argv[1:], f"{datetime.now(UTC):%Y-%m-%d}"), encoding="utf-8")
+    return 1 if any(record.problem for record in records.all) else 0
 
 
-def _page(parts: list[Part], options: argparse.Namespace) -> str:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
-    rows = "\n".join(part.row for part in parts)
-    command = f"make torture TORTURE='--kills {options.kills} --fuzzed {options.fuzzed} --limits {options.limits} --seed {options.seed}'"
-    return f"""# Robustness
+def _commit() -> str:
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
-What a damaged or hostile file, a kill, a full disk or two calls at once do to bimodal. Commit `{commit}`, {datetime.now(UTC):%Y-%m-%d}:
-`{command}`.
+    return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
 
-| part | cases | lost | tracebacks | hangs | other defects | time |
-|---|---|---|---|---|---|---|
-{rows}
 
-**Lost**: a file of the user's is missing or changed, or the results after the kill and a repeated call differ from those without a
-kill. **Other defects**: no message of one line, another exit code than 0 or 2, too much memory, or hidden parts that are left.
-`tests/robustness/` has a short version of each part, which `make test` runs.
-"""
+def _source(work: Path) -> Path:
+    """Return the folder that each case copies: 70 drawn faces of 32 pixels, and a run."""
+    folder = work / "source"
+    if not (folder / "trained/model.safetensors").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        source_of(folder, lambda data: draw_data(data, {"train": 42, "val": 14, "test": 14}, wrong=7, size=32))
+    return folder
+
+
+def _parts(workshop: Workshop, options: argparse.Namespace, mounts: bool) -> Iterator[tuple[str, Iterable[Case]]]:
+    """Yield the rows of the table and their cases."""
+    most = options.limits
+    yield "SIGKILL at a random moment or file operation", _kills(workshop, options)
+    yield "SIGINT, SIGTERM, SIGHUP at a random moment", _signals(workshop, options)
+    yield "disk full, or read-only, from each kind of file operation on", _take(_failing(workshop), most)
+    yield "limits of file size, memory, descriptors; odd clocks", _take(_limited(workshop), most)
+    yield "files from the future and the past", _take(_file_times(workshop), most)
+    yield "no right to write", _take(_no_rights(workshop), most)
+    if mounts:
+        yield "a small or a read-only file system", _take(_disks(workshop), most)
+        yield "`/dev/shm` missing, read-only or small", _take(_shared_memory(workshop), most)
+    yield "two calls at once", _take(_two_at_once(workshop), most)
+
+
+def _take(cases: Iterator[Case], most: int) -> list[Case]:
+    return [] if most == 0 else list(cases)[:most]
+
+
+def _kills(workshop: Workshop, options: argparse.Namespace) -> Iterator[Case]:
+    names = (*COMMANDS, "review")
+    for number in range(options.kills):
+        name, choose = names[number % len(names)], random.Random(f"{options.seed} {number}")
+        if name == "review":
+            yield f"{number} review", partial(_review, workshop, choose)
+        else:
+            at_operation = bool(number // len(names) % 2)
+            yield f"{number} {name}", partial(workshop.killed, name, choose, at_operation)
+
+
+def _review(workshop: Workshop, choose: random.Random) -> str:
+    return killed_review(partial(_reviewed(workshop).copy, "review"), choose)
+
+
+def _reviewed(workshop: Workshop) -> Workshop:
+    """Return a workshop whose folder has an audit, too."""
+    folder = workshop.work.parent / "reviewed"
+    if not (folder / "audit/suspects.csv").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(workshop.source, folder, symlinks=True)
+        audited(folder)
+    return Workshop(folder, workshop.work)
+
+
+def _signals(workshop: Workshop, options: argparse.Namespace) -> Iterator[Case]:
+    names = tuple(COMMANDS)
+    for number in range(options.signals):
+        name, sent = names[number % len(names)], _SIGNALS[number // len(names) % len(_SIGNALS)]
+        choose = random.Random(f"{options.seed} signal {number}")
+        yield f"{number} {name} {sent.name}", partial(workshop.stopped, name, choose, sent)
+
+
+def _failing(workshop: Workshop) -> Iterator[Case]:
+    for name in COMMANDS:
+        operations = workshop.reference(name).operations
+        for kind in dict.fromkeys(operations):
+            for failure in FAILURES:
+                yield f"{name}, {failure}, {kind}", partial(workshop.failing, name, operations.index(kind) + 1, failure)
+
+
+def _limited(workshop: Workshop) -> Iterator[Case]:
+    for condition, before in limits.limits_of_process().items():
+        for name in COMMANDS:
+            yield f"{name}, {condition}", partial(workshop.limited, name, before)
+
+
+def _file_times(workshop: Workshop) -> Iterator[Case]:
+    def attempt(name: str, moment: float) -> str:
+        return workshop.limited(name, lambda: limits.set_times(Path.cwd(), moment))
+
+    for condition, moment in limits.FILE_TIMES.items():
+        for name in COMMANDS:
+            yield f"{name}, {condition}", partial(attempt, name, moment)
+
+
+def _no_rights(workshop: Workshop) -> Iterator[Case]:
+    for name in COMMANDS:
+        yield name, partial(workshop.limited, name, limits.without_rights, around=limits.unwritable)
+
+
+def _disks(workshop: Workshop) -> Iterator[Case]:
+    for name in COMMANDS:
+        yield f"{name}, read-only", partial(workshop.limited, name, None, around=limits.read_only)
+        for free in limits.FREE_SPACE:
+            yield (
+                f"{name}, {free:,} free bytes",
+                partial(workshop.limited, name, None, around=partial(limits.small_disk, free=free)),
+            )
+
+
+def _shared_memory(workshop: Workshop) -> Iterator[Case]:
+    def attempt(options: str, read_only: bool) -> str:
+        folder = workshop.copy("shared")
+        given = inputs(folder)
+        command = tuple("1" if each == "0" else each for each in COMMANDS["train"].first)  # --workers 1
+        assert command != COMMANDS["train"].first
+        with limits.shared_memory(options, read_only):
+            process = finished(folder, *command)
+        problem = wrong_end(process)
+        process.close()
+        return problem or ("" if inputs(folder) == given else "a file of the user's was changed")
+
+    yield "train --workers 1, none", partial(attempt, "size=4k", True)
+    yield "train --workers 1, 4 KiB", partial(attempt, "size=4k", False)
+    yield "train --workers 1, 64 KiB", partial(attempt, "size=64k", False)
+    for name in COMMANDS:
+        yield (
+            f"{name}, none",
+            partial(workshop.limited, name, None, around=lambda _: limits.shared_memory("size=4k", True)),
+        )
+
+
+def _two_at_once(workshop: Workshop) -> Iterator[Case]:
+    for name in COMMANDS:
+        yield name, partial(_twice, workshop, name)
+    yield "review", partial(_two_reviews, workshop)
+
+
+def _twice(workshop: Workshop, name: str) -> str:
+    """Start a command twice: at least one succeeds, and one that does not says in one line why."""
+    folder = workshop.copy(name)
+    both = [Forked(folder, *COMMANDS[name].first) for _ in range(2)]
+    for process in both:
+        if not process.wait(600):
+            return f"{name}: no end after 600 seconds"
+    problem = next((problem for process in both if (problem := wrong_end(process))), "")
+    codes = sorted(process.returncode or 0 for process in both)
+    if not problem and codes not in ([0, 0], [0, 2]):
+        problem = f"exit codes {codes}"
+    for process in both:
+        process.close()
+    return problem or workshop.compared(folder, name)
+
+
+def _two_reviews(workshop: Workshop) -> str:
+    """Review the same audit in two processes: both store their decisions."""
+    folder = _reviewed(workshop).copy("review")
+    both = [Forked(folder, *REVIEW) for _ in range(2)]
+    try:
+        pages = [Page(process, name) for process, name in zip(both, ("Ann", "Bob"), strict=True)]
+        for row in range(15):
+            for each in pages:
+                each.decide(row, "keep")
+        events = [event for each in pages for _, event in each.acknowledged]
+        return "" if sorted(events) == list(range(1, 31)) else f"decisions are lost: {sorted(events)}"
+    finally:
+        for process in both:
+            process.close()
 
 
 if __name__ == "__main__":
