@@ -34,7 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--fuzzed", type=int, default=2000)
-    parser.add_argument("--limits", type=int, default=10**6, help="at most so many cases of each kind of limit")
+    parser.add_argument("--limits", type=int, default=10**6, help="at most so many cases of each kind of limit, drawn")
     parser.add_argument("--signals", type=int, default=21)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=Path("torture"), help="folder of the cases and of what failed")
@@ -76,21 +76,25 @@ def _source(work: Path) -> Path:
 
 def _parts(workshop: Workshop, options: argparse.Namespace, mounts: bool) -> Iterator[tuple[str, Iterable[Case]]]:
     """Yield the rows of the table and their cases."""
-    most = options.limits
     yield "SIGKILL at a random moment or file operation", _kills(workshop, options)
     yield "SIGINT, SIGTERM, SIGHUP at a random moment", _signals(workshop, options)
-    yield "disk full, or read-only, from each kind of file operation on", _take(_failing(workshop), most)
-    yield "limits of file size, memory, descriptors; odd clocks", _take(_limited(workshop), most)
-    yield "files from the future and the past", _take(_file_times(workshop), most)
-    yield "no right to write", _take(_no_rights(workshop), most)
+    yield "disk full, or read-only, from each kind of file operation on", _drawn(_failing(workshop), options)
+    yield "limits of file size, memory, descriptors; odd clocks", _drawn(_limited(workshop), options)
+    yield "files from the future and the past", _drawn(_file_times(workshop), options)
+    yield "no right to write", _drawn(_no_rights(workshop), options)
     if mounts:
-        yield "a small or a read-only file system", _take(_disks(workshop), most)
-        yield "`/dev/shm` missing, read-only or small", _take(_shared_memory(workshop), most)
-    yield "two calls at once", _take(_two_at_once(workshop), most)
+        yield "a small or a read-only file system", _drawn(_disks(workshop), options)
+        yield "`/dev/shm` missing, read-only or small", _drawn(_shared_memory(workshop), options)
+    yield "two calls at once", _drawn(_two_at_once(workshop), options)
 
 
-def _take(cases: Iterator[Case], most: int) -> list[Case]:
-    return [] if most == 0 else list(cases)[:most]
+def _drawn(cases: Iterator[Case], options: argparse.Namespace) -> list[Case]:
+    """Return as many cases as are asked for, in a random order, so that the first ones are of all commands."""
+    if not options.limits:
+        return []
+    every = sorted(cases, key=lambda case: case[0])
+    random.Random(options.seed).shuffle(every)
+    return every[: options.limits]
 
 
 def _kills(workshop: Workshop, options: argparse.Namespace) -> Iterator[Case]:
