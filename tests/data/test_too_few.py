@@ -46,3 +46,25 @@ def test_no_table_is_written_if_nothing_was_left_out(tmp_path: Path, noise: Nois
     with pytest.raises(InputError, match=r"expected at least two emotions in .* found happy$"):
         prepare(tmp_path / "s", tmp_path / "data")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["s"]
+
+
+@pytest.mark.parametrize("is_edited", [False, True])
+def test_a_later_success_deletes_the_table_unless_it_was_edited(tmp_path: Path, noise: Noise, is_edited: bool) -> None:
+    source, table = lost(tmp_path / "s"), tmp_path / "data-problems.csv"
+    with pytest.raises(InputError, match="lists all"):
+        prepare(source, tmp_path / "data")
+    if is_edited:
+        table.write_text(table.read_text() + "my,own,line,,\n")
+    for number in range(20):
+        noise(tmp_path / "faces" / ("happy", "sad")[number % 2] / f"{number}.png", number)
+    prepare(tmp_path / "faces", tmp_path / "data", val_share=0.2, test_share=0.2)
+    left = {path.name for path in tmp_path.iterdir()} - {"s", "faces", "data"}
+    assert left == ({"data-problems.csv"} if is_edited else set())
+
+
+def test_a_table_that_bimodal_did_not_write_stays(tmp_path: Path, noise: Noise) -> None:
+    for number in range(20):
+        noise(tmp_path / "faces" / ("happy", "sad")[number % 2] / f"{number}.png", number)
+    (tmp_path / "data-problems.csv").write_text("image,split,problem,detail,action\n")
+    prepare(tmp_path / "faces", tmp_path / "data", val_share=0.2, test_share=0.2)
+    assert (tmp_path / "data-problems.csv").exists()

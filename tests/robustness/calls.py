@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 MOST_SECONDS, MOST_MORE_MEMORY = 150, 4 * 2**30
@@ -45,12 +46,13 @@ class Hang(BaseException):
 
 
 def call(*arguments: object) -> Ended:
-    """Run a command in this process with bounded time and memory."""
+    """Run a command, or one of `READERS`, in this process with bounded time and memory."""
     import bimodal.inference.torch_network
     import bimodal.report.report_page
     import bimodal.training.train  # noqa: F401  libraries take gigabytes of addresses, before these are bounded
     from bimodal.cli.ending import exit_code_of
     from bimodal.cli.main import app
+    from tests.robustness.reviews import READERS
 
     before = sys.argv
     sys.argv = ["bimodal", *map(str, arguments)]
@@ -58,7 +60,8 @@ def call(*arguments: object) -> Ended:
     with _captured() as stderr:
         try:
             with _limited():
-                code = exit_code_of(app)
+                reader = READERS.get(str(arguments[0]))
+                code = exit_code_of(partial(reader, *map(str, arguments[1:])) if reader else app)
         except BaseException as error:
             defect = "".join(traceback.format_exception(error))
         finally:

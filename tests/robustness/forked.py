@@ -131,6 +131,7 @@ def _become(
         os.chdir(folder)
         sys.argv = ["bimodal", *arguments]
         sys.modules["__main__"] = types.ModuleType("__main__")  # not imported again by the processes of multiprocessing
+        sys.modules["ray"] = None  # type: ignore[assignment]  # not installed: it starts many processes, for a minute
         if before:
             before()
         if run is None:

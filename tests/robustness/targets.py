@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+import numpy as np
 from PIL import Image
 
 from bimodal.model_files.packaged import FACE, ONNX, packaged_file
@@ -136,7 +138,19 @@ def _audits() -> list[Target]:
     kept = next(line for line in Path("cleaned/manifest.csv").read_text().splitlines() if ",train," in line)
     Path("second.csv").write_text(f"image,decision\n{kept.partition(',')[0]},remove\n")
     folders = ("data", "audit", "decisions.csv")
-    targets = [Target("decisions.csv", folders, repeat), Target("data/source.json", folders, repeat)]
+    _must("import-into-review", "audit", "decisions.csv")
+    targets = [Target("decisions.csv", folders, ("import-into-review", "audit", "decisions.csv"))] * 4
+    read = (
+        "review.sqlite",
+        "review.sqlite",
+        "review.sqlite",
+        "review.sqlite",
+        "suspects.csv",
+        "judgement.npz",
+        "audit.json",
+    )
+    targets += [Target(f"audit/{name}", folders, ("read-review", "audit")) for name in read]
+    targets += [Target("decisions.csv", folders, repeat), Target("data/source.json", folders, repeat)]
     targets += [
         Target(f"audit/{name}", folders, repeat)
         for name in (
@@ -170,6 +184,14 @@ def _predictions(trained: bool) -> list[Target]:
         for suffix in ("jpg", "webp", "gif", "tiff", "bmp", "avif", "ppm"):
             image.convert("RGB").save(f"pictures/a.{suffix}")
             targets.append(Target(f"pictures/a.{suffix}", ("pictures", "model.onnx"), predict))
+        frame = np.asarray(image.convert("RGB"))
+    for name, codec in (("a.mp4", "mp4v"), ("a.avi", "MJPG")):
+        writer = cv2.VideoWriter(name, cv2.VideoWriter.fourcc(*codec), 10.0, (48, 48))
+        for brightness in range(12):
+            writer.write(np.ascontiguousarray(frame // (1 + brightness)))
+        writer.release()
+        video = ("predict", name, "--model", "model.onnx", "--no-detect", "--out", "table.csv", "--overwrite")
+        targets += [Target(name, (name, "model.onnx"), video)] * 3
     return targets
 
 

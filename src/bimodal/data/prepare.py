@@ -36,7 +36,7 @@ from bimodal.data.sources.entry import Problem, Source
 from bimodal.data.sources.formats.hub import is_address
 from bimodal.data.sources.read import read_source
 from bimodal.data.splits import divide, linked_groups
-from bimodal.data.too_few import check_emotions
+from bimodal.data.too_few import check_emotions, forget_problems
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
 from bimodal.files import staged_folder
@@ -138,6 +138,7 @@ def prepare(
         table = write_problems(problems, folder)
         counts = write_tables(examples, images, folder)
         write_source_info(folder, loaded.origin or str(source), loaded.kind, options, loaded.name_groups)
+    forget_problems(out)
     return Prepared(out, loaded.kind, counts, table, before - len(examples), test_of_val, loaded.name_groups)
 
 

@@ -1,6 +1,7 @@
 """The error of a source with too few usable pictures: it quotes the first reasons, and a table beside OUT lists all."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from bimodal.data.naming import printable
 from bimodal.data.sources.entry import Problem
 from bimodal.emotions import NAMES
 from bimodal.errors import InputError
-from bimodal.files import write_csv
+from bimodal.files import matches_checksum, write_checksum, write_csv
 from bimodal.text import plural
+from bimodal.unfinished import PREFIX
 
 _COLUMNS = tuple(field.name for field in fields(Problem))
 _LEFT_OUT = "left out"
@@ -26,7 +28,8 @@ def problem_table(problems: Sequence[Problem]) -> pd.DataFrame:
 def check_emotions(source: Path, out: Path, codes: Iterable[int], problems: Sequence[Problem]) -> None:
     """Raise unless there are pictures of at least two emotions; then the problems are written beside OUT.
 
-    They are written to `OUT-problems.csv`, unless there are none, or a file of that name is no such table.
+    They are written to `OUT-problems.csv`, unless there are none, or a file of that name is no such table; a hidden file beside
+    it has its checksum, for `forget_problems`.
 
     Args:
         source: the source of `prepare`.
@@ -45,12 +48,27 @@ def check_emotions(source: Path, out: Path, codes: Iterable[int], problems: Sequ
     lost = lost or [problem for problem in problems if problem.action == _LEFT_OUT]
     if not lost:
         raise InputError(start)
-    table = out.with_name(f"{out.name}-problems.csv")
+    table, checksum = _files_beside(out)
     may_write = not table.exists() or _is_problem_table(table)
     if may_write:
         write_csv(table, problem_table([_printable(problem) for problem in problems]))
+        write_checksum(table, checksum)
     listed = f"; {table} lists all" if may_write else ""
     raise InputError(f"{start}; {plural(len(lost), 'picture')} left out: {_reasons(lost)}{listed}")
+
+
+def forget_problems(out: Path) -> None:
+    """Delete the table that an earlier failure wrote beside OUT, once OUT is written, unless somebody has edited it."""
+    table, checksum = _files_beside(out)
+    with suppress(OSError):  # OUT is complete without this
+        if not table.is_symlink() and matches_checksum(table, checksum):
+            table.unlink()
+        checksum.unlink(missing_ok=True)
+
+
+def _files_beside(out: Path) -> tuple[Path, Path]:
+    """Return the table beside OUT, and the hidden file with its checksum."""
+    return out.with_name(f"{out.name}-problems.csv"), out.with_name(f"{PREFIX}problems-{out.name}"[:255])
 
 
 def _reasons(lost: Sequence[Problem]) -> str:
