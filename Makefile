@@ -22,7 +22,7 @@ check: $(INSTALLED_DEV)
 
 # Hours: kills, limits, two calls at once and damaged files; TORTURE='--kills 10 --fuzzed 100 --limits 10' takes minutes.
 torture: $(INSTALLED_DEV)
-	$(BIN)/python -m tests.robustness.torture --out docs/results/robustness.md $(TORTURE)
+	$(BIN)/python -m tests.robustness.torture $(TORTURE)
 
 # An hour: every claim about speed, measured on this machine; BENCH='--only startup removal' measures some.
 bench: $(INSTALLED_DEV)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-MOST_SECONDS, MOST_MORE_MEMORY = 150, 4 * 2**30
+MOST_CPU_SECONDS, MOST_SECONDS, MOST_MORE_MEMORY = 120, 900, 4 * 2**30
+"""Of a command: processor time, which other programs do not change; time, in which one that waits for ever is found; bytes."""
 _LONGEST = 3000  # letters of a message
 
 
@@ -42,7 +43,7 @@ class Ended:
 
 
 class Hang(BaseException):
-    """A command took longer than `MOST_SECONDS`."""
+    """A command took longer than `MOST_CPU_SECONDS` or `MOST_SECONDS`."""
 
 
 def call(*arguments: object) -> Ended:
@@ -99,18 +100,22 @@ def _captured() -> Iterator[Any]:
 def _limited() -> Iterator[None]:
     """Bound the time of a block, and the address space that it takes in addition."""
 
-    def stop(_signal: int, _frame: object) -> None:
-        raise Hang(f"no end after {MOST_SECONDS} seconds")
+    def stop(number: int, _frame: object) -> None:
+        seconds = f"{MOST_SECONDS} seconds" if number == signal.SIGALRM else f"{MOST_CPU_SECONDS} seconds of work"
+        raise Hang(f"no end after {seconds}")
 
     with open("/proc/self/statm", encoding="ascii") as file:
         size = int(file.read().split()[0]) * os.sysconf("SC_PAGESIZE")
     old = resource.getrlimit(resource.RLIMIT_AS)
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(MOST_SECONDS)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGALRM, signal.SIGPROF)}
+    signal.setitimer(signal.ITIMER_REAL, MOST_SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, MOST_CPU_SECONDS)
     resource.setrlimit(resource.RLIMIT_AS, (size + MOST_MORE_MEMORY, old[1]))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, old)
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        for timer in (signal.ITIMER_REAL, signal.ITIMER_PROF):
+            signal.setitimer(timer, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)

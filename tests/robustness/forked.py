@@ -4,7 +4,6 @@ import atexit
 import os
 import signal
 import sys
-import tempfile
 import time
 import traceback
 import types
@@ -16,19 +15,23 @@ DEFECT = 70
 """Exit code of a forked process that an exception ends."""
 
 
-def import_libraries() -> None:
-    """Import what the commands import while they run."""
-    import bimodal.classical.small_nets
-    import bimodal.classical.svm
+def import_libraries(heavy: bool) -> None:
+    """Import what the commands import while they run; with `heavy`, PyTorch, too."""
     import bimodal.cli.main
-    import bimodal.experiments.paper_table.reproduction
-    import bimodal.export.publish
+    import bimodal.data.prepare
     import bimodal.features.probe
     import bimodal.inference.predict
-    import bimodal.inference.torch_network
-    import bimodal.report.report_page
+    import bimodal.label_audit.audit
     import bimodal.review.server
-    import bimodal.training.train  # noqa: F401
+
+    if heavy:
+        import bimodal.classical.small_nets
+        import bimodal.classical.svm
+        import bimodal.experiments.paper_table.reproduction
+        import bimodal.export.publish
+        import bimodal.inference.torch_network
+        import bimodal.report.report_page
+        import bimodal.training.train  # noqa: F401
 
 
 class Forked:
@@ -48,18 +51,22 @@ class Forked:
         before: Callable[[], None] | None = None,
         run: Callable[[], None] | None = None,
     ) -> None:
-        self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  closed by `close`
+        self._outputs = [_Output(), _Output()]
         self.returncode: int | None = None
         sys.stdout.flush()
         sys.stderr.flush()
         self.pid = os.fork()
         if self.pid == 0:
-            _become(folder, arguments, (self._out.fileno(), self._err.fileno()), before, run)
+            _become(folder, arguments, tuple(output.end for output in self._outputs), before, run)
+        for output in self._outputs:
+            os.close(output.end)
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end, and return whether it came in time."""
         end, pause = time.monotonic() + seconds, 0.005
         while self.returncode is None:
+            for output in self._outputs:
+                output.read()  # a full pipe would stop it
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self.returncode = os.waitstatus_to_exitcode(status)
@@ -87,28 +94,48 @@ class Forked:
     @property
     def stdout(self) -> str:
         """What it has written to standard output so far."""
-        return _content(self._out.fileno())
+        return self._outputs[0].read()
 
     @property
     def stderr(self) -> str:
         """What it has written to standard error so far."""
-        return _content(self._err.fileno())
+        return self._outputs[1].read()
 
     def close(self) -> None:
         """Kill what is left, and forget the output."""
         self.kill()
-        self._out.close()
-        self._err.close()
+        for output in self._outputs:
+            output.close()
 
 
-def _content(file: int) -> str:
-    return os.pread(file, os.fstat(file).st_size, 0).decode("utf-8", "replace")
+class _Output:
+    """What a process writes to a pipe; a file would have the largest size that its limits set."""
+
+    def __init__(self) -> None:
+        self._begin, self.end = os.pipe()
+        os.set_blocking(self._begin, False)
+        self._content = b""
+
+    def read(self) -> str:
+        """Return all that was written so far."""
+        try:
+            while self._begin >= 0 and (more := os.read(self._begin, 2**16)):
+                self._content += more
+        except BlockingIOError:
+            pass
+        return self._content.decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """Read no more."""
+        if self._begin >= 0:
+            os.close(self._begin)
+            self._begin = -1
 
 
 def _become(
     folder: Path,
     arguments: tuple[str, ...],
-    outputs: tuple[int, int],
+    outputs: tuple[int, ...],
     before: Callable[[], None] | None,
     run: Callable[[], None] | None,
 ) -> None:

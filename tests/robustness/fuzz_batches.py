@@ -23,7 +23,8 @@ def fuzz_in_batches(records: Records, work: Path, examples: int, seed: int) -> N
     if not listed.exists():
         shutil.rmtree(work, ignore_errors=True)
         workspace.mkdir(parents=True)
-        _forked(partial(_build, workspace, listed), seconds=3600)
+        if problem := _forked(partial(_build, workspace, listed), seconds=3600):
+            raise RuntimeError(f"the files to damage cannot be made: {problem}")
     targets = [
         Target(**{**each, "folders": tuple(each["folders"]), "command": tuple(each["command"])})
         for each in json.loads(listed.read_text())

@@ -141,8 +141,8 @@ def _continued(folder: Path, least: int) -> str:
         if page.acknowledged[0][1] != before + 1:
             return f"other results: {before} events, and then {page.acknowledged[0][1]}"
         process.signal(signal.SIGINT)
-        if not process.wait(60):
-            return "no end after 60 seconds of Ctrl-C"
+        if not process.wait(_START_SECONDS):
+            return f"no end after {_START_SECONDS:.0f} seconds of Ctrl-C"
         if problem := wrong_end(process, (0, 130)):
             return problem
         left = list(hidden_parts(folder))

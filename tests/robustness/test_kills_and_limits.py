@@ -1,34 +1,65 @@
-"""Kills and limits of the system, a short and seeded part of `make torture`."""
+"""Kills, signals and limits, a short and seeded part of `make torture`: each command and each kind of limit once or twice."""
 
-import shutil
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.label_audit.conftest import draw_data
-from tests.robustness.kills import Kills, source_of
-from tests.robustness.limits import run_limited
+from tests.conftest import ROOT
+from tests.robustness.file_operations import operation
+from tests.robustness.records import Records
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("source")
-    return source_of(folder, lambda data: draw_data(data, {"train": 42, "val": 7, "test": 7}), trained=False)
+def test_nothing_is_lost_and_a_run_is_continued(tmp_path: Path) -> None:
+    short = ("--commands", "prepare,audit,review", "--kills", "5", "--signals", "2", "--limits", "1", "--fuzzed", "0")
+    command = [sys.executable, "-m", "tests.robustness.torture", *short, "--work", str(tmp_path), "--seed", "15"]
+    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}"}
+    for _ in range(2):  # the second run finds all cases done
+        ended = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        cases = [json.loads(line) for line in (tmp_path / "cases.jsonl").read_text().splitlines()]
+        parts = Counter(case["part"] for case in cases)
+        assert parts["SIGKILL at a random moment or file operation"] == 5
+        assert parts["SIGINT, SIGTERM, SIGHUP at a random moment"] == 2
+        assert len(parts) >= 7
+        assert set(parts.values()) == {5, 2, 1}
 
 
-def test_a_killed_command_loses_nothing_and_can_be_repeated(source: Path, tmp_path: Path) -> None:
-    kills = Kills(source, tmp_path, seed=15)
-    assert [kills.kill(name, number) for number, name in enumerate(("prepare", "audit"))] == ["", ""]
+def test_problems_are_counted_by_kind(tmp_path: Path) -> None:
+    records = Records(tmp_path / "cases.jsonl", "abc", say=lambda _line: None)
+    outcomes = {
+        "1": "a file of the user's was lost or changed",
+        "2": "Traceback (most",
+        "3": "no end after 9 seconds",
+        "4": "?",
+        "5": "",
+    }
+    records.try_all("part", [(name, lambda problem=problem: problem) for name, problem in outcomes.items()])
+
+    def broken() -> str:
+        raise AssertionError("Traceback")
+
+    records.try_all("part", [("1", broken), ("6", broken)])  # the first is done
+    assert "| part | `abc` | 6 | 1 | 2 | 1 | 1 |" in records.table()
+    assert Records(tmp_path / "cases.jsonl", "abc").table() == records.table()
 
 
 @pytest.mark.parametrize(
-    ("name", "condition"),
+    ("event", "arguments", "kind"),
     [
-        ("prepare", "files of at most 4,096 bytes"),
-        ("audit", "files of at most 65,536 bytes"),
-        ("predict", "24 descriptors"),
+        ("open", ("data/images/train-0003.png", "w", os.O_WRONLY | os.O_CREAT), "open data/images/#-#.png"),
+        ("open", ("/home/data/a.csv", "r", os.O_RDONLY), ""),
+        ("open", ("/elsewhere/a.csv", "w", os.O_WRONLY), ""),
+        ("os.rename", (".bimodal-1a-2-3-4b", "/home/out", -1, -1), "os.rename out"),
+        ("os.remove", (b".bimodal-1a-2-3-4b.csv", -1), "os.remove .bimodal-#.csv"),
+        ("os.listdir", (".",), ""),
     ],
 )
-def test_a_limit_is_one_line(source: Path, tmp_path: Path, name: str, condition: str) -> None:
-    folder = Path(shutil.copytree(source, tmp_path / "work"))
-    assert run_limited(folder, name, condition) == ""
+def test_operations_that_change_files_are_known(event: str, arguments: tuple[object, ...], kind: str) -> None:
+    assert operation(event, arguments, "/home") == kind
