@@ -20,7 +20,8 @@ check: $(INSTALLED_DEV)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Hours: kills, limits, two calls at once and damaged files; TORTURE='--kills 10 --fuzzed 100 --limits 10' takes minutes.
+# Hours: kills, limits, two calls at once and damaged files; TORTURE='--kills 10 --fuzzed 100 --limits 5' takes minutes.
+# Cases are kept in torture/, so that the same command continues; TORTURE=--out FILE writes the page.
 torture: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.robustness.torture $(TORTURE)
 

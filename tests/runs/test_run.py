@@ -32,6 +32,18 @@ def test_a_complete_run_is_read_with_types(folder: Path) -> None:
     assert not run.is_finished
 
 
+def test_optional_columns_of_the_manifest_may_be_absent(folder: Path) -> None:
+    complete = Run.open(folder).manifest
+    complete[["image", "label", "split", "digest"]].to_csv(folder / "manifest.csv", index=False)
+    run = Run.open(folder)
+    for column in ("group", "original_label", "true_label", "flag"):
+        assert run.manifest[column].tolist() == [""] * len(complete)
+    assert run.manifest["label"].tolist() == complete["label"].tolist()
+    complete[["image", "label", "split"]].to_csv(folder / "manifest.csv", index=False)
+    with pytest.raises(InputError, match=r"manifest\.csv .*digest"):
+        _ = Run.open(folder).manifest
+
+
 def test_a_run_without_removal_has_empty_tables(tmp_path: Path) -> None:
     run = Run.open(write_run(tmp_path, "run"))
     assert run.removed.empty
