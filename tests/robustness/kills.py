@@ -65,7 +65,9 @@ class Workshop:
                 process.close()
                 return f"{name}, {moment}: no end after 600 seconds"
             if process.returncode != -signal.SIGKILL:
-                return f"{name}, {moment}: it was not killed, but ended with {process.returncode}: {process.stderr[-500:]}"
+                return (
+                    f"{name}, {moment}: it was not killed, but ended with {process.returncode}: {process.stderr[-500:]}"
+                )
         else:
             seconds = choose.uniform(0.0, 1.05) * reference.seconds
             moment = f"after {seconds:.2f} of {reference.seconds:.2f} s"
