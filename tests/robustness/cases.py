@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 
 from tests.robustness import limits
@@ -172,16 +173,22 @@ class Cases:
         return problem or self.workshop.compared(folder, name)
 
     def _two_reviews(self) -> str:
-        """Review the same audit in two processes: both store their decisions."""
+        """Review the same audit in two processes: one takes decisions, and the other says in one line who holds the audit."""
         folder = self._reviewed().copy("review")
         both = [Forked(folder, *REVIEW) for _ in range(2)]
         try:
-            pages = [Page(process, name) for process, name in zip(both, ("Ann", "Bob"), strict=True)]
+            pages, problems = [], []
+            for process in both:
+                try:
+                    pages.append(Page(process, "Ann"))
+                except (AssertionError, OSError, HTTPException):
+                    process.wait(60)
+                    problems.append(wrong_end(process, (2,)))
+            if len(pages) != 1:
+                return f"{len(pages)} of two reviews serve the page"
             for row in range(15):
-                for each in pages:
-                    each.decide(row, "keep")
-            events = [event for each in pages for _, event in each.acknowledged]
-            return "" if sorted(events) == list(range(1, 31)) else f"decisions are lost: {sorted(events)}"
+                pages[0].decide(row, "keep")
+            return "".join(problems)
         finally:
             for process in both:
                 process.close()

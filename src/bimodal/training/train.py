@@ -45,6 +45,7 @@ from bimodal.training.predict import build_classifier, clean_losses, load_model,
 from bimodal.training.probe import fit_probe, start_head
 from bimodal.training.processes import Processes, check_launcher, how_to_resume
 from bimodal.training.settings import TrainSettings
+from bimodal.training.shared_memory import check_shared_memory
 from bimodal.version import __version__
 
 _MAX_TRACE = 2**24
@@ -186,6 +187,7 @@ def _build(
     """Build all parts of the training; nothing is written. `recorded` is `environment.json` of the run to resume."""
     settings = faces.settings
     check_launcher(hardware)
+    check_shared_memory(hardware.loader_workers, settings.batch_size * 3 * settings.image_size**2 * 4)
     if settings.batch_size < hardware.world_size:
         count = hardware.world_size
         raise InputError(f"--batch-size must be at least the {count} processes, got {settings.batch_size}")

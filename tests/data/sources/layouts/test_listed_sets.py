@@ -186,8 +186,9 @@ def test_other_arrays_than_codes_of_affectnet(tmp_path: Path, array: np.ndarray)
         b"\x93NUMPY",
         b"x" * 5000,
         b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (9999999999,), }",
+        b"\x93NUMPY\x01\x00\x08\x00{'descr'",
     ],
-    ids=["empty", "cut", "large", "a shape of 80 GB"],
+    ids=["empty", "cut", "large", "a shape of 80 GB", "a cut header"],
 )
 def test_hostile_files_of_affectnet(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "0_exp.npy").write_bytes(content)

@@ -81,7 +81,7 @@ def read_code(path: Path) -> str:
         code = str(int(float(text)))
         if code not in MEANINGS or float(code) != float(text):
             raise ValueError(f"the value {text[:20]!r}")
-    except (ValueError, KeyError, OverflowError, UnicodeError) as error:
+    except Exception as error:  # NumPy's reader of headers raises many kinds of errors, of tokenize too
         raise InputError(f"{path.name}: expected a number from 0 to 10, got {error}") from error
     return code
 
