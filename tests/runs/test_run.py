@@ -44,6 +44,12 @@ def test_optional_columns_of_the_manifest_may_be_absent(folder: Path) -> None:
         _ = Run.open(folder).manifest
 
 
+def test_a_manifest_without_training_faces_is_damaged(folder: Path) -> None:
+    Run.open(folder).manifest.assign(split="test").to_csv(folder / "manifest.csv", index=False)
+    with pytest.raises(InputError, match=r"manifest\.csv is damaged: expected faces in split train, found none"):
+        _ = Run.open(folder).manifest
+
+
 def test_a_run_without_removal_has_empty_tables(tmp_path: Path) -> None:
     run = Run.open(write_run(tmp_path, "run"))
     assert run.removed.empty

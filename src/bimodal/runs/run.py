@@ -87,6 +87,8 @@ class Run:
     def manifest(self) -> pd.DataFrame:
         """The manifest of the data, one row for each face; all columns are text, and unknown values are `""`."""
         table = read_csv(self._file("manifest.csv"), tables.MANIFEST)
+        if not (table["split"] == "train").any():
+            raise InputError(f"{self._file('manifest.csv')} is damaged: expected faces in split train, found none")
         return table.assign(**{name: "" for name in tables.OPTIONAL_IN_MANIFEST if name not in table})
 
     metrics = _table("metrics.csv", tables.METRICS)
