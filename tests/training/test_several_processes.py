@@ -130,6 +130,37 @@ def test_a_killed_process_is_one_line_and_the_run_is_resumed_on_one_and_four(
         agree(on_one, Run.open(again))
 
 
+@pytest.mark.slow
+def test_ctrl_c_is_one_line_and_the_run_is_resumed(on_one: Run, tiny_data: Path, tmp_path: Path) -> None:
+    out, log, errors = tmp_path / "run", tmp_path / "log", tmp_path / "errors"
+    options = ["--out", str(out), *PLAIN, "--devices", "2", "--accelerator", "cpu"]
+    with log.open("w") as stream, errors.open("w") as error_stream:
+        process = subprocess.Popen(
+            [sys.executable, "-u", str(SCRIPT), "train", str(tiny_data), *options],
+            stdout=stream,
+            stderr=error_stream,
+            env=ENVIRONMENT,
+            start_new_session=True,
+        )
+        while not (out / "last.ckpt").exists():
+            assert process.poll() is None, errors.read_text()
+            time.sleep(0.01)
+        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all processes
+        assert process.wait(120) == 130, errors.read_text()
+    assert not (out / "model.safetensors").exists(), "the signal came too late to be a test"
+    lines = [line for line in (log.read_text() + errors.read_text()).splitlines() if line]
+    assert [line for line in lines if not line.startswith(("epoch", "  "))] == [
+        f"interrupted; resume with: bimodal train --out {out} --resume"
+    ]
+    end = time.monotonic() + 60
+    while Path(f"/proc/{child}").exists():
+        assert time.monotonic() < end, "the other process does not end"
+        time.sleep(0.1)
+    call(1, "--out", out, "--resume")
+    agree(on_one, Run.open(out))
+
+
 def test_processes_of_a_launcher_must_be_those_of_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="--num-nodes 2 needs a launcher on each machine: torchrun --nnodes 2"):
         check_launcher(Hardware("cpu", devices=1, num_nodes=2))
