@@ -173,22 +173,24 @@ class Cases:
         return problem or self.workshop.compared(folder, name)
 
     def _two_reviews(self) -> str:
-        """Review the same audit in two processes: one takes decisions, and the other says in one line who holds the audit."""
+        """Review the same audit in two processes: each serves the page, or says in one line that the other is opening it."""
         folder = self._reviewed().copy("review")
         both = [Forked(folder, *REVIEW) for _ in range(2)]
         try:
-            pages, problems = [], []
-            for process in both:
+            pages = []
+            for process, name in zip(both, ("Ann", "Bob"), strict=True):
                 try:
-                    pages.append(Page(process, "Ann"))
+                    pages.append(Page(process, name))
                 except (AssertionError, OSError, HTTPException):
                     process.wait(60)
-                    problems.append(wrong_end(process, (2,)))
-            if len(pages) != 1:
-                return f"{len(pages)} of two reviews serve the page"
+                    if problem := wrong_end(process, (2,)):
+                        return problem
             for row in range(15):
-                pages[0].decide(row, "keep")
-            return "".join(problems)
+                for page in pages:
+                    page.decide(row, "keep")
+            events = sorted(event for page in pages for _, event in page.acknowledged)
+            expected = list(range(1, 15 * len(pages) + 1))
+            return "" if pages and events == expected else f"decisions are lost: {events}"
         finally:
             for process in both:
                 process.close()
