@@ -4,7 +4,8 @@ training of bimodal."""
 import csv
 import io
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -72,19 +73,38 @@ def train(
 ) -> list[float]:
     """Train in the plainest way; `begin` and `end` are called around each epoch. Return the loss of each step."""
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    return _train(model, optimizer, _epochs(loader, loader.sampler, epochs), begin, end)
+
+
+def _train(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    epochs: Iterable[Iterable[tuple[torch.Tensor, torch.Tensor]]],
+    begin: Callable[[], None],
+    end: Callable[[], None],
+    backward: Callable[[torch.Tensor], None] = torch.Tensor.backward,
+    uses_bf16: bool = False,
+) -> list[float]:
+    """The loop that all methods but Lightning share."""
     losses = []
     model.train()
-    for epoch in range(epochs):
-        loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+    for batches in epochs:
         begin()
-        for images, labels in loader:
+        for images, labels in batches:
             optimizer.zero_grad()
-            loss = cross_entropy(model(images), labels)
-            loss.backward()
+            with torch.autocast("cpu", torch.bfloat16, enabled=uses_bf16):
+                loss = cross_entropy(model(images), labels)
+            backward(loss)
             optimizer.step()
             losses.append(loss.item())
         end()
     return losses
+
+
+def _epochs(loader: DataLoader[Any], sampler: Any, epochs: int) -> Iterator[DataLoader[Any]]:
+    for epoch in range(epochs):
+        sampler.set_epoch(epoch)
+        yield loader
 
 
 class PlainModule(pl.LightningModule):
@@ -140,19 +160,7 @@ def train_with_accelerate(
     accelerator = Accelerator(cpu=True, mixed_precision="bf16" if uses_bf16 else "no")
     sampler: Any = loader.sampler  # accelerate may wrap the DataLoader, not its sampler
     model, optimizer, loader = accelerator.prepare(model, torch.optim.Adam(model.parameters(), lr=lr), loader)
-    losses = []
-    model.train()
-    for epoch in range(epochs):
-        sampler.set_epoch(epoch)
-        begin()
-        for images, labels in loader:
-            optimizer.zero_grad()
-            loss = cross_entropy(model(images), labels)
-            accelerator.backward(loss)
-            optimizer.step()
-            losses.append(loss.item())
-        end()
-    return losses
+    return _train(model, optimizer, _epochs(loader, sampler, epochs), begin, end, accelerator.backward)
 
 
 def train_in_memory(
@@ -167,16 +175,4 @@ def train_in_memory(
     """Train on batches that are made once and stay in memory: no loading, no augmentation, nothing is recorded."""
     batches = [(images.contiguous(memory_format=torch.channels_last), labels) for images, labels in loader]
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
-    losses = []
-    model.train()
-    for _ in range(epochs):
-        begin()
-        for images, labels in batches:
-            optimizer.zero_grad()
-            with torch.autocast("cpu", torch.bfloat16, enabled=uses_bf16):
-                loss = cross_entropy(model(images), labels)
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-        end()
-    return losses
+    return _train(model, optimizer, repeat(batches, epochs), begin, end, uses_bf16=uses_bf16)

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -60,7 +61,9 @@ def serve_bucket(bucket: str, folder: Path) -> Iterator[str]:
                 if found[key] < 0:
                     xml.append(f"<CommonPrefixes><Prefix>{escape(key)}</Prefix></CommonPrefixes>")
                 else:
-                    xml.append(f"<Contents><Key>{escape(key)}</Key><Size>{found[key]}</Size></Contents>")
+                    written = datetime.fromtimestamp(int((folder / key).stat().st_mtime), UTC)
+                    date = f"<LastModified>{written:%Y-%m-%dT%H:%M:%S}.000Z</LastModified>"
+                    xml.append(f"<Contents><Key>{escape(key)}</Key>{date}<Size>{found[key]}</Size></Contents>")
             if len(later) > most:
                 xml.append(f"<NextContinuationToken>{escape(later[most - 1])}</NextContinuationToken>")
             xml.append(f"<KeyCount>{len(later[:most])}</KeyCount></ListBucketResult>")

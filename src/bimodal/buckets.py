@@ -4,11 +4,13 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bimodal.errors import InputError
 from bimodal.files import user_cache_folder, write_atomically
+from bimodal.unfinished import PREFIX
 
 _ADDRESS = re.compile(r"(s3|gs|gcs|abfs|abfss|hdfs):/+(?=[^/])")
 _BLOCK = 2**20
@@ -36,8 +38,30 @@ def normal(name: str | Path) -> str:
     return _ADDRESS.sub(lambda match: f"{match[1]}://", str(name)).rstrip("/")
 
 
-def list_files(address: str | Path) -> Iterator[tuple[str, int]]:
-    """Yield the address and size of an object, or of all objects below a folder, in the order of their names.
+@dataclass(frozen=True)
+class BucketObject:
+    """An object of a bucket.
+
+    Attributes:
+        address: such as `s3://bucket/folder/name`.
+        size: in bytes.
+        modified: when it was written, in nanoseconds since 1970; 0 if the bucket does not say.
+    """
+
+    address: str
+    size: int
+    modified: int
+
+    def is_copied_to(self, file: Path) -> bool:
+        """Return whether a file of this machine is a copy of the object as it is now."""
+        if not file.is_file():
+            return False
+        found = file.stat()
+        return found.st_size == self.size and self.modified in (0, found.st_mtime_ns)
+
+
+def list_files(address: str | Path) -> Iterator[BucketObject]:
+    """Yield an object, or all objects below a folder, in the order of their names.
 
     One folder is listed at a time. Names that start with a dot are left out.
 
@@ -52,7 +76,7 @@ def list_files(address: str | Path) -> Iterator[tuple[str, int]]:
     try:
         found = files.get_file_info(path)
         if found.type == fs.FileType.File:
-            yield address, found.size
+            yield BucketObject(address, found.size, found.mtime_ns or 0)
             return
         if found.type == fs.FileType.NotFound:
             raise InputError(f"{address} does not exist; expected an object or a folder of a bucket")
@@ -60,7 +84,7 @@ def list_files(address: str | Path) -> Iterator[tuple[str, int]]:
         while stack:
             entry = stack.pop()
             if entry.type == fs.FileType.File:
-                yield f"{scheme}://{entry.path}", entry.size
+                yield BucketObject(f"{scheme}://{entry.path}", entry.size, entry.mtime_ns or 0)
                 continue
             below = files.get_file_info(fs.FileSelector(entry.path, recursive=False))
             named = [one for one in below if not one.base_name.startswith(".")]
@@ -97,7 +121,8 @@ def copy_file(address: str, file: Path) -> None:
 def local_copy(address: str | Path) -> Path:
     """Copy a folder or an object of a bucket to this user's cache folder, and return its place there.
 
-    Objects that are there already, with the same size, are not copied again, so that an interrupted call continues.
+    Objects that are there already, with the same size and time of writing, are not copied again, so that an interrupted call
+    continues. Copies of objects that the bucket no longer has are deleted.
 
     Raises:
         InputError: the bucket cannot be read, or the folder is larger than the cache may be.
@@ -107,22 +132,31 @@ def local_copy(address: str | Path) -> Path:
     address = normal(address)
     root = user_cache_folder() / "buckets" / hashlib.sha256(address.encode()).hexdigest()[:16]
     limit = _limit()
-    todo, total, is_object = [], 0, False
-    for name, size in list_files(address):
-        is_object = name == address
-        file = root / (Path(address).name if is_object else _inside(name.removeprefix(address + "/")))
-        total += size
+    total, is_object = 0, False
+    files: dict[Path, BucketObject] = {}
+    for found in list_files(address):
+        is_object = found.address == address
+        files[root / (Path(address).name if is_object else _inside(found.address.removeprefix(address + "/")))] = found
+        total += found.size
         if total > limit:
             raise InputError(
                 f"{address} is larger than the {limit / 2**30:g} GiB that a folder of a bucket may take in {root.parent}; "
                 f"set {CACHE_LIMIT} to allow more"
             )
-        if not file.is_file() or file.stat().st_size != size:
-            todo.append((name, file))
+    for left in [file for file in root.rglob("*") if file not in files and not file.is_dir()]:
+        if not left.name.startswith(PREFIX):  # what another process is copying
+            left.unlink(missing_ok=True)
+    todo = [(found, file) for file, found in files.items() if not found.is_copied_to(file)]
     for folder in {file.parent for _, file in todo}:
         folder.mkdir(parents=True, exist_ok=True)
-    map_in_threads(lambda pair: copy_file(*pair), todo, "copying from the bucket")
+    map_in_threads(lambda pair: _copy_with_time(*pair), todo, "copying from the bucket")
     return root / Path(address).name if is_object else root
+
+
+def _copy_with_time(found: BucketObject, file: Path) -> None:
+    copy_file(found.address, file)
+    if found.modified:
+        os.utime(file, ns=(found.modified, found.modified))
 
 
 def _inside(name: str) -> str:

@@ -1,6 +1,7 @@
 """Predictions and features in shards, of this machine and of buckets, are those without."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bimodal import buckets
 from bimodal.cluster import predictions
 from bimodal.cluster.embedding import embed_shards
 from bimodal.cluster.predictions import predict_shards
@@ -99,6 +101,28 @@ def test_prepare_reads_a_bucket_through_a_bounded_cache(
         assert (tmp_path / "data" / name).read_bytes() == (tmp_path / "local" / name).read_bytes()
 
 
+def test_the_copy_of_a_bucket_follows_its_changes(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    shutil.copytree(pictures / "faces/images/more", tmp_path / "bucket/faces")
+    changed, deleted, kept = sorted((tmp_path / "bucket/faces").iterdir())[:3]
+    with serve_bucket("photos", tmp_path / "bucket") as address:
+        for key, value in environment(address).items():
+            monkeypatch.setenv(key, value)
+        copy = buckets.local_copy("s3://photos/faces")
+        of_kept = (copy / kept.name).stat()
+        changed.write_bytes(changed.read_bytes()[::-1])  # the same size
+        os.utime(changed, (0, 1_800_000_000))
+        deleted.unlink()
+        assert buckets.local_copy("s3://photos/faces") == copy
+    assert (copy / kept.name).stat().st_ino == of_kept.st_ino, "an unchanged object was copied again"
+    assert {file.name: file.read_bytes() for file in copy.iterdir()} == {
+        file.name: file.read_bytes() for file in (tmp_path / "bucket/faces").iterdir()
+    }
+
+
 def test_an_interrupted_table_keeps_its_finished_shards(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,11 +179,18 @@ def test_a_damaged_shard_is_computed_again(tmp_path: Path, monkeypatch: pytest.M
         assert [len(rows) for rows in left or []] == [64, 6]
         for rows in left or []:
             shards.compute(rows)
-        np.save(shards.file_of(shards.ranges[1]), np.zeros((6, 3), np.float16))
-        with pytest.raises(OSError, match="computes it again"):
-            shards.join()
+    first, second = map(shards.file_of, shards.ranges)
+    whole = second.read_bytes()
+    for damaged in (whole[:100], bytes(len(whole)), b""):
+        second.write_bytes(damaged)
+        with shards.exclusively() as left:
+            assert left == shards.ranges[1:]
+            shards.compute(shards.ranges[1])
+        assert second.read_bytes() == whole
     with shards.exclusively() as left:
-        assert left == shards.ranges[1:]
+        assert left == []
+        shards.join()
+    assert not first.exists()
 
 
 @pytest.mark.slow

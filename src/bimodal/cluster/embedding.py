@@ -46,7 +46,7 @@ def embed_shards(
                 embed_shard,
                 {"data": data, "network": network, "start": rows.start},
                 shards.folder / f"{rows.start}.log",
-                result=shards.file_of(rows),
+                result=shards.checksum_of(rows),
             )
             for rows in left
         ]

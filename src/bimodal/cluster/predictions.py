@@ -163,9 +163,9 @@ def _find(inputs: Sequence[str | Path]) -> Iterator[tuple[str, str]]:
 
 def _files_of(given: str | Path) -> Iterator[tuple[str, str]]:
     if is_bucket(given):
-        for name, _ in list_files(given):
-            if is_picture_name(name) or is_video_name(name):
-                yield name, name
+        for found in list_files(given):
+            if is_picture_name(found.address) or is_video_name(found.address):
+                yield found.address, found.address
     else:
         for file in find_files([given]):
             yield str(file), os.path.abspath(file)

@@ -1,5 +1,7 @@
 """The error of a source with too few usable pictures: it quotes the first reasons, and a table beside OUT lists all."""
 
+import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import fields
@@ -68,7 +70,8 @@ def forget_problems(out: Path) -> None:
 
 def _files_beside(out: Path) -> tuple[Path, Path]:
     """Return the table beside OUT, and the hidden file with its checksum."""
-    return out.with_name(f"{out.name}-problems.csv"), out.with_name(f"{PREFIX}problems-{out.name}"[:255])
+    digest = hashlib.sha256(os.fsencode(out.name)).hexdigest()[:16]  # OUT's own name may be as long as names may be
+    return out.with_name(f"{out.name}-problems.csv"), out.with_name(f"{PREFIX}problems-{digest}")
 
 
 def _reasons(lost: Sequence[Problem]) -> str:

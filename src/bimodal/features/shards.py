@@ -42,6 +42,10 @@ class FeatureShards:
         """Return the file of a shard."""
         return self.folder / f"{rows.start}-{rows.stop}.npy"
 
+    def checksum_of(self, rows: range) -> Path:
+        """Return the file with the checksum of a shard, which is written last."""
+        return self.file_of(rows).with_suffix(".sha256")
+
     @contextmanager
     def exclusively(self) -> Iterator[list[range] | None]:
         """Hold the lock of the features; lend the shards that are left to compute, or None if the features are there."""
@@ -50,10 +54,15 @@ class FeatureShards:
                 yield None
             else:
                 self.folder.mkdir(exist_ok=True)
-                yield [rows for rows in self.ranges if not self.file_of(rows).is_file()]
+                left = [
+                    rows for rows in self.ranges if not matches_checksum(self.file_of(rows), self.checksum_of(rows))
+                ]
+                for rows in left:
+                    self.checksum_of(rows).unlink(missing_ok=True)
+                yield left
 
     def compute(self, rows: range) -> None:
-        """Decode and embed the pictures of a shard, and write its file.
+        """Decode and embed the pictures of a shard, and write its file and then the checksum.
 
         Raises:
             InputError: a picture cannot be read.
@@ -63,6 +72,7 @@ class FeatureShards:
         parts = [outputs_of(self.embedder, decode_rows(self.manifest, size, batch)) for batch in batches]
         values = np.concatenate(parts).astype(np.float16)
         write_atomically(self.file_of(rows), lambda part: _save(part, values))
+        write_checksum(self.file_of(rows), self.checksum_of(rows))
 
     def join(self) -> None:
         """Make one file of all shards, and delete them."""
@@ -74,11 +84,7 @@ class FeatureShards:
             with part.open("r+b") as target:
                 target.seek(offset)
                 for rows in self.ranges:
-                    values = np.load(self.file_of(rows), allow_pickle=False)
-                    if values.shape != (len(rows), shape[1]) or values.dtype != np.float16:
-                        self.file_of(rows).unlink()
-                        raise OSError(f"{self.file_of(rows)} is damaged; the same call computes it again")
-                    target.write(values.data)
+                    target.write(np.load(self.file_of(rows), allow_pickle=False).data)
 
         checksum = self._file.with_suffix(".sha256")
         checksum.unlink(missing_ok=True)

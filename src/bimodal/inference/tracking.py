@@ -21,10 +21,7 @@ _MARGIN = 0.5  # of the region, as a share of the face on each side: how far a f
 _LEAST_OVERLAP = 0.1  # intersection over union with the face in the frame before; less: another face
 _SAME_FACE = 0.5  # two faces that overlap so much are one
 _CUT = 24  # mean difference of two thumbnails, of 255, that is a cut
-_NEW, _NEW_CELLS = (
-    32,
-    2,
-)  # a difference of so much in so many pixels of the thumbnails, away from the faces: a face may have come
+_NEW, _NEW_CELLS = 32, 2  # so large a difference in so many pixels of the thumbnails, away from the faces: a new face
 _THUMBNAIL = (32, 18)
 
 

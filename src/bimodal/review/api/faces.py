@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, cast
 
 from fastapi import APIRouter, HTTPException, Path, Request, Response
@@ -10,7 +11,7 @@ from pydantic import BaseModel
 from bimodal.emotions import NAMES
 from bimodal.review.api.common import DecisionOut, FaceOut, TheReview, check_rows, decision_out, face_out, shown
 from bimodal.review.faces import SIDES
-from bimodal.review.loss_history import LossHistories
+from bimodal.review.loss_history import LossHistories, LossHistory
 from bimodal.vision.pictures import UnreadableError
 
 router = APIRouter(prefix="/api/faces", tags=["faces"])
@@ -32,23 +33,6 @@ class NeighboursOut(BaseModel):
     rows: list[int]
 
 
-class LossOut(BaseModel):
-    """The loss of a face in the run of this name: mean of the epochs, that of the last one, and how many.
-
-    `above` is the share of the training faces with a lower mean loss. `by_epoch` has its loss in each epoch, and
-    `class_median` the median over the faces with the same label: null after the removal, empty if the run has not kept them.
-    """
-
-    run: str
-    mean: float
-    last: float
-    epochs: int
-    above: float
-    removed_after: int | None
-    by_epoch: list[float | None]
-    class_median: list[float | None]
-
-
 class EvidenceOut(BaseModel):
     """Why a label is suspected: out-of-sample predicted probabilities, and the most similar faces of both labels.
 
@@ -58,7 +42,7 @@ class EvidenceOut(BaseModel):
     face: FaceOut
     probabilities: list[ProbabilityOut]
     neighbours: list[NeighboursOut]
-    loss: LossOut | None
+    loss: LossHistory | None
     has_context: bool
     decisions: list[DecisionOut]
 
@@ -80,7 +64,7 @@ def read_face(row: Row, review: TheReview, request: Request) -> EvidenceOut:
         face=face_out(board, row),
         probabilities=probabilities,
         neighbours=[NeighboursOut(label=label, rows=rows) for label, rows in similar.items()],
-        loss=None if loss is None else LossOut(**vars(loss) | {"run": shown(loss.run)}),
+        loss=None if loss is None else replace(loss, run=shown(loss.run)),
         has_context=review.pictures.has_context(row),
         decisions=[decision_out(record) for record in board.decisions_on(row)],
     )
