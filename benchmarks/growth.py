@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from measure import show, verdict
 
-STEPS = ("draw", "prepare", "read", "features", "audit", "ledger", "review")
+STEPS = ("draw", "prepare", "read", "features", "audit", "review", "ledger", "train", "predict", "report")
+QUICK_STEPS = STEPS[:7]  # those that load no PyTorch
 MEMORY_GB, TOLERANCE = 2.0, 0.1
 """The bars: peak memory, and by how much a measured exponent may exceed that of n log n, on a machine with other work."""
 SIDE, PARTS = 32, 8
@@ -82,6 +83,31 @@ def ledger(folder: Path, count: int) -> None:
         chosen = order[start : start + 256]
         batch = np.concatenate([read_rows(pictures, row, row + 1) for row in rows[chosen].tolist()])
         losses.update(chosen, batch.mean(axis=(1, 2, 3)) / 255 + rng.exponential(size=len(chosen)))
+
+
+def train(folder: Path, count: int) -> None:
+    """An epoch of a small network, with validation, the losses of all faces, and a removal after the epoch."""
+    from bimodal.training.settings import TrainSettings
+    from bimodal.training.train import train
+
+    settings = TrainSettings.preset(
+        "small",
+        {"image_size": SIDE, "epochs": 1, "batch_size": 64, "augment": "fast", "removal": {"rule": "wang", "epoch": 1}},
+    )
+    train(folder / "data", folder / "run", settings, overwrite=(folder / "run").is_dir())
+
+
+def predict(folder: Path, count: int) -> None:
+    """The predictions of the run for the faces of the test split, a twentieth of all."""
+    from bimodal.training.evaluate import evaluate
+
+    evaluate(folder / "run")
+
+
+def report(folder: Path, count: int) -> None:
+    from bimodal.report.report_page import write_report
+
+    write_report([folder / "run"], folder / "report", overwrite=(folder / "report").is_dir())
 
 
 def review(folder: Path, count: int) -> None:
@@ -168,7 +194,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=1, help="ignored: the counts are the rounds")
     parser.add_argument("--counts", default="1000,10000,100000", help="numbers of faces [1000,10000,100000]")
-    parser.add_argument("--steps", default=",".join(STEPS), help="the steps to measure [all]")
+    parser.add_argument("--steps", help="the steps to measure [all; with --quick, those without a training]")
     parser.add_argument("--folder", type=Path, help="where faces and results are kept [a temporary folder]")
     parser.add_argument("--figure", type=Path, help="PNG file to draw")
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
@@ -182,7 +208,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as temporary:
         base = arguments.folder or Path(temporary)
-        table = run(base, counts, arguments.steps.split(","), measure_here if arguments.quick else measure)
+        steps = arguments.steps.split(",") if arguments.steps else QUICK_STEPS if arguments.quick else STEPS
+        table = run(base, counts, steps, measure_here if arguments.quick else measure)
     rows = []
     for step in STEPS:
         points = {count: values for (name, count), values in table.items() if name == step}
@@ -207,7 +234,7 @@ def main() -> None:
 
 
 def run(
-    base: Path, counts: list[int], steps: list[str], way: Callable[[str, Path, int], dict[str, float]]
+    base: Path, counts: list[int], steps: Sequence[str], way: Callable[[str, Path, int], dict[str, float]]
 ) -> dict[tuple[str, int], dict[str, float]]:
     """Measure what the table in the folder lacks; return the table."""
     base.mkdir(parents=True, exist_ok=True)

@@ -50,6 +50,7 @@ class Audit:
         page: the HTML page to review the suspects.
         cleaned: the cleaned data folder; None without decisions.
         other_splits: the report on validation and test labels; None if not requested.
+        manifest: the audited faces.
     """
 
     out: Path
@@ -57,6 +58,7 @@ class Audit:
     page: Path
     cleaned: Cleaned | None
     other_splits: Path | None
+    manifest: Manifest
 
 
 def audit(
@@ -108,7 +110,7 @@ def audit(
         cleaned = None
         if decisions is not None:
             cleaned = write_cleaned(manifest, rounds, out / CLEANED, out / CLEANED_SUM)
-    return Audit(out, ranking, out / PAGE, cleaned, out / OTHER_SPLITS if report_val_and_test else None)
+    return Audit(out, ranking, out / PAGE, cleaned, out / OTHER_SPLITS if report_val_and_test else None, manifest)
 
 
 def _judge(out: Path, manifest: Manifest, settings: AuditSettings, rounds: Rounds) -> Judgement:

@@ -60,7 +60,7 @@ class OpenAudit:
             )
         faces = mark.data if data is None else Path(data)
         result = audit(faces, path)
-        return cls(path, Manifest.read(faces), mark.settings, result.ranking)
+        return cls(path, result.manifest, mark.settings, result.ranking)
 
     @property
     def learns(self) -> bool:
