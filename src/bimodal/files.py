@@ -18,6 +18,7 @@ from bimodal.unfinished import PREFIX, replaced, restore, unfinished
 if TYPE_CHECKING:
     import pandas as pd
 
+_ROWS = 50_000
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _UNWRITTEN = (
     "requested and",
@@ -78,7 +79,7 @@ def write_csv(path: Path, table: "pd.DataFrame | Iterable[pd.DataFrame]", float_
     """
     import pandas as pd
 
-    parts = (table,) if isinstance(table, pd.DataFrame) else table
+    parts = _parts(table) if isinstance(table, pd.DataFrame) else table
 
     def write(file: Path) -> None:
         with _CsvLines(file.open("wb"), encoding="utf-8", newline="") as stream:
@@ -89,6 +90,12 @@ def write_csv(path: Path, table: "pd.DataFrame | Iterable[pd.DataFrame]", float_
                 safe.to_csv(stream, index=False, header=number == 0, float_format=float_format, lineterminator="\r\n")
 
     write_atomically(path, write)
+
+
+def _parts(table: "pd.DataFrame") -> "Iterator[pd.DataFrame]":
+    """Yield the rows in parts: the texts of a million take a gigabyte."""
+    for start in range(0, max(len(table), 1), _ROWS):
+        yield table.iloc[start : start + _ROWS]
 
 
 class _CsvLines(TextIOWrapper):

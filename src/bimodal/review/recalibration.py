@@ -13,6 +13,8 @@ _INTERCEPT, _SLOPE, _LABEL, _PREDICTOR = 1.5, 0.3, 0.7, 0.2
 and each suggested label, and of the factors of the single predictors. So the model's probabilities hold until decisions speak
 against them."""
 _MAX_SCORE, _ITERATIONS, _DRAWS = 8.0, 25, 400
+_CHANCES = 5_000_000
+"""Probabilities that are drawn at the same time: 60 MB."""
 LEVEL = 0.95
 
 
@@ -140,11 +142,12 @@ class Recalibration:
         draws = random.multivariate_normal(self.coefficients, self.covariance, _DRAWS).astype(np.float32)
         base, values = inputs.score.astype(np.float32), inputs.values.T.astype(np.float32)
         counts = np.empty(_DRAWS)
-        for start in range(0, _DRAWS, 50):  # bounded memory for many faces
-            chances = expit(base + draws[start : start + 50] @ values)
+        step = min(50, max(1, _CHANCES // len(base)))  # bounded memory for many faces
+        for start in range(0, _DRAWS, step):
+            chances = expit(base + draws[start : start + step] @ values)
             mean = chances.sum(axis=1, dtype=np.float64)
             variance = (chances * (1 - chances)).sum(axis=1, dtype=np.float64)
-            counts[start : start + 50] = mean + np.sqrt(variance) * random.standard_normal(len(mean))
+            counts[start : start + step] = mean + np.sqrt(variance) * random.standard_normal(len(mean))
         low, high = np.quantile(counts.clip(0, len(base)), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         expected = float(expit(self.corrected(inputs)).sum())
         return WrongLeft(expected, int(np.floor(low)), int(np.ceil(high)))

@@ -40,6 +40,6 @@ class BalancedSampler(BatchShareSampler):
         labels = np.asarray(dataset.dataset.labels)[dataset.indices]  # type: ignore[attr-defined]
         self._weights = class_weights(labels, int(labels.max()) + 1)[labels]
 
-    def order(self) -> list[int]:
+    def order(self) -> NDArray[np.int64]:
         sampler = WeightedRandomSampler(self._weights.tolist(), len(self._weights), generator=self._generator())
-        return list(sampler)
+        return np.array(list(sampler), dtype=np.int64)

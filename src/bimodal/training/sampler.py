@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import Dataset, DistributedSampler
 
 from bimodal.training.batch_share import BatchShare, share_of
@@ -48,16 +50,15 @@ class BatchShareSampler(DistributedSampler[Any]):
         count = min(self.batch_size, self._examples - batch * self.batch_size)
         return share_of(count, self.rank, self.num_replicas)
 
-    def order(self) -> list[int]:
-        """Return the positions of all examples of the epoch, over all processes."""
-        order: list[int] = torch.randperm(self._examples, generator=self._generator()).tolist()
-        return order
+    def order(self) -> NDArray[np.int64]:
+        """Return the positions of all examples of the epoch, over all processes; a list would take five times the memory."""
+        return np.asarray(torch.randperm(self._examples, generator=self._generator()).numpy())
 
     def __iter__(self) -> Iterator[int]:
         order = self.order()
         for batch in range(self._batches):
             share, start = self.share(batch), batch * self.batch_size
-            yield from order[start + share.start : start + share.stop]
+            yield from order[start + share.start : start + share.stop].tolist()
 
     def __len__(self) -> int:
         return sum(self.share(batch).size for batch in range(self._batches))
