@@ -20,6 +20,7 @@ from bimodal.evaluation.statistics import wilson
 from bimodal.files import write_text
 from bimodal.label_audit.audit import PROPOSALS, audit
 from bimodal.label_audit.decisions import Rounds, write_cleaned
+from bimodal.memory_check import check_memory
 from bimodal.progress import inform
 from bimodal.rendering.numbers import percent
 from bimodal.report.comparison import Evaluation, evaluate
@@ -155,6 +156,7 @@ def _train_all(runs: list[Path], epochs: int) -> None:
 
     if todo:
         inform(f"training {plural(len(todo), 'network')}")
+    check_memory()
     with ThreadPoolExecutor(min(len(os.sched_getaffinity(0)), 8)) as pool:
         try:
             for future in as_completed([pool.submit(train, run) for run in todo]):

@@ -17,7 +17,7 @@ FILE_SIZES = (0, 4096, 16_384, 65_536, 262_144)
 """Largest file in bytes; a larger one fails as on a full disk, in C code, too."""
 FREE_SPACE = (0, 20_000, 100_000, 400_000)
 """Free bytes of a small file system."""
-MORE_MEMORY = (0, 2**24, 2**26, 2**28, 2**29, 2**30)
+MORE_MEMORY = (0, 2**20, 6 * 2**20, 2**24, 2**26, 200 * 2**20, 2**28, 2**29, 600 * 2**20, 2**30)
 """Bytes of addresses beyond those of a process that has imported the libraries."""
 DESCRIPTORS = (8, 16, 24, 48)
 _DAY = 86_400.0

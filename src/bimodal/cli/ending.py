@@ -96,7 +96,7 @@ def _message(error: BaseException) -> str | None:
         not isinstance(error, ValueError) and any(words in text for words in _NO_MEMORY)
     ):
         return (
-            f"too little memory ({str(error)[:200] or 'MemoryError'}); end other programs, or choose a smaller batch, a "
-            "smaller image size or fewer workers"
+            f"too little memory ({str(error)[:200] or 'MemoryError'}); end other programs, raise the limit (ulimit -v), or "
+            "choose a smaller batch, a smaller image size or fewer workers"
         )
     return None

@@ -14,6 +14,7 @@ from bimodal.evaluation.comparison import Comparison, compare
 from bimodal.export.int8 import write_int8
 from bimodal.export.onnx import Parity, write_onnx
 from bimodal.files import write_atomically
+from bimodal.memory_check import check_memory
 from bimodal.model_files.info import INFO_FILE, ModelInfo
 from bimodal.model_files.onnx_network import load_onnx
 from bimodal.runs.run import Run
@@ -57,6 +58,7 @@ def export_run(
         raise InputError(f"--out must end in .onnx, got {out.name!r}")
     if out.is_dir() or (out.exists() and not overwrite):
         raise InputError(f"{out} exists; choose another --out, or replace it with --overwrite")
+    check_memory()
     run = Run.open(folder)
     info = ModelInfo.read(folder / INFO_FILE)
     model = load_model(run)

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from bimodal.errors import InputError
 from bimodal.evaluation.calibration import log_softmax
+from bimodal.memory_check import check_memory
 
 INVERSE_PENALTIES = (0.0003, 0.001, 0.003, 0.01, 0.03)
 """The values of C, the inverse strength of the L2 penalty on standardised features, among which folds choose."""
@@ -70,6 +71,7 @@ class Probe:
             )
         if len(np.unique(given)) < 2:
             raise InputError("a probe needs examples of at least two classes")
+        check_memory()
         mean, scale = values.mean(axis=0), values.std(axis=0) + 1e-6
         # on small matrices, several threads of the linear algebra cost more than they give, and 30 times more on a busy machine
         threads = 1 if len(values) < SMALL else None

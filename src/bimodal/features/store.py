@@ -19,6 +19,7 @@ from bimodal.data.manifest import Manifest
 from bimodal.evaluation.calibration import log_softmax
 from bimodal.features.embedder import Embedder
 from bimodal.files import matches_checksum, write_checksum, write_text
+from bimodal.memory_check import check_memory
 from bimodal.progress import track
 from bimodal.untrusted import read_small_json
 
@@ -112,6 +113,7 @@ def _batches(pictures: NDArray[np.uint8], embedder: Embedder, done: int) -> Iter
         return start, outputs_of(embedder, read_rows(pictures, start, min(start + BATCH, len(pictures))))
 
     starts = range(done, len(pictures), BATCH)
+    check_memory()
     with ThreadPoolExecutor(embedder.workers) as pool:
         waiting: deque[Future[tuple[int, NDArray[np.float32]]]] = deque()
         for start in track(starts, "computing features", len(starts)):  # a few batches ahead, so that memory stays flat

@@ -18,6 +18,7 @@ from bimodal.inference.config import InferenceConfig
 from bimodal.inference.inputs import Frame
 from bimodal.inference.results import NO_FACE, FaceResult, ImageResult
 from bimodal.inference.tracking import REGION, REGION_SCORE, find_in_frames
+from bimodal.memory_check import check_memory
 from bimodal.model_files.network import Network
 from bimodal.progress import warn
 from bimodal.vision.face import Face, Finder
@@ -55,6 +56,7 @@ def run_inference(frames: Iterable[Frame], network: Network, config: InferenceCo
     crop = _cropper(network, config)
     queued = 1 if threads == 1 else 1 + threads if config.track else _QUEUED * threads
     batch: list[_CroppedFrame] = []
+    check_memory()
     with ThreadPoolExecutor(threads, thread_name_prefix="crop") as pool:
         futures: deque[Future[list[_CroppedFrame]]] = deque()
         stream = _groups(frames, config.track_every if config.track else 1)

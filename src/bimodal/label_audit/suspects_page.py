@@ -19,6 +19,7 @@ from bimodal.label_audit.cards import Section, build_sections
 from bimodal.label_audit.judge import Judgement
 from bimodal.label_audit.ranking import LabelRanking
 from bimodal.label_audit.verdict import evidence_sentences, percent, verdict_sentence
+from bimodal.memory_check import check_memory
 from bimodal.removal.issues import LabelIssues
 from bimodal.rendering.html import environment, inline_figure, inline_picture
 from bimodal.rendering.table import Table
@@ -88,6 +89,7 @@ def _script() -> str:
 def _pictures(manifest: Manifest, rows: Iterable[int], side: int) -> dict[int, str]:
     """Return square JPEG pictures as data URIs, by row, without those that cannot be read."""
     files = {row: manifest.picture(row) for row in rows}
+    check_memory()
     with no_size_warnings(), ThreadPoolExecutor(THREADS) as pool:
         pictures = pool.map(lambda file: inline_picture(file, side), files.values())
         return {row: picture for row, picture in zip(files, pictures, strict=True) if picture is not None}

@@ -9,6 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from bimodal.errors import InputError
+from bimodal.memory_check import check_memory
 from bimodal.model_files.info import ModelInfo
 from bimodal.model_files.network import Network
 from bimodal.text import first_line
@@ -33,6 +34,7 @@ def load_onnx(file: Path, threads: int | None = None) -> Network:
         raise InputError(f"no model at {file}; expected an ONNX file that bimodal export wrote")
     if file.stat().st_size > _MAX_BYTES:
         raise InputError(f"{file} is larger than 2 GiB; expected an ONNX file that bimodal export wrote")
+    check_memory()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
     options.log_severity_level = 4

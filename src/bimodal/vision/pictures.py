@@ -20,6 +20,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ExifTags import Base
 from PIL.JpegImagePlugin import JpegImageFile
 
+from bimodal.memory_check import check_memory
 from bimodal.progress import track
 from bimodal.vision.formats import HEIF, READ, can_read_heif, is_heif, is_raw, refusal
 from bimodal.vision.packed import PackedPicture, PictureFile, suffix_of
@@ -177,12 +178,16 @@ def map_in_threads(function: Callable[[T], R], items: Sequence[T], what: str) ->
     """Apply a function that decodes or writes pictures to each item, in `THREADS` threads.
 
     Ctrl-C waits only for the items that have been started. The progress names the task in words, `what`.
+
+    Raises:
+        MemoryError: as `check_memory`.
     """
     return list(each_in_threads(function, items, what))
 
 
 def each_in_threads(function: Callable[[T], R], items: Sequence[T], what: str) -> Iterator[R]:
     """Yield what `map_in_threads` returns, in the order of the items; only a few results wait at a time."""
+    check_memory()
     pool = ThreadPoolExecutor(THREADS)  # decoding releases the interpreter's lock
     size = min(
         _CHUNK, 1 + len(items) // (8 * THREADS)
