@@ -1,5 +1,6 @@
 """A process that may take hardly any more memory: one line, where threads and OpenBLAS waited for ever."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 
 from bimodal.features.probe import SMALL, Probe
 from bimodal.memory_check import LEAST
+from bimodal.vision.pictures import map_in_threads
 from tests.robustness.commands import wrong_end
 from tests.robustness.forked import Forked, import_libraries
 from tests.robustness.limits import more_memory
@@ -49,13 +51,18 @@ def test_a_command_with_more_memory_works(faces: Path) -> None:
     assert (faces / "data/manifest.csv").is_file()
 
 
-def test_a_probe_says_so_before_it_computes(tmp_path: Path) -> None:
+def fit_a_probe() -> None:
     features = np.random.default_rng(0).normal(size=(SMALL + 1, 64)).astype(np.float32)  # enough for several threads
+    Probe.fit(features, np.arange(len(features)) % 7, classes=7, inverse_penalty=0.01)
 
-    def fit() -> None:
-        Probe.fit(features, np.arange(len(features)) % 7, classes=7, inverse_penalty=0.01)
 
-    process = Forked(tmp_path, before=more_memory(200 * 2**20), run=fit)
+def use_threads() -> None:
+    map_in_threads(abs, range(1000), "counting")
+
+
+@pytest.mark.parametrize("run", [fit_a_probe, use_threads])
+def test_work_says_so_before_it_starts(tmp_path: Path, run: Callable[[], None]) -> None:
+    process = Forked(tmp_path, before=more_memory(200 * 2**20), run=run)
     ended = process.wait(_MOST_SECONDS)
     process.close()
     assert ended, "no end"

@@ -1,4 +1,4 @@
-"""Refuses names that are no UTF-8 before a command starts, except where only pictures have them."""
+"""What is refused before a command starts: hardly any memory; names that are no UTF-8, except where only pictures have them."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from bimodal.errors import InputError
+from bimodal.memory_check import check_memory
 
 _ANY = ("inputs", "source")  # names of pictures are read as they are, and escaped in tables
 
@@ -15,7 +16,8 @@ class Command(TyperCommand):
     """A command whose folders and files must have names that can be written to tables, settings and TensorBoard."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Check the paths that the user gave, then run the command."""
+        """Check the memory and the paths that the user gave, then run the command."""
+        check_memory()
         for name, value in ctx.params.items():
             values = value if isinstance(value, (list, tuple)) else [value]
             for path in values if name not in _ANY else ():
