@@ -1,4 +1,4 @@
-"""Studies on a cluster of two Ray nodes on this machine, of which a worker and then a node are killed.
+"""Studies, predictions and features on a cluster of two Ray nodes on this machine, which loses a worker and then a node.
 
 `python -m tests.robustness.cluster`: it takes minutes, and prints what it found; docs/scaling.md has the last result. Ray's ports are
 open to the network meanwhile: run it on a machine that others cannot reach.
@@ -7,120 +7,188 @@ open to the network meanwhile: run it on a machine that others cannot reach.
 import argparse
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from tests.conftest import ROOT, write_data
+from tests.robustness.ray_nodes import RayNodes
+
+_OUTPUT, _TIMEOUT_S = "output.txt", 900
+_TIMES = {"seconds", "seconds_a_run"}
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A command for the cluster.
+
+    Attributes:
+        options: its command line, for a data folder and the path of its output.
+        victim: part of the name of the job to kill.
+        begun: pattern of files of the output, which exist when that job has something to lose; empty: at once.
+        results: reads what must be the same with and without losses, from the output.
+    """
+
+    options: Callable[[Path, Path], list[object]]
+    victim: str
+    begun: str
+    results: Callable[[Path], dict[str, object]]
 
 
 def main() -> int:
-    """Run a study without and with losses, and compare."""
+    """Run each task without Ray, and on a cluster that loses a worker or a node; compare."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--methods", default="svm-lpq,svm-phog,resnet50,resnet50-bdr")
-    parser.add_argument("--seeds", default="2")
-    parser.add_argument("--work", type=Path, default=None)
+    parser.add_argument("--only", default="", help="part of the names of the tasks to run")
     given = parser.parse_args()
-    work = given.work or Path(tempfile.mkdtemp(prefix="cluster-"))
-    data = write_data(work / "data", {"train": 70, "val": 21, "test": 21}, wrong=7)
-    options = ["reproduce", data, "--quick", "--methods", given.methods, "--seeds", given.seeds]
-    losses: dict[str, Callable[[_Cluster], str] | None] = {
-        "undisturbed": None,
-        "worker": _kill_worker,
-        "node": _kill_node,
-    }
-    tables = {}
-    for name, lose in losses.items():
-        study = work / name
-        tables[name] = _run([*options, "--out", study], study, lose)
-    same = {name: table == tables["undisturbed"] for name, table in tables.items()}
-    print("the same predictions as undisturbed:", same)
-    if given.work is None:
-        shutil.rmtree(work)
-    return 0 if all(same.values()) else 1
-
-
-class _Cluster:
-    """Two Ray nodes on this machine, as processes; the driver is on the first."""
-
-    def __init__(self) -> None:
-        from ray.cluster_utils import Cluster
-
-        first = {"num_cpus": 1, "include_dashboard": False}
-        self.cluster = Cluster(initialize_head=True, head_node_args=first)
-        self.second = self.cluster.add_node(num_cpus=1)
-        self.cluster.wait_for_nodes()
-
-    def close(self) -> None:
-        self.cluster.shutdown()
-
-
-def _run(options: list[object], study: Path, lose: Callable[[_Cluster], str] | None) -> dict[str, bytes]:
-    """Run a study; return its predictions by file. Every run must have started once, but for those that were lost."""
-    os.environ["PYTHONPATH"] = f"{ROOT / 'src'}:{ROOT}"
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    cluster = _Cluster()
-    start = time.monotonic()
-    try:
-        command = [sys.executable, "-m", "bimodal", *map(str, options), "--address", cluster.cluster.address]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        lost: list[str] = []
-        if lose is not None:
-            threading.Thread(target=_lose_when_training, args=(study, cluster, lose, lost), daemon=True).start()
-        output, _ = process.communicate(timeout=3000)
-    finally:
-        cluster.close()
-    starts = Counter(
-        str(log.relative_to(study / "logs")) for log in study.glob("logs/**/*.log") for line in log.read_text().splitlines()
-        if line.startswith("20") and "seed" in line
-    )  # fmt: skip
-    again = [line.strip() for line in output.splitlines() if "starts again" in line]
-    results = sorted(study.glob("runs/**/result.json"))
-    twice = [name for name, count in starts.items() if count > 1]
-    print(
-        f"{study.name}: exit code {process.returncode}, {len(results)} runs finished in {time.monotonic() - start:.0f} s; lost: "
-        f"{lost}; said: {again}; started more than once: {twice}; failed: {output.count('failed:')}"
-    )
-    if process.returncode:
-        print(output)
-    assert process.returncode == 0
-    assert len(twice) <= len(again), "a run was started twice that was not lost"
-    return {str(file.relative_to(study)): file.read_bytes() for file in study.glob("runs/**/predictions_test.csv")}
-
-
-def _lose_when_training(study: Path, cluster: _Cluster, lose: Callable[[_Cluster], str], lost: list[str]) -> None:
-    """Wait until a network has trained an epoch, and then kill."""
-    while not list(study.glob("runs/**/last.ckpt")):
-        time.sleep(0.05)
-    lost.append(lose(cluster))
-
-
-def _kill_worker(cluster: _Cluster) -> str:
-    """Kill the process of a job in the middle of its training."""
-    nodes = cluster.cluster.list_all_nodes()
-    managers = {node.all_processes["raylet"][0].process.pid for node in nodes}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            title = (folder / "cmdline").read_bytes().split(b"\0")[0].decode()
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, UnicodeDecodeError):
+    os.environ |= {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}
+    work = Path(tempfile.mkdtemp(prefix="cluster-"))
+    small = write_data(work / "data", {"train": 70, "val": 21, "test": 21}, wrong=7)
+    large = write_data(work / "large", {"train": 700, "val": 70})
+    failed = []
+    for name, task in _TASKS.items():
+        if given.only not in name:
             continue
-        if parent in managers and title.startswith("ray::") and "seed" in title and "resnet50" in title:
-            os.kill(int(folder.name), signal.SIGKILL)
-            return title
-    return "no worker found"
+        data = large if name in ("predict", "embed", "audit") else small
+        expected = _run(name, task, data, work, "without Ray")
+        for loss in ("worker", "node"):
+            found = _run(name, task, data, work, loss)
+            differ = [key for key in expected.keys() | found.keys() if not _same(expected.get(key), found.get(key))]
+            if differ:
+                failed.append(name)
+            print(f"    {len(expected)} results, which differ from those without Ray: {sorted(differ)}", flush=True)
+    shutil.rmtree(work)
+    return 1 if failed else 0
 
 
-def _kill_node(cluster: _Cluster) -> str:
-    """Kill all processes of the second node."""
-    cluster.cluster.remove_node(cluster.second, allow_graceful=False)
-    return "the second node"
+def _run(name: str, task: _Task, data: Path, work: Path, loss: str) -> dict[str, object]:
+    """Run a task; return its results. Every job must have started once, but for those that were lost, once more."""
+    folder = work / f"{name}-{loss}".replace(" ", "-")
+    folder.mkdir()
+    if name in ("embed", "audit"):  # features are kept in the data folder
+        data = Path(shutil.copytree(data, folder / "data"))
+    out, start = folder / "out", time.monotonic()
+    command: list[object] = [sys.executable, ROOT / "tests/robustness/small_studies.py", *task.options(data, out)]
+    if loss == "without Ray":
+        environment = os.environ | ({} if name in ("predict", "embed", "audit") else {"TEST_WITHOUT_RAY": "1"})
+        _wait(_start(command, folder, environment), folder)
+        lost, again = "", []
+    else:
+        with RayNodes() as nodes:
+            process = _start([*command, "--address", nodes.address], folder, os.environ)
+            lost = nodes.kill(loss, task.victim, lambda: not task.begun or any(out.glob(task.begun)), process)
+            _wait(process, folder)
+        again = [line.split(":")[0].strip() for line in _output(folder).splitlines() if "starts again" in line]
+        assert again, f"nothing was lost: {_output(folder)}"
+    starts = Counter(
+        line[20:] for log in out.glob("logs/**/*.log") for line in log.read_text().splitlines() if _is_start(line)
+    )
+    often = {job: count for job, count in starts.items() if count > 1}
+    print(
+        f"{name}, {loss}: {time.monotonic() - start:.0f} s; killed: {lost or 'nothing'}; started again: {again}; "
+        f"{len(starts)} jobs, of which started more than once: {often}",
+        flush=True,
+    )
+    assert all(count == 1 + again.count(job) for job, count in starts.items()), "a job ran twice that was not lost"
+    assert "failed" not in _output(folder), _output(folder)
+    return task.results(out)
+
+
+def _start(
+    command: list[object], folder: Path, environment: "dict[str, str] | os._Environ[str]"
+) -> "subprocess.Popen[bytes]":
+    with (folder / _OUTPUT).open("wb") as log:
+        return subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, env=environment)
+
+
+def _wait(process: "subprocess.Popen[bytes]", folder: Path) -> None:
+    assert process.wait(_TIMEOUT_S) == 0, _output(folder)
+
+
+def _output(folder: Path) -> str:
+    return (folder / _OUTPUT).read_text()
+
+
+def _is_start(line: str) -> bool:
+    return line[:2] == "20" and line[4:5] == "-" and line[13:14] == ":"
+
+
+def _tables(out: Path) -> dict[str, object]:
+    """Return the rows of a study's tables, but for times."""
+    tables = {}
+    for file in out.glob("*.csv"):
+        table = pd.read_csv(file)
+        kept = [
+            column for column in table.columns if not _TIMES & {column, column.split("_")[0]} and column != "conclusion"
+        ]
+        assert not table[kept].duplicated().any(), f"{file} has a row twice"
+        tables[file.name] = table[kept].to_csv()
+    return tables
+
+
+def _reproduced(out: Path) -> dict[str, object]:
+    files = [file for name in ("predictions_test.csv", "removed.csv") for file in out.glob(f"runs/**/{name}")]
+    return _tables(out) | {str(file.relative_to(out)): file.read_bytes() for file in files}
+
+
+def _studied(out: Path) -> dict[str, object]:
+    records = {}
+    for file in out.glob("cells/**/*.npz"):
+        with np.load(file) as arrays:
+            records |= {f"{file.stem}/{key}": arrays[key].tobytes() for key in arrays.files if key != "seconds"}
+    return _tables(out) | records
+
+
+def _embedded(out: Path) -> dict[str, object]:
+    with np.load(out.with_suffix(".npz")) as arrays:
+        return {key: arrays[key].tobytes() for key in arrays.files}
+
+
+def _same(one: object, other: object) -> bool:
+    return one is not None and one == other
+
+
+_TASKS = {
+    "reproduce": _Task(
+        lambda data, out: [
+            "reproduce",
+            data,
+            "--out",
+            out,
+            "--quick",
+            "--seeds",
+            "2",
+            "--methods",
+            "svm-lpq,svm-phog,resnet50,resnet50-bdr",
+        ],
+        "resnet50",
+        "runs/**/last.ckpt",
+        _reproduced,
+    ),
+    "study label-noise": _Task(
+        lambda _, out: ["study", "label-noise", "--out", out], "drawn", "cells/**/*.work/**/last.ckpt", _studied
+    ),
+    "predict": _Task(
+        lambda data, out: ["predict", data / "images", "--out", out.with_suffix(".csv"), "--no-detect"],
+        "files",
+        "",
+        lambda out: {"table": out.with_suffix(".csv").read_bytes()},
+    ),
+    "embed": _Task(lambda data, out: ["embed", data, "--out", out.with_suffix(".npz")], "pictures", "", _embedded),
+    "audit": _Task(
+        lambda data, out: ["audit", data, "--out", out],
+        "pictures",
+        "",
+        lambda out: {name: (out / name).read_bytes() for name in ("suspects.csv", "verdict.json")},
+    ),
+}
 
 
 if __name__ == "__main__":

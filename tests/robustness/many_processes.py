@@ -1,96 +1,203 @@
-"""One training on 1, 2 and 4 processes, and on two nodes: two agents of torchrun on the loopback interface.
+"""One training on 1, 2 and 4 processes, and on two machines: as two agents of torchrun on this one, and in namespaces of Linux.
 
-`python -m tests.robustness.many_processes`: it takes minutes, and prints what it found; docs/scaling.md has the last result.
+`python -m tests.robustness.many_processes`: it takes minutes, and prints what it found; docs/scaling.md has the last result. The
+machines need root.
 """
 
+import argparse
+import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bimodal.runs.run import Run
 from tests.conftest import ROOT, write_data
+from tests.robustness.machines import two_machines
 from tests.training.test_several_processes import ENVIRONMENT, PLAIN, agree, sees_each_example_once_an_epoch
+
+SILENT_S = 20
+"""Seconds without a sign of life after which another machine counts as lost; 120 in use."""
+_ENVIRONMENT = ENVIRONMENT | {"TEST_SILENT_S": str(SILENT_S)}
+_WAIT_S = 300
+_Kill = Callable[["subprocess.Popen[bytes]", "subprocess.Popen[bytes]"], None]
 
 
 def main() -> None:
     """Train in all ways, and check that each has the examples, steps, losses and removals of one process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="part of the names of the cases to run")
+    given = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="processes-"))
     data = write_data(work / "data", {"train": 70, "val": 21, "test": 21}, wrong=7)
-    one = train(data, work / "1", 1)
+    one = _train(work / "1", data, 1)
     sees_each_example_once_an_epoch(one)
     print(f"1 process: {len(one.removed)} faces removed in {len(one.removal_steps)} steps", flush=True)
+    for name, case in _cases(data).items():
+        if given.only in name:
+            start = time.monotonic()
+            folder = work / name.replace(" ", "-")
+            folder.mkdir()
+            for run in case(folder):
+                agree(one, run)
+                sees_each_example_once_an_epoch(run)
+            print(f"{name}: the same, in {time.monotonic() - start:.0f} s", flush=True)
+    shutil.rmtree(work)
+
+
+def _cases(data: Path) -> dict[str, Callable[[Path], list[Run]]]:
+    """Return the cases by name; each trains in a folder, and returns its finished runs."""
+    cases: dict[str, Callable[[Path], list[Run]]] = {}
     for count in (2, 4):
-        run = train(data, work / str(count), count)
-        agree(one, run)
-        sees_each_example_once_an_epoch(run)
-        print(f"{count} processes: the same", flush=True)
+        cases[f"{count} processes"] = lambda out, count=count: [_train(out / "run", data, count)]
+    cases["begun on 2 processes, resumed on 1 and 4"] = lambda out: _resumed(out, data)
     for each in (1, 2):
-        run = on_two_nodes(data, work / f"nodes-{each}", each)
-        agree(one, run)
-        sees_each_example_once_an_epoch(run)
-        print(f"two agents of torchrun with {each} process(es) each: the same", flush=True)
-    again = lost_agent(data, work / "lost")
-    agree(one, again)
-    print("an agent and its process killed after the first epoch, resumed on one process: the same", flush=True)
+        cases[f"two agents, {each} processes each"] = lambda out, each=each: [_on_two_agents(out, data, each)]
+    for name, kill in _KILLS.items():
+        cases[f"two agents, killed: {name}"] = lambda out, kill=kill: [_lost(out, _agents(out, data, 1), kill)]
+    for names in (("machine-1", "machine-2"), ("same", "same")):
+        cases[f"machines called {' and '.join(names)}"] = lambda out, names=names: [_on_machines(out, data, names)]
+    for what in ("second machine off", "first machine off", "cable pulled out"):
+        cases[f"machines, {what}"] = lambda out, what=what: [_lost_machine(out, data, what)]
+    return cases
 
 
-def command(*arguments: object) -> list[str]:
+def _command(*arguments: object) -> list[str]:
     """Return the command line that trains in 64 bits."""
     script = ROOT / "tests/training/in_64_bits.py"
     return [sys.executable, "-u", str(script), "train", *map(str, arguments), "--accelerator", "cpu"]
 
 
-def train(data: Path, out: Path, processes: int) -> Run:
+def _train(out: Path, data: Path, processes: int) -> Run:
     """Train on processes that bimodal starts itself."""
-    subprocess.run(command(data, "--out", out, *PLAIN, "--devices", processes), check=True, env=ENVIRONMENT)
+    command = _command(data, "--out", out, *PLAIN, "--devices", processes)
+    subprocess.run(command, check=True, env=_ENVIRONMENT, stdout=subprocess.DEVNULL)
     return Run.open(out)
 
 
-def agents(data: Path, out: Path, each: int) -> list[subprocess.Popen[str]]:
-    """Start two agents of torchrun, as on two machines."""
+def _resumed(folder: Path, data: Path) -> list[Run]:
+    """Kill all processes of a training with two after its first epoch, and resume it on one and on four."""
+    run = folder / "run"
+    command = _command(data, "--out", run, *PLAIN, "--devices", 2)
+    training = subprocess.Popen(command, env=_ENVIRONMENT, stdout=subprocess.DEVNULL, start_new_session=True)
+    _wait_for_state(run, [training])
+    os.killpg(training.pid, signal.SIGKILL)
+    training.wait()
+    return [_resume(Path(shutil.copytree(run, folder / str(count))), count) for count in (1, 4)]
+
+
+def _resume(out: Path, processes: int) -> Run:
+    assert not (out / "model.safetensors").exists(), "the signal came too late to be a test"
+    command = _command("--out", out, "--resume", "--devices", processes)
+    subprocess.run(command, check=True, env=_ENVIRONMENT, stdout=subprocess.DEVNULL)
+    return Run.open(out)
+
+
+def _agent(data: Path, out: Path, each: int, rank: int, address: str, port: int) -> list[str]:
+    """Return the command of an agent of torchrun, which starts the processes of a machine."""
+    where = ["--nnodes", "2", "--nproc-per-node", str(each), "--node-rank", str(rank)]
+    where += ["--master-addr", address, "--master-port", str(port)]
+    training = _command(data, "--out", out, *PLAIN, "--devices", each, "--num-nodes", 2)[2:]
+    return [sys.executable, "-m", "torch.distributed.run", *where, *training]
+
+
+def _agents(folder: Path, data: Path, each: int) -> list["subprocess.Popen[bytes]"]:
+    """Start two agents of torchrun on this machine."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    training = command(data, "--out", out, *PLAIN, "--devices", each, "--num-nodes", 2)[2:]
     started = []
     for rank in (0, 1):
-        where = [*("--nnodes", "2", "--nproc-per-node", str(each), "--node-rank", str(rank))]
-        where += ["--master-addr", "127.0.0.1", "--master-port", str(port)]
-        agent = [sys.executable, "-m", "torch.distributed.run", *where, *training]
-        started.append(
-            subprocess.Popen(agent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT)
-        )
+        with (folder / f"log-{rank}").open("wb") as log:
+            command = _agent(data, folder / "run", each, rank, "127.0.0.1", port)
+            started.append(subprocess.Popen(command, stdout=log, stderr=log, env=_ENVIRONMENT))
     return started
 
 
-def on_two_nodes(data: Path, out: Path, each: int) -> Run:
-    """Train on two nodes with some processes each."""
-    for agent in agents(data, out, each):
-        output, _ = agent.communicate(timeout=3600)
-        assert agent.returncode == 0, output
-    return Run.open(out)
+def _on_two_agents(folder: Path, data: Path, each: int) -> Run:
+    return _finished(folder, _agents(folder, data, each))
 
 
-def lost_agent(data: Path, out: Path) -> Run:
-    """Kill the second agent with its process after an epoch, and resume on one process."""
-    first, second = agents(data, out, 1)
-    while not (out / "last.ckpt").exists():
-        assert first.poll() is None, first.communicate()[0]
+def _finished(folder: Path, agents: Sequence["subprocess.Popen[bytes]"]) -> Run:
+    for rank, agent in enumerate(agents):
+        assert agent.wait(_WAIT_S) == 0, (folder / f"log-{rank}").read_text()
+    return Run.open(folder / "run")
+
+
+def _kill_agent_and_process(agent: "subprocess.Popen[bytes]") -> None:
+    children = _children(agent)
+    agent.kill()
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+
+
+def _children(agent: "subprocess.Popen[bytes]") -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{agent.pid}/task/{agent.pid}/children").read_text().split()]
+
+
+_KILLS: dict[str, _Kill] = {
+    "second agent and its process": lambda _, second: _kill_agent_and_process(second),
+    "first agent and its process": lambda first, _: _kill_agent_and_process(first),
+    "process of the second agent": lambda _, second: os.kill(_children(second)[0], signal.SIGKILL),
+    "second agent": lambda _, second: second.kill(),
+    "first agent": lambda first, _: first.kill(),
+}
+
+
+def _lost(folder: Path, agents: list["subprocess.Popen[bytes]"], kill: _Kill, says: str = "rank ") -> Run:
+    """Kill after the first epoch; check that those that are left end with one line, and resume on one process."""
+    processes = [child for agent in agents for child in _children(agent)]
+    _wait_for_state(folder / "run", agents)
+    processes = [child for agent in agents for child in _children(agent)]
+    kill(*agents)
+    for agent in agents:
+        agent.wait(_WAIT_S)
+    end = time.monotonic() + _WAIT_S
+    while any(Path(f"/proc/{process}").exists() for process in processes):
+        assert time.monotonic() < end, f"a process does not end: {processes}"
+        time.sleep(0.1)
+    logs = [(folder / f"log-{rank}").read_text(errors="replace") for rank in (0, 1)]
+    said = [line for log in logs for line in log.splitlines() if line.startswith("bimodal: ")]
+    print("    exit codes", [agent.returncode for agent in agents], "said:", said, flush=True)
+    if (folder / "run/model.safetensors").exists():
+        print("    the training finished nevertheless")
+        return Run.open(folder / "run")
+    assert said, logs
+    assert all(says in line for line in said), said
+    return _resume(folder / "run", 1)
+
+
+def _machine_agents(folder: Path, data: Path, machines: Sequence[object]) -> list["subprocess.Popen[bytes]"]:
+    return [
+        machine.start(_agent(data, folder / "run", 1, rank, "machine-1", 29611), folder / f"log-{rank}", _ENVIRONMENT)
+        for rank, machine in enumerate(machines)
+    ]
+
+
+def _on_machines(folder: Path, data: Path, names: Sequence[str]) -> Run:
+    with two_machines(folder, names) as machines:
+        return _finished(folder, _machine_agents(folder, data, machines))
+
+
+def _lost_machine(folder: Path, data: Path, what: str) -> Run:
+    """Turn a machine off, or pull out the cable."""
+    with two_machines(folder) as machines:
+        kills: dict[str, _Kill] = {
+            "second machine off": lambda _, second: second.kill(),
+            "first machine off": lambda first, _: first.kill(),
+            "cable pulled out": lambda *_: machines[1].pull_cable(),
+        }
+        return _lost(folder, _machine_agents(folder, data, machines), kills[what], "of another machine")
+
+
+def _wait_for_state(run: Path, processes: Sequence["subprocess.Popen[bytes]"]) -> None:
+    while not (run / "last.ckpt").exists():
+        assert all(process.poll() is None for process in processes), "a process ended early"
         time.sleep(0.01)
-    children = Path(f"/proc/{second.pid}/task/{second.pid}/children").read_text().split()
-    for process in (str(second.pid), *children):
-        subprocess.run(["kill", "-9", process], check=False)
-    output, _ = first.communicate(timeout=3600)
-    second.communicate()
-    assert first.returncode != 0
-    assert not (out / "model.safetensors").exists(), "the signal came too late to be a test"
-    said = [line for line in output.splitlines() if line.startswith("bimodal: ")]
-    print("the agent that is left says:", said, flush=True)
-    assert len(said) == 1, output
-    subprocess.run(command("--out", out, "--resume", "--devices", 1), check=True, env=ENVIRONMENT)
-    return Run.open(out)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def embed_shards(
             Job(
                 f"pictures {rows.start + 1:,} to {rows.stop:,}",
                 embed_shard,
-                {"data": data, "network": network, "start": rows.start},
+                {"data": data, "network": network, "start": rows.start, "stop": rows.stop},
                 shards.folder / f"{rows.start}.log",
                 result=shards.checksum_of(rows),
             )
@@ -54,10 +54,9 @@ def embed_shards(
         shards.join()
 
 
-def embed_shard(data: Path, network: _Network, start: int) -> None:
+def embed_shard(data: Path, network: _Network, start: int, stop: int) -> None:
     """Compute the features of one shard, and write its file. A job."""
-    shards = _shards(data, network)
-    shards.compute(next(rows for rows in shards.ranges if rows.start == start))
+    _shards(data, network).compute(range(start, stop))
 
 
 @lru_cache(maxsize=1)

@@ -20,7 +20,9 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from torch import distributed
 
 from bimodal.errors import InputError
+from bimodal.training import heartbeat
 from bimodal.training.hardware import Hardware
+from bimodal.training.heartbeat import Heartbeat
 
 _POLL_S = 0.1
 _SETTLE_S = 3.0  # after a broken connection, the process at its other end is seen to be dead within this time
@@ -49,6 +51,8 @@ class Processes(pl.Callback):
         self._peers: dict[int, int] = {}  # process ids on this machine, by rank
         self._elsewhere: set[int] = set()
         self._lost: list[int] = []
+        self._heartbeat: Heartbeat | None = None
+        self._silent: list[int] = []  # ranks on other machines that give no sign of life
         self._ended = threading.Event()
         self._on_sigterm: Any = signal.SIG_DFL
 
@@ -57,18 +61,27 @@ class Processes(pl.Callback):
             return
         self.rank = trainer.global_rank
         found: list[Any] = [None] * trainer.world_size
-        distributed.all_gather_object(found, (socket.gethostname(), os.getpid(), self.task))
-        for rank, (host, process, task) in enumerate(found):
+        distributed.all_gather_object(found, (_machine(), os.getpid(), self.task))
+        for rank, (machine, process, task) in enumerate(found):
             for name, value in task.items():
                 if value != found[0][2].get(name):
                     raise InputError(
-                        f"all training processes must have the same {name}, but rank {rank} on {host} has {value} and rank 0 "
+                        f"all training processes must have the same {name}, but rank {rank} on {machine[0]} has {value} and rank 0 "
                         f"has {found[0][2].get(name)}; start the same command on each machine, with --precision 32 if that differs"
                     )
-            if host != socket.gethostname():
+            if machine != found[self.rank][0]:
                 self._elsewhere.add(rank)
             elif rank != self.rank:
                 self._peers[rank] = process
+        if len({machine for machine, _, _ in found}) > 1:
+            self._heartbeat = self._start_heartbeat()
+
+    def _start_heartbeat(self) -> Heartbeat:
+        host = os.environ["MASTER_ADDR"]  # set by the launcher, or by Lightning from what SLURM says
+        store = heartbeat.open_store(host) if self.rank == 0 else None
+        port = [store.port if store else 0]
+        distributed.broadcast_object_list(port)
+        return Heartbeat(self.rank, self._elsewhere, host, port[0], store)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Lightning's own handler sends a tensor from within the signal, to processes that expect another or none: they abort.
@@ -109,6 +122,8 @@ class Processes(pl.Callback):
             raise
         finally:
             self._ended.set()
+            if self._heartbeat:
+                self._heartbeat.end()
 
     def _launch(self) -> None:
         """Start the other processes of this machine, unless a launcher did."""
@@ -136,14 +151,24 @@ class Processes(pl.Callback):
         """Note the first lost process; end this process if it still waits for that one long after."""
         since = 0.0
         while not self._ended.wait(_POLL_S):
-            if not self._lost:
+            if self._heartbeat and not self._silent and (silent := self._heartbeat.silent):
+                self._silent, since = silent, time.monotonic()
+            elif self._silent:
+                # all of this machine know by then, and a launcher that ends them all does so after one has said it
+                if time.monotonic() - since > 2 * heartbeat.INTERVAL_S + (0 if self._speaks() else 1):
+                    self._end_now()
+            elif not self._lost:
                 self._lost = [rank for rank, process in self._peers.items() if not self._is_alive(rank, process)]
                 since = time.monotonic()
             elif time.monotonic() - since > (_BLOCKED_S if distributed.is_initialized() else _SETTLE_S):
-                self._kill_children()
-                if self._speaks():
-                    print(f"bimodal: {self._message()}", file=sys.stderr, flush=True)
-                os._exit(2)  # the main thread is in a call that no exception ends
+                self._end_now()
+
+    def _end_now(self) -> None:
+        """End this process, whose main thread is in a call that no exception ends."""
+        self._kill_children()
+        if self._speaks():
+            print(f"bimodal: {self._message()}", file=sys.stderr, flush=True)
+        os._exit(2)
 
     def _explain(self, error: BaseException) -> None:
         """If an error is that of a lost process, end this one: with an error that says so, or quietly if another says it."""
@@ -188,9 +213,16 @@ class Processes(pl.Callback):
 
     def _speaks(self) -> bool:
         """Whether this is the first of the processes of this machine that are left."""
-        return not any(rank < self.rank and rank not in self._lost for rank in self._peers)
+        lost = () if self._silent else self._lost
+        return not any(rank < self.rank and rank not in lost for rank in self._peers)
 
     def _message(self) -> str:
+        if self._silent:
+            ranks = ", ".join(map(str, self._silent))
+            seconds = f"{heartbeat.SILENT_S:.0f} s"
+            return (
+                f"the training processes of another machine (rank {ranks}) have not answered for {seconds}; {self.cure}"
+            )
         if not self._lost:
             ranks = ", ".join(map(str, sorted(self._elsewhere)))
             return f"the connection to the training processes of another machine (rank {ranks}) broke; {self.cure}"
@@ -232,6 +264,16 @@ def how_to_resume(out: Path, hardware: Hardware) -> str:
     command = f"bimodal train --out {shlex.quote(str(out))} --resume"
     where = f" --devices {hardware.devices}" if hardware.num_nodes == 1 else ", under torchrun on each machine"
     return f"the last finished epoch is kept; resume on any number of processes: {command}{where}"
+
+
+def _machine() -> tuple[str, ...]:
+    """Return what tells this machine, on which process ids have their meaning, from others: containers may share a host name."""
+    name = socket.gethostname()
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return name, boot, os.readlink("/proc/self/ns/pid")
+    except OSError:  # not Linux
+        return (name,)
 
 
 def _is_broken(error: BaseException | None) -> bool:
