@@ -17,12 +17,17 @@ class Machine:
 
     Args:
         number: 1 or 2.
-        hosts: the file that takes the place of `/etc/hosts`.
-        name: host name.
+        folder: for the file that takes the place of `/etc/hosts`.
+        name: host name, which the machine itself knows as its address.
+        is_known: whether it does.
     """
 
-    def __init__(self, number: int, hosts: Path, name: str) -> None:
-        self.name, self._hosts = name, hosts
+    def __init__(self, number: int, folder: Path, name: str, is_known: bool) -> None:
+        self.name, self.address = name, f"{_NETWORK}.{number}"
+        self._hosts = folder / f"hosts-{number}"
+        known = {"localhost": "127.0.0.1", **({name: self.address} if is_known else {})}
+        known |= {f"machine-{n}": f"{_NETWORK}.{n}" for n in (1, 2)}
+        self._hosts.write_text("".join(f"{address} {host}\n" for host, address in known.items()))
         self.space, self.cable = f"bimodal-{os.getpid()}-{number}", f"bm{os.getpid()}-{number}"
 
     def start(self, command: Sequence[object], log: Path, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
@@ -40,19 +45,17 @@ class Machine:
 
 
 @contextmanager
-def two_machines(work: Path, names: Sequence[str] = ("machine-1", "machine-2")) -> Iterator[list[Machine]]:
+def two_machines(
+    folder: Path, names: Sequence[str] = ("machine-1", "machine-2"), is_known: bool = True
+) -> Iterator[list[Machine]]:
     """Lend two machines; `machine-1` and `machine-2` are their addresses, whatever they are called."""
-    hosts = work / "hosts"
-    addresses = [f"{_NETWORK}.{number}" for number in (1, 2)]
-    hosts.write_text("127.0.0.1 localhost\n" + "".join(f"{a} machine-{n}\n" for n, a in enumerate(addresses, 1)))
-    machines = [Machine(number, hosts, name) for number, name in enumerate(names, 1)]
-    one, two = machines
+    one, two = machines = [Machine(number, folder, name, is_known) for number, name in enumerate(names, 1)]
     try:
         for machine in machines:
             _ip("netns", "add", machine.space)
         _ip("link", "add", one.cable, "netns", one.space, "type", "veth", "peer", "name", two.cable, "netns", two.space)
-        for machine, address in zip(machines, addresses, strict=True):
-            _ip("-n", machine.space, "address", "add", f"{address}/24", "dev", machine.cable)
+        for machine in machines:
+            _ip("-n", machine.space, "address", "add", f"{machine.address}/24", "dev", machine.cable)
             for device in ("lo", machine.cable):
                 _ip("-n", machine.space, "link", "set", device, "up")
         yield machines

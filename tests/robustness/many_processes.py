@@ -19,7 +19,7 @@ from pathlib import Path
 from bimodal.runs.run import Run
 from tests.conftest import ROOT, write_data
 from tests.robustness.machines import two_machines
-from tests.training.test_several_processes import ENVIRONMENT, PLAIN, agree, sees_each_example_once_an_epoch
+from tests.training.test_several_processes import ENVIRONMENT, PLAIN, agree, call, sees_each_example_once_an_epoch
 
 SILENT_S = 20
 """Seconds without a sign of life after which another machine counts as lost; 120 in use."""
@@ -62,6 +62,8 @@ def _cases(data: Path) -> dict[str, Callable[[Path], list[Run]]]:
         cases[f"two agents, killed: {name}"] = lambda out, kill=kill: [_lost(out, _agents(out, data, 1), kill)]
     for names in (("machine-1", "machine-2"), ("same", "same")):
         cases[f"machines called {' and '.join(names)}"] = lambda out, names=names: [_on_machines(out, data, names)]
+    cases["machines that do not know their own address"] = lambda out: _refused(out, data, "GLOO_SOCKET_IFNAME")
+    cases["machines, the run exists"] = lambda out: _refused(out, data, "--overwrite")
     for what in ("second machine off", "first machine off", "cable pulled out"):
         cases[f"machines, {what}"] = lambda out, what=what: [_lost_machine(out, data, what)]
     return cases
@@ -93,8 +95,7 @@ def _resumed(folder: Path, data: Path) -> list[Run]:
 
 def _resume(out: Path, processes: int) -> Run:
     assert not (out / "model.safetensors").exists(), "the signal came too late to be a test"
-    command = _command("--out", out, "--resume", "--devices", processes)
-    subprocess.run(command, check=True, env=_ENVIRONMENT, stdout=subprocess.DEVNULL)
+    call(processes, "--out", out, "--resume")
     return Run.open(out)
 
 
@@ -150,25 +151,36 @@ _KILLS: dict[str, _Kill] = {
 
 def _lost(folder: Path, agents: list["subprocess.Popen[bytes]"], kill: _Kill, says: str = "rank ") -> Run:
     """Kill after the first epoch; check that those that are left end with one line, and resume on one process."""
-    processes = [child for agent in agents for child in _children(agent)]
-    _wait_for_state(folder / "run", agents)
+    run = folder / "run"
+    _wait_for_state(run, agents)
     processes = [child for agent in agents for child in _children(agent)]
     kill(*agents)
-    for agent in agents:
-        agent.wait(_WAIT_S)
     end = time.monotonic() + _WAIT_S
-    while any(Path(f"/proc/{process}").exists() for process in processes):
+    while any(map(_is_alive, processes)):
         assert time.monotonic() < end, f"a process does not end: {processes}"
         time.sleep(0.1)
+    if (run / "model.safetensors").exists():
+        print("    the training finished without the agent", flush=True)
+        for agent in agents:
+            agent.kill()  # it waits for the other one for five minutes
+            agent.wait()
+        return Run.open(run)
+    for agent in agents:
+        agent.wait(_WAIT_S)
     logs = [(folder / f"log-{rank}").read_text(errors="replace") for rank in (0, 1)]
-    said = [line for log in logs for line in log.splitlines() if line.startswith("bimodal: ")]
+    said = [[line for line in log.splitlines() if line.startswith("bimodal: ")] for log in logs]
     print("    exit codes", [agent.returncode for agent in agents], "said:", said, flush=True)
-    if (folder / "run/model.safetensors").exists():
-        print("    the training finished nevertheless")
-        return Run.open(folder / "run")
-    assert said, logs
-    assert all(says in line for line in said), said
-    return _resume(folder / "run", 1)
+    assert sum(map(len, said)) >= 1, logs
+    assert all(len(lines) <= 1 for lines in said), logs
+    assert all(says in line for lines in said for line in lines), said
+    return _resume(run, 1)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _machine_agents(folder: Path, data: Path, machines: Sequence[object]) -> list["subprocess.Popen[bytes]"]:
@@ -181,6 +193,24 @@ def _machine_agents(folder: Path, data: Path, machines: Sequence[object]) -> lis
 def _on_machines(folder: Path, data: Path, names: Sequence[str]) -> Run:
     with two_machines(folder, names) as machines:
         return _finished(folder, _machine_agents(folder, data, machines))
+
+
+def _refused(folder: Path, data: Path, word: str) -> list[Run]:
+    """Check that both machines end with one line each if they do not know their own addresses, or if the run exists."""
+    exists = word == "--overwrite"
+    if exists:
+        shutil.copytree(data.parent / "1", folder / "run")
+    with two_machines(folder, ("machine-1", "machine-2") if exists else ("one", "two"), is_known=exists) as machines:
+        agents = _machine_agents(folder, data, machines)
+        for agent in agents:
+            agent.wait(_WAIT_S)
+        logs = [(folder / f"log-{rank}").read_text() for rank in (0, 1)]
+        said = [[line for line in log.splitlines() if line.startswith("bimodal: ")] for log in logs]
+        print("    exit codes", [agent.returncode for agent in agents], "said:", said, flush=True)
+        assert [len(lines) for lines in said] == [1, 1], logs
+        assert word in said[0][0]
+        assert not any("/bimodal/cli/" in log for log in logs), logs
+    return []
 
 
 def _lost_machine(folder: Path, data: Path, what: str) -> Run:

@@ -12,10 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bimodal.errors import InputError
 from bimodal.runs.run import Run
-from bimodal.training.hardware import Hardware
-from bimodal.training.processes import check_launcher
 from tests import forked
 from tests.conftest import ROOT, SMALL
 
@@ -159,14 +156,3 @@ def test_ctrl_c_is_one_line_and_the_run_is_resumed(on_one: Run, tiny_data: Path,
         time.sleep(0.1)
     call(1, "--out", out, "--resume")
     agree(on_one, Run.open(out))
-
-
-def test_processes_of_a_launcher_must_be_those_of_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="--num-nodes 2 needs a launcher on each machine: torchrun --nnodes 2"):
-        check_launcher(Hardware("cpu", devices=1, num_nodes=2))
-    check_launcher(Hardware("cpu", devices=3))
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
-    monkeypatch.setenv("WORLD_SIZE", "4")
-    check_launcher(Hardware("cpu", devices=2, num_nodes=2))
-    with pytest.raises(InputError, match="torchrun has started 4 processes, but --devices 1 and --num-nodes 1 make 1"):
-        check_launcher(Hardware("cpu"))

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Collection
-from contextlib import suppress
 from typing import Any
 
 from torch import distributed
@@ -50,14 +49,16 @@ class Heartbeat:
         number, before = 0, [b""] * len(self._others)
         while not self._ended.wait(INTERVAL_S if number else 0):
             number += 1
-            with suppress(RuntimeError):  # the machine of rank 0 is lost, too
+            try:
                 self._store.set(str(self._rank), str(number))
                 counts = self._store.multi_get([str(rank) for rank in self._others])
-                now = time.monotonic()
-                self._heard |= {
-                    rank: now for rank, old, new in zip(self._others, before, counts, strict=True) if old != new
-                }
-                before = counts
+            except RuntimeError:  # the machine of rank 0 is lost: nobody will be heard
+                return
+            now = time.monotonic()
+            self._heard |= {
+                rank: now for rank, old, new in zip(self._others, before, counts, strict=True) if old != new
+            }
+            before = counts
 
 
 def open_store(host: str) -> Any:

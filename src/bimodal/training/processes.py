@@ -2,9 +2,7 @@
 
 import errno
 import os
-import shlex
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -12,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import lightning.pytorch as pl
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
@@ -23,6 +21,7 @@ from bimodal.errors import InputError
 from bimodal.training import heartbeat
 from bimodal.training.hardware import Hardware
 from bimodal.training.heartbeat import Heartbeat
+from bimodal.training.launcher import this_machine
 
 _POLL_S = 0.1
 _SETTLE_S = 3.0  # after a broken connection, the process at its other end is seen to be dead within this time
@@ -51,6 +50,7 @@ class Processes(pl.Callback):
         self._peers: dict[int, int] = {}  # process ids on this machine, by rank
         self._elsewhere: set[int] = set()
         self._lost: list[int] = []
+        self._is_connected = hardware.world_size == 1
         self._heartbeat: Heartbeat | None = None
         self._silent: list[int] = []  # ranks on other machines that give no sign of life
         self._ended = threading.Event()
@@ -59,9 +59,9 @@ class Processes(pl.Callback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if self.hardware.world_size == 1:
             return
-        self.rank = trainer.global_rank
+        self.rank, self._is_connected = trainer.global_rank, True
         found: list[Any] = [None] * trainer.world_size
-        distributed.all_gather_object(found, (_machine(), os.getpid(), self.task))
+        distributed.all_gather_object(found, (this_machine(), os.getpid(), self.task))
         for rank, (machine, process, task) in enumerate(found):
             for name, value in task.items():
                 if value != found[0][2].get(name):
@@ -182,14 +182,29 @@ class Processes(pl.Callback):
             time.sleep(5 * _POLL_S)  # all see the same lost process, before this one ends, too
         except KeyboardInterrupt:  # torchrun ends all processes when one is lost
             is_interrupted = True
-        if not self._lost and not self._elsewhere:
+        if not self._lost and self._is_connected and not self._elsewhere:
             return
+        if not self._lost and not self._is_connected:
+            self._give_up(error)
         self._kill_children()
         if self._speaks() and not is_interrupted:
             raise ConnectionResetError(errno.ECONNRESET, self._message()) from None
         if self._speaks():  # the command line shows no error after a signal
             print(f"bimodal: {self._message()}", file=sys.stderr, flush=True)
         raise SystemExit(2) from None
+
+    def _give_up(self, error: BaseException) -> NoReturn:
+        """End this process because the processes never connected: with an error that says so, or quietly if another says it."""
+        if int(os.environ.get("LOCAL_RANK", "0")):
+            time.sleep(_SETTLE_S)
+            raise SystemExit(2) from None
+        self._kill_children()
+        raise ConnectionRefusedError(
+            errno.ECONNREFUSED,
+            f"the {self.hardware.world_size} training processes cannot connect to each other ({_first_line(error)}); if no "
+            "other gives a reason, the name of each machine must mean an address that the others reach, or set GLOO_SOCKET_IFNAME "
+            "(with GPUs NCCL_SOCKET_IFNAME) to the name of its network interface, such as eth0",
+        ) from None
 
     def _is_alive(self, rank: int, process: int) -> bool:
         if rank in self._children:
@@ -243,39 +258,6 @@ class Processes(pl.Callback):
             child.wait()
 
 
-def check_launcher(hardware: Hardware) -> None:
-    """Raise an `InputError` if the processes that a launcher has started are not those that the hardware says."""
-    if distributed.is_available() and distributed.is_torchelastic_launched():
-        started = int(os.environ["WORLD_SIZE"])
-        if started != hardware.world_size:
-            raise InputError(
-                f"torchrun has started {started} processes, but --devices {hardware.devices} and --num-nodes "
-                f"{hardware.num_nodes} make {hardware.world_size}; give its --nproc-per-node and --nnodes"
-            )
-    elif hardware.num_nodes > 1 and "LOCAL_RANK" not in os.environ and not SLURMEnvironment.detect():
-        raise InputError(
-            f"--num-nodes {hardware.num_nodes} needs a launcher on each machine: torchrun --nnodes {hardware.num_nodes} "
-            f"--nproc-per-node {hardware.devices} --rdzv-backend c10d --rdzv-endpoint HOST:29500 -m bimodal train ..."
-        )
-
-
-def how_to_resume(out: Path, hardware: Hardware) -> str:
-    """Return what to type when a process of the run in `out` was lost."""
-    command = f"bimodal train --out {shlex.quote(str(out))} --resume"
-    where = f" --devices {hardware.devices}" if hardware.num_nodes == 1 else ", under torchrun on each machine"
-    return f"the last finished epoch is kept; resume on any number of processes: {command}{where}"
-
-
-def _machine() -> tuple[str, ...]:
-    """Return what tells this machine, on which process ids have their meaning, from others: containers may share a host name."""
-    name = socket.gethostname()
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return name, boot, os.readlink("/proc/self/ns/pid")
-    except OSError:  # not Linux
-        return (name,)
-
-
 def _is_broken(error: BaseException | None) -> bool:
     """Whether an error, or one that it came from, is of the connection between the processes."""
     while error is not None:
@@ -283,6 +265,10 @@ def _is_broken(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _this_command() -> list[str]:

@@ -37,13 +37,14 @@ from bimodal.training.datamodule import FaceData, check_faces
 from bimodal.training.environment import environment_of
 from bimodal.training.hardware import Hardware
 from bimodal.training.history import History
+from bimodal.training.launcher import check_launcher, how_to_resume
 from bimodal.training.loggers import DEFAULT, check_loggers, chosen, log_finished, opened_loggers
 from bimodal.training.memory import keep_freed_memory
 from bimodal.training.module import EmotionModule
 from bimodal.training.precision import precision_of
 from bimodal.training.predict import build_classifier, clean_losses, load_model, predict_logits, to_probabilities
 from bimodal.training.probe import fit_probe, start_head
-from bimodal.training.processes import Processes, check_launcher, how_to_resume
+from bimodal.training.processes import Processes
 from bimodal.training.settings import TrainSettings
 from bimodal.training.shared_memory import check_shared_memory
 from bimodal.version import __version__
