@@ -44,24 +44,27 @@ class Cases:
         """The names without `review`, which ends only by a signal."""
         return [name for name in self.names if name != REVIEWING]
 
-    def parts(self, kills: int, signals: int) -> Iterator[tuple[str, list[Case]]]:
-        """Yield the rows of the table and their cases."""
-        yield "SIGKILL at a random moment or file operation", list(self._kills(kills))
-        yield "SIGINT, SIGTERM, SIGHUP at a random moment", list(self._signals(signals))
-        if not self.most:
-            return
-        yield "disk full, or read-only, from each kind of file operation on", self._drawn(self._failing())
-        yield "limits of file size, memory, descriptors; odd clocks", self._drawn(self._limited())
-        yield "files from the future and the past", self._drawn(self._file_times())
-        yield "no right to write", self._drawn(self._no_rights())
-        if self.mounts:
-            yield "a small or a read-only file system", self._drawn(self._disks())
-            yield "`/dev/shm` missing, read-only or small", self._drawn(self._shared_memory())
-        yield "two calls at once", self._drawn(self._two_at_once())
+    def parts(self, kills: int, signals: int, only: str = "") -> Iterator[tuple[str, list[Case]]]:
+        """Yield the rows of the table and their cases; with `only`, those rows that contain this text."""
+        limits_of = {
+            "disk full, or read-only, from each kind of file operation on": self._failing,
+            "limits of file size, memory, descriptors; odd clocks": self._limited,
+            "files from the future and the past": self._file_times,
+            "no right to write": self._no_rights,
+            **({"a small or a read-only file system": self._disks} if self.mounts else {}),
+            **({"`/dev/shm` missing, read-only or small": self._shared_memory} if self.mounts else {}),
+            "two calls at once": self._two_at_once,
+        }
+        parts: dict[str, Callable[[], list[Case]]] = {
+            "SIGKILL at a random moment or file operation": lambda: list(self._kills(kills)),
+            "SIGINT, SIGTERM, SIGHUP at a random moment": lambda: list(self._signals(signals)),
+            **({name: partial(self._drawn, cases) for name, cases in limits_of.items()} if self.most else {}),
+        }
+        yield from ((name, cases()) for name, cases in parts.items() if only in name)
 
-    def _drawn(self, cases: Iterator[Case]) -> list[Case]:
+    def _drawn(self, cases: Callable[[], Iterator[Case]]) -> list[Case]:
         """Return as many cases as are asked for, in a random order, so that the first ones are of all commands."""
-        every = sorted(cases, key=lambda case: case[0])
+        every = sorted(cases(), key=lambda case: case[0])
         random.Random(self.seed).shuffle(every)
         return every[: self.most]
 

@@ -16,7 +16,7 @@ from tests.robustness import limits
 from tests.robustness.cases import REVIEWING, Cases
 from tests.robustness.commands import COMMANDS, source_of
 from tests.robustness.forked import import_libraries
-from tests.robustness.fuzz_batches import fuzz_in_batches
+from tests.robustness.fuzz_batches import PART, fuzz_in_batches
 from tests.robustness.kills import Workshop
 from tests.robustness.page import page
 from tests.robustness.records import Records
@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--limits", type=int, default=10**6, help="at most so many cases of each kind of limit, drawn")
     parser.add_argument("--signals", type=int, default=21)
     parser.add_argument("--commands", default=",".join((*COMMANDS, REVIEWING)), help="only these, separated by commas")
+    parser.add_argument("--part", default="", help="only the rows of the table whose name contains this text")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=Path("torture"), help="folder of the cases and of what failed")
     parser.add_argument("--out", type=Path, help="page to write")
@@ -48,9 +49,9 @@ def main() -> int:
     mounts = limits.may_mount()
     import_libraries(heavy=bool(_HEAVY & set(names)))
     cases = Cases(Workshop(_source(work, names), work / "folders"), names, options.seed, options.limits, mounts)
-    for part, tried in cases.parts(options.kills, options.signals):
+    for part, tried in cases.parts(options.kills, options.signals, options.part):
         records.try_all(part, tried)
-    if options.fuzzed:
+    if options.fuzzed and options.part in PART:
         fuzz_in_batches(records, work / "fuzzed", options.fuzzed, options.seed)
     print(records.table())
     if options.out:
