@@ -1,6 +1,7 @@
 """Fuzzed input files, a batch in each forked process: a crash of a library ends a batch only, and a run can be continued."""
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Sequence
@@ -17,8 +18,11 @@ PART = "damaged input files"
 _BATCH = 40
 
 
-def fuzz_in_batches(records: Records, work: Path, examples: int, seed: int) -> None:
-    """Damage so many files, each in a copy of a workspace in `work`, and record how the commands that read them end."""
+def fuzz_in_batches(records: Records, work: Path, examples: int, seed: int, files: str = "") -> None:
+    """Damage so many files, each in a copy of a workspace in `work`, and record how the commands that read them end.
+
+    With the regular expression `files`, only files in whose path it is found.
+    """
     workspace, listed = work / "workspace", work / "targets.json"
     if not listed.exists():
         shutil.rmtree(work, ignore_errors=True)
@@ -28,6 +32,7 @@ def fuzz_in_batches(records: Records, work: Path, examples: int, seed: int) -> N
     targets = [
         Target(**{**each, "folders": tuple(each["folders"]), "command": tuple(each["command"])})
         for each in json.loads(listed.read_text())
+        if re.search(files, each["file"])
     ]
     for batch in range(-(-examples // _BATCH)):
         count = min(_BATCH, examples - batch * _BATCH)

@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--limits", type=int, default=10**6, help="at most so many cases of each kind of limit, drawn")
     parser.add_argument("--signals", type=int, default=21)
     parser.add_argument("--commands", default=",".join((*COMMANDS, REVIEWING)), help="only these, separated by commas")
+    parser.add_argument("--files", default="", help="damage only the files whose path has this regular expression")
     parser.add_argument("--part", default="", help="only the rows of the table whose name contains this text")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=Path("torture"), help="folder of the cases and of what failed")
@@ -52,7 +53,7 @@ def main() -> int:
     for part, tried in cases.parts(options.kills, options.signals, options.part):
         records.try_all(part, tried)
     if options.fuzzed and options.part in PART:
-        fuzz_in_batches(records, work / "fuzzed", options.fuzzed, options.seed)
+        fuzz_in_batches(records, work / "fuzzed", options.fuzzed, options.seed, options.files)
     print(records.table())
     if options.out:
         options.out.write_text(page(records, sys.argv[1:], f"{datetime.now(UTC):%Y-%m-%d}"), encoding="utf-8")
