@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from bimodal.data.inspection_log import log_folder
 from tests.robustness.commands import (
     COMMANDS,
     Reference,
@@ -78,7 +79,10 @@ class Workshop:
         return f"{name}, SIGKILL {moment}: {problem}" if problem else ""
 
     def stopped(self, name: str, choose: random.Random, number: signal.Signals) -> str:
-        """Send a signal to a command: it ends by itself with the exit code of the signal, and leaves nothing hidden."""
+        """Send a signal to a command: it ends by itself with the exit code of the signal, and leaves nothing hidden.
+
+        `prepare` keeps what it has inspected, if it says that the same command continues.
+        """
         reference, folder = self.reference(name), self.copy(name)
         given, seconds = inputs(folder), choose.uniform(0.05, 1.0) * reference.seconds
         process = Forked(folder, *COMMANDS[name].first)
@@ -89,8 +93,9 @@ class Workshop:
             process.close()
             return f"{what}: no end after {_MOST_TO_STOP:.0f} seconds"
         problem = wrong_end(process, (0, _ENDS[number]))
-        if process.returncode and not problem and (left := hidden_parts(folder)):
-            problem = f"hidden parts are left: {left}"
+        promised = {log_folder(folder / "DATA").name} if "the same command continues" in process.stdout else set()
+        if process.returncode and not problem and (left := set(hidden_parts(folder)) - promised):
+            problem = f"hidden parts are left: {sorted(left)}"
         process.close()
         problem = problem or self._repaired(folder, name, given)
         return f"{what}: {problem}" if problem else ""

@@ -2,26 +2,23 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests import forked
 from tests.conftest import ROOT
 from tests.robustness.file_operations import operation
 from tests.robustness.records import Records
 
+TORTURE = "import sys; from tests.robustness.torture import main; sys.exit(main())"
+
 
 def test_nothing_is_lost_and_a_run_is_continued(tmp_path: Path) -> None:
     short = ("--commands", "prepare,audit,review", "--kills", "5", "--signals", "2", "--limits", "1", "--fuzzed", "0")
-    command = [sys.executable, "-m", "tests.robustness.torture", *short, "--work", str(tmp_path), "--seed", "15"]
-    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}"}
     for _ in range(2):  # the second run finds all cases done
-        ended = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False
-        )
+        ended = forked.python(TORTURE, *short, "--work", tmp_path, "--seed", "15", cwd=ROOT)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         cases = [json.loads(line) for line in (tmp_path / "cases.jsonl").read_text().splitlines()]
         parts = Counter(case["part"] for case in cases)
