@@ -92,7 +92,8 @@ class Workshop:
         if not process.wait(_MOST_TO_STOP):
             process.close()
             return f"{what}: no end after {_MOST_TO_STOP:.0f} seconds"
-        problem = wrong_end(process, (0, _ENDS[number]))
+        at_the_edge = -number  # the default of the system, before the command starts and after it has ended
+        problem = wrong_end(process, (0, _ENDS[number], at_the_edge))
         promised = {log_folder(folder / "DATA").name} if "the same command continues" in process.stdout else set()
         if process.returncode and not problem and (left := set(hidden_parts(folder)) - promised):
             problem = f"hidden parts are left: {sorted(left)}"
