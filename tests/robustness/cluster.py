@@ -22,6 +22,7 @@ import pandas as pd
 from tests.conftest import ROOT, write_data
 from tests.robustness.ray_nodes import RayNodes
 
+_METHODS = "svm-lpq,svm-phog,resnet50,resnet50-bdr"
 _OUTPUT, _TIMEOUT_S = "output.txt", 900
 _TIMES = {"seconds", "seconds_a_run"}
 
@@ -32,14 +33,12 @@ class _Task:
 
     Attributes:
         options: its command line, for a data folder and the path of its output.
-        victim: part of the name of the job to kill.
-        begun: pattern of files of the output, which exist when that job has something to lose; empty: at once.
+        may_be_lost: whether a job, by the output and its name, is one to kill now: a training after its first epoch, or a shard.
         results: reads what must be the same with and without losses, from the output.
     """
 
     options: Callable[[Path, Path], list[object]]
-    victim: str
-    begun: str
+    may_be_lost: Callable[[Path, str], bool]
     results: Callable[[Path], dict[str, object]]
 
 
@@ -83,7 +82,7 @@ def _run(name: str, task: _Task, data: Path, work: Path, loss: str) -> dict[str,
     else:
         with RayNodes() as nodes:
             process = _start([*command, "--address", nodes.address], folder, os.environ)
-            lost = nodes.kill(loss, task.victim, lambda: not task.begun or any(out.glob(task.begun)), process)
+            lost = nodes.kill(loss, lambda job: task.may_be_lost(out, job), process)
             _wait(process, folder)
         again = [line.split(":")[0].strip() for line in _output(folder).splitlines() if "starts again" in line]
         assert again, f"nothing was lost: {_output(folder)}"
@@ -157,35 +156,28 @@ def _same(one: object, other: object) -> bool:
 
 _TASKS = {
     "reproduce": _Task(
-        lambda data, out: [
-            "reproduce",
-            data,
-            "--out",
-            out,
-            "--quick",
-            "--seeds",
-            "2",
-            "--methods",
-            "svm-lpq,svm-phog,resnet50,resnet50-bdr",
-        ],
-        "resnet50",
-        "runs/**/last.ckpt",
+        lambda data, out: ["reproduce", data, "--out", out, "--quick", "--seeds", "2", "--methods", _METHODS],
+        lambda out, job: (out / "runs" / job.replace(", ", "/").replace(" ", "-") / "last.ckpt").exists(),
         _reproduced,
     ),
     "study label-noise": _Task(
-        lambda _, out: ["study", "label-noise", "--out", out], "drawn", "cells/**/*.work/**/last.ckpt", _studied
+        lambda _, out: ["study", "label-noise", "--out", out],
+        lambda out, job: any((out / "cells").glob(f"{job}.work/**/last.ckpt")),
+        _studied,
     ),
     "predict": _Task(
         lambda data, out: ["predict", data / "images", "--out", out.with_suffix(".csv"), "--no-detect"],
-        "files",
-        "",
+        lambda _, job: job.startswith("files"),
         lambda out: {"table": out.with_suffix(".csv").read_bytes()},
     ),
-    "embed": _Task(lambda data, out: ["embed", data, "--out", out.with_suffix(".npz")], "pictures", "", _embedded),
+    "embed": _Task(
+        lambda data, out: ["embed", data, "--out", out.with_suffix(".npz")],
+        lambda _, job: job.startswith("pictures"),
+        _embedded,
+    ),
     "audit": _Task(
         lambda data, out: ["audit", data, "--out", out],
-        "pictures",
-        "",
+        lambda _, job: job.startswith("pictures"),
         lambda out: {name: (out / name).read_bytes() for name in ("suspects.csv", "verdict.json")},
     ),
 }

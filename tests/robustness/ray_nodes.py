@@ -31,13 +31,12 @@ class RayNodes:
     ) -> None:
         self._cluster.shutdown()
 
-    def kill(self, loss: str, job: str, is_ready: Callable[[], bool], driver: "subprocess.Popen[bytes]") -> str:
+    def kill(self, loss: str, may_be_lost: Callable[[str], bool], driver: "subprocess.Popen[bytes]") -> str:
         """Kill the process of a job, or the second node while it works on one; return the name of the job.
 
         Args:
             loss: `worker` or `node`.
-            job: part of the name of the job.
-            is_ready: whether the job has something to lose.
+            may_be_lost: whether the job of this name is one to kill now.
             driver: the process that uses the cluster.
         """
         nodes = self._cluster.list_all_nodes() if loss == "worker" else [self._second]
@@ -46,8 +45,8 @@ class RayNodes:
         while True:
             assert driver.poll() is None, "the command ended before a job could be killed"
             assert time.monotonic() < end, "no job to kill"
-            found = next(((pid, title) for pid, title in _workers(managers) if job in title), None)
-            if found is not None and is_ready():
+            found = next(((pid, job) for pid, job in _workers(managers) if may_be_lost(job)), None)
+            if found is not None:
                 break
             time.sleep(_POLL_S)
         if loss == "worker":
