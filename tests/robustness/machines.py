@@ -28,6 +28,7 @@ class Machine:
         known = {"localhost": "127.0.0.1", **({name: self.address} if is_known else {})}
         known |= {f"machine-{n}": f"{_NETWORK}.{n}" for n in (1, 2)}
         self._hosts.write_text("".join(f"{address} {host}\n" for host, address in known.items()))
+        self._started: list[subprocess.Popen[bytes]] = []
         self.space, self.cable = f"bimodal-{os.getpid()}-{number}", f"bm{os.getpid()}-{number}"
 
     def start(self, command: Sequence[object], log: Path, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
@@ -35,9 +36,17 @@ class Machine:
         prepare = f'hostname {self.name}; mount --bind {self._hosts} /etc/hosts; exec "$@"'
         spaces = ["unshare", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", prepare, "sh"]
         with log.open("wb") as stream:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 ["ip", "netns", "exec", self.space, *spaces, *map(str, command)], stdout=stream, stderr=stream, env=env
             )
+        self._started.append(process)
+        return process
+
+    def turn_off(self) -> None:
+        """Kill all that runs on the machine."""
+        for process in self._started:
+            process.kill()
+            process.wait()
 
     def pull_cable(self) -> None:
         """Cut the machine off, so that not even the end of a connection reaches the other."""
@@ -61,6 +70,7 @@ def two_machines(
         yield machines
     finally:
         for machine in machines:
+            machine.turn_off()
             subprocess.run(["ip", "netns", "delete", machine.space], capture_output=True, check=False)
 
 

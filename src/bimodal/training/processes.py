@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import lightning.pytorch as pl
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
@@ -184,27 +184,26 @@ class Processes(pl.Callback):
             is_interrupted = True
         if not self._lost and self._is_connected and not self._elsewhere:
             return
-        if not self._lost and not self._is_connected:
-            self._give_up(error)
-        self._kill_children()
-        if self._speaks() and not is_interrupted:
-            raise ConnectionResetError(errno.ECONNRESET, self._message()) from None
-        if self._speaks():  # the command line shows no error after a signal
-            print(f"bimodal: {self._message()}", file=sys.stderr, flush=True)
-        raise SystemExit(2) from None
-
-    def _give_up(self, error: BaseException) -> NoReturn:
-        """End this process because the processes never connected: with an error that says so, or quietly if another says it."""
-        if int(os.environ.get("LOCAL_RANK", "0")):
-            time.sleep(_SETTLE_S)
+        never_connected = not self._lost and not self._is_connected
+        message = self._why_unconnected(error) if never_connected else self._message()
+        if not self._speaks():
+            if never_connected and not is_interrupted:
+                time.sleep(_SETTLE_S)  # or the first process would take this one for the cause
+            self._kill_children()
             raise SystemExit(2) from None
         self._kill_children()
-        raise ConnectionRefusedError(
-            errno.ECONNREFUSED,
-            f"the {self.hardware.world_size} training processes cannot connect to each other ({_first_line(error)}); if no "
-            "other gives a reason, the name of each machine must mean an address that the others reach, or set GLOO_SOCKET_IFNAME "
-            "(with GPUs NCCL_SOCKET_IFNAME) to the name of its network interface, such as eth0",
-        ) from None
+        if not is_interrupted:
+            raise ConnectionResetError(errno.ECONNRESET, message) from None
+        print(f"bimodal: {message}", file=sys.stderr, flush=True)  # the command line shows no error after a signal
+        raise SystemExit(2) from None
+
+    def _why_unconnected(self, error: BaseException) -> str:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return (
+            f"the {self.hardware.world_size} training processes cannot connect to each other ({reason}); if no other gives a "
+            "reason, the name of each machine must mean an address that the others reach, or set GLOO_SOCKET_IFNAME (with "
+            "GPUs NCCL_SOCKET_IFNAME) to the name of its network interface, such as eth0"
+        )
 
     def _is_alive(self, rank: int, process: int) -> bool:
         if rank in self._children:
@@ -228,6 +227,8 @@ class Processes(pl.Callback):
 
     def _speaks(self) -> bool:
         """Whether this is the first of the processes of this machine that are left."""
+        if not self._is_connected and not self._lost:  # the others are not known yet
+            return int(os.environ.get("LOCAL_RANK", "0")) == 0
         lost = () if self._silent else self._lost
         return not any(rank < self.rank and rank not in lost for rank in self._peers)
 
@@ -265,10 +266,6 @@ def _is_broken(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _this_command() -> list[str]:
