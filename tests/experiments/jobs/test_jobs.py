@@ -15,6 +15,7 @@ from bimodal.errors import InputError
 from bimodal.experiments.jobs.job import Job
 from bimodal.experiments.jobs.pools import Pool, open_pool
 from bimodal.experiments.jobs.scheduler import run_jobs
+from tests import forked
 
 
 def need_ray() -> None:
@@ -156,6 +157,19 @@ def test_a_job_that_needs_an_unknown_job_fails(tmp_path: Path, monkeypatch: pyte
     with open_pool() as pool:
         (outcome,) = run_jobs(only, pool)
     assert outcome.error == "needs second, which failed: it is not among the jobs"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_log_on_a_full_disk_is_the_reason() -> None:
+    code = """
+import sys
+from pathlib import Path
+from bimodal.experiments.jobs.job import Job, perform
+outcome = perform(Job("a", print, {}, Path("/dev/full")))
+print(outcome.error, file=sys.stderr)
+"""
+    ended = forked.python(code)
+    assert ended.stderr == "/dev/full: No space left on device\n"
 
 
 @pytest.mark.parametrize(

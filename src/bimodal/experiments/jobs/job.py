@@ -58,9 +58,16 @@ class Outcome:
 
 def perform(job: Job) -> Outcome:
     """Run a job in this process; everything that it prints goes to its log file."""
-    job.log.parent.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
-    error = None
+    try:
+        error = _error_of(job)
+    except OSError as failure:  # of the log: a full disk, which tells no more than this
+        error = f"{job.log}: {failure.strerror}"
+    return Outcome(job, error and error[:500], time.monotonic() - start)
+
+
+def _error_of(job: Job) -> str | None:
+    job.log.parent.mkdir(parents=True, exist_ok=True)
     with job.log.open("a", encoding="utf-8") as log, _output_to(log):
         print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {job.name}", flush=True)
         try:
@@ -68,8 +75,8 @@ def perform(job: Job) -> Outcome:
         except Exception as failure:  # the study goes on without a failed run
             traceback.print_exc()
             text = " ".join(str(failure).split())
-            error = text if isinstance(failure, InputError | OSError) else f"{type(failure).__name__}: {text}"
-    return Outcome(job, error and error[:500], time.monotonic() - start)
+            return text if isinstance(failure, InputError | OSError) else f"{type(failure).__name__}: {text}"
+    return None
 
 
 @contextmanager
@@ -83,8 +90,10 @@ def _output_to(log: TextIO) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for number, copy in zip((1, 2), saved, strict=True):
-            os.dup2(copy, number)
-            os.close(copy)
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:  # a full disk, too, must not leave the output in the log
+            for number, copy in zip((1, 2), saved, strict=True):
+                os.dup2(copy, number)
+                os.close(copy)
