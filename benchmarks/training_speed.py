@@ -181,8 +181,8 @@ def train_plain(way: str, data: str, recipe: dict[str, Any], seed_offset: int, s
     import lightning.pytorch as pl
     import torch
 
+    from bimodal.memory import keep_freed_memory
     from bimodal.training.hardware import Hardware
-    from bimodal.training.memory import keep_freed_memory
     from bimodal.training.precision import precision_of
     from bimodal.training.predict import build_classifier
     from plain_loop import Pictures, in_seeds_order, train, train_in_memory, train_with_accelerate, train_with_lightning

@@ -20,7 +20,7 @@ from bimodal.evaluation.statistics import wilson
 from bimodal.files import write_text
 from bimodal.label_audit.audit import PROPOSALS, audit
 from bimodal.label_audit.decisions import Rounds, write_cleaned
-from bimodal.memory_check import check_memory
+from bimodal.memory import check_memory
 from bimodal.progress import inform
 from bimodal.rendering.numbers import percent
 from bimodal.report.comparison import Evaluation, evaluate

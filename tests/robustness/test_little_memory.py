@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bimodal.memory_check import LEAST
+from bimodal.memory import LEAST
 from tests import forked
 from tests.conftest import fails_with_one_line
 

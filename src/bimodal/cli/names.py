@@ -7,7 +7,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from bimodal.errors import InputError
-from bimodal.memory_check import check_memory
+from bimodal.memory import check_memory
 
 _ANY = ("inputs", "source")  # names of pictures are read as they are, and escaped in tables
 

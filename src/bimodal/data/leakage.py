@@ -102,13 +102,17 @@ def training_leaks(table: pd.DataFrame, split: str, problems: pd.DataFrame) -> s
         split: `val` or `test`.
         problems: the table in `problems.csv`, which lists the near-duplicates.
     """
-    training, held_out = (table[table["split"] == name] for name in ("train", split))
-    groups, digests = (set(training[column]) - {""} for column in ("group", "digest"))
+    is_training, held_out = table["split"] == "train", table[table["split"] == split]
+
+    def in_training(column: str, values: pd.Series) -> "pd.Series[bool]":
+        found = table.loc[is_training & table[column].isin(set(values) - {""}), column]
+        return values.isin(set(found))
+
     near = problems[(problems["problem"] == PROBLEM) & problems["image"].isin(held_out["image"])]
     counts = {
-        "a group (person or film) that is also": int(held_out["group"].isin(groups).sum()),
-        "a copy": int(held_out["digest"].isin(digests).sum()),
-        "a near-duplicate": int(near["detail"].map(partner_of).isin(training["image"]).sum()),
+        "a group (person or film) that is also": int(in_training("group", held_out["group"]).sum()),
+        "a copy": int(in_training("digest", held_out["digest"]).sum()),
+        "a near-duplicate": int(in_training("image", near["detail"].map(partner_of)).sum()),
     }
     found = [
         f"{count:,} {'has' if count == 1 else 'have'} {what} in training" for what, count in counts.items() if count

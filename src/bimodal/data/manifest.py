@@ -18,6 +18,7 @@ from bimodal.data.source_info import SourceInfo
 from bimodal.data.tables import read_table
 from bimodal.emotions import NAMES, code_of
 from bimodal.errors import InputError
+from bimodal.memory import return_freed_memory
 from bimodal.vision.packed import PictureFile
 from bimodal.vision.pictures import UnreadableError, decode, each_in_threads, map_in_threads, pixel_digest
 
@@ -81,6 +82,8 @@ class Manifest:
         labels = _check(frame, images, root, source, places)
         frame["image"] = images
         frame["label"] = np.asarray(NAMES, dtype=object)[labels]
+        if len(frame) > _ROWS:
+            return_freed_memory()  # the checks of a million rows take twice the memory of the table
         return cls(root, frame, labels, places)
 
     def __len__(self) -> int:

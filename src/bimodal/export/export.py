@@ -14,7 +14,7 @@ from bimodal.evaluation.comparison import Comparison, compare
 from bimodal.export.int8 import write_int8
 from bimodal.export.onnx import Parity, write_onnx
 from bimodal.files import write_atomically
-from bimodal.memory_check import check_memory
+from bimodal.memory import check_memory
 from bimodal.model_files.info import INFO_FILE, ModelInfo
 from bimodal.model_files.onnx_network import load_onnx
 from bimodal.runs.run import Run

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from bimodal.errors import InputError
 from bimodal.evaluation.calibration import log_softmax
-from bimodal.memory_check import check_memory
+from bimodal.memory import check_memory
 
 INVERSE_PENALTIES = (0.0003, 0.001, 0.003, 0.01, 0.03)
 """The values of C, the inverse strength of the L2 penalty on standardised features, among which folds choose."""

@@ -19,7 +19,7 @@ from bimodal.data.manifest import Manifest
 from bimodal.evaluation.calibration import log_softmax
 from bimodal.features.embedder import Embedder
 from bimodal.files import matches_checksum, write_checksum, write_text
-from bimodal.memory_check import check_memory
+from bimodal.memory import check_memory
 from bimodal.progress import track
 from bimodal.untrusted import read_small_json
 

@@ -18,7 +18,7 @@ from bimodal.inference.config import InferenceConfig
 from bimodal.inference.inputs import Frame
 from bimodal.inference.results import NO_FACE, FaceResult, ImageResult
 from bimodal.inference.tracking import REGION, REGION_SCORE, find_in_frames
-from bimodal.memory_check import check_memory
+from bimodal.memory import check_memory
 from bimodal.model_files.network import Network
 from bimodal.progress import warn
 from bimodal.vision.face import Face, Finder

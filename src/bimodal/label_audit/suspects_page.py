@@ -19,7 +19,7 @@ from bimodal.label_audit.cards import Section, build_sections
 from bimodal.label_audit.judge import Judgement
 from bimodal.label_audit.ranking import LabelRanking
 from bimodal.label_audit.verdict import evidence_sentences, percent, verdict_sentence
-from bimodal.memory_check import check_memory
+from bimodal.memory import check_memory
 from bimodal.removal.issues import LabelIssues
 from bimodal.rendering.html import environment, inline_figure, inline_picture
 from bimodal.rendering.table import Table

@@ -9,7 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from bimodal.errors import InputError
-from bimodal.memory_check import check_memory
+from bimodal.memory import check_memory
 from bimodal.model_files.info import ModelInfo
 from bimodal.model_files.network import Network
 from bimodal.text import first_line

@@ -1,5 +1,6 @@
 """The model card of a run, its README.md."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from bimodal.emotions import NAMES
@@ -8,11 +9,10 @@ from bimodal.runs.run import Run
 from bimodal.version import __version__
 
 
-def model_card(run: Run, epoch: int) -> str:
-    """Return the model card of a run as Markdown; `epoch` (from 1) is that of the kept weights."""
+def model_card(run: Run, epoch: int, counts: Mapping[str, int]) -> str:
+    """Return the model card of a run as Markdown; `epoch` (from 1) is that of the kept weights, `counts` the faces by split."""
     config = run.config
     accuracy = run.metrics.loc[run.metrics["epoch"] == epoch, "val_accuracy"].iloc[0]
-    counts = run.manifest["split"].value_counts()
     start, licence = "random", ""
     if config["weights"]:
         start = Path(config["weights"]).name

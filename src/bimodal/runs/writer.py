@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -77,7 +78,7 @@ def finish_run(
     write_csv(out / "removal_steps.csv", removal_steps_table(remover))
     write_predictions(out / "predictions_val.csv", predictions)
     write_text(out / INFO_FILE, replace(info, weights_sha256=sha256_of(out / BEST)).to_json())
-    write_text(out / "README.md", model_card(Run.open(out), epoch))
+    write_text(out / "README.md", model_card(Run.open(out), epoch, Counter(manifest.table["split"])))
     (out / BEST).replace(out / FINISHED)
 
 

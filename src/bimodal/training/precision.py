@@ -16,10 +16,10 @@ from torch.nn.functional import cross_entropy
 
 from bimodal.errors import InputError
 from bimodal.files import user_cache_folder, write_text
+from bimodal.memory import keep_freed_memory
 from bimodal.models import EmotionClassifier
 from bimodal.training.environment import processor
 from bimodal.training.hardware import Hardware, choose_precision
-from bimodal.training.memory import keep_freed_memory
 from bimodal.training.settings import TrainSettings
 from bimodal.untrusted import read_small_json
 

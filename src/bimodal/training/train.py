@@ -22,6 +22,7 @@ from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.evaluation.calibration import fit_temperature
 from bimodal.locks import locked
+from bimodal.memory import keep_freed_memory, return_freed_memory
 from bimodal.model_files.info import ModelInfo
 from bimodal.models import EmotionClassifier, describe, weights
 from bimodal.progress import inform, warn
@@ -39,7 +40,6 @@ from bimodal.training.hardware import Hardware
 from bimodal.training.history import History
 from bimodal.training.launcher import check_launcher, how_to_resume
 from bimodal.training.loggers import DEFAULT, check_loggers, chosen, log_finished, opened_loggers
-from bimodal.training.memory import keep_freed_memory
 from bimodal.training.module import EmotionModule
 from bimodal.training.precision import precision_of
 from bimodal.training.predict import build_classifier, clean_losses, load_model, predict_logits, to_probabilities
@@ -51,6 +51,8 @@ from bimodal.version import __version__
 
 _MAX_TRACE = 2**24
 """Losses of single examples and epochs up to which a run keeps them all: 64 MiB."""
+_STEPS_BETWEEN = 1000
+"""Steps of an epoch after which freed memory is returned: so many that the time does not count."""
 
 
 def train(
@@ -221,9 +223,15 @@ def _build(
     processes = Processes(hardware, task, how_to_resume(out, hardware))
     # augmentation depends on the epoch, which Lightning does not pass to a dataset
     epoch = LambdaCallback(on_train_epoch_start=lambda trainer, _: faces.set_epoch(trainer.current_epoch))
-    required = [processes, epoch, removal, *([average] if average else []), History(out, removal), keeper]
+    memory = LambdaCallback(on_train_batch_end=_return_memory)
+    required = [processes, epoch, memory, removal, *([average] if average else []), History(out, removal), keeper]
     trainer = _build_trainer(out, settings, hardware, precision, [*required, *callbacks])
     return _Training(faces, module, removal, keeper, processes, trainer, precision, ratio)
+
+
+def _return_memory(_trainer: Any, _module: Any, _outputs: Any, _batch: Any, step: int) -> None:
+    if step % _STEPS_BETWEEN == _STEPS_BETWEEN - 1:
+        return_freed_memory()
 
 
 def _build_model(settings: TrainSettings) -> EmotionClassifier:

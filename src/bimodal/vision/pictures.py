@@ -20,7 +20,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ExifTags import Base
 from PIL.JpegImagePlugin import JpegImageFile
 
-from bimodal.memory_check import check_memory
+from bimodal.memory import check_memory
 from bimodal.progress import track
 from bimodal.vision.formats import HEIF, READ, can_read_heif, is_heif, is_raw, refusal
 from bimodal.vision.packed import PackedPicture, PictureFile, suffix_of

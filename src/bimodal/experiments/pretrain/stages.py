@@ -22,10 +22,10 @@ from bimodal.experiments.pretrain.module import PretrainModule
 from bimodal.experiments.pretrain.recipe import Recipe, Stage
 from bimodal.experiments.pretrain.two_heads import TwoHeads, predict_teacher
 from bimodal.files import write_csv
+from bimodal.memory import keep_freed_memory
 from bimodal.progress import inform
 from bimodal.training.checkpoint import AtomicCheckpointIO
 from bimodal.training.hardware import choose_precision
-from bimodal.training.memory import keep_freed_memory
 
 
 def train_stages(faces: Mapping[str, Faces], out: Path, recipe: Recipe, cuda: bool, loggers: list[Logger]) -> TwoHeads:
