@@ -22,7 +22,6 @@ from bimodal.emotions import NAMES
 from bimodal.errors import InputError
 from bimodal.evaluation.calibration import fit_temperature
 from bimodal.locks import locked
-from bimodal.memory import keep_freed_memory, return_freed_memory
 from bimodal.model_files.info import ModelInfo
 from bimodal.models import EmotionClassifier, describe, weights
 from bimodal.progress import inform, warn
@@ -36,6 +35,7 @@ from bimodal.training.callback import BimodalDistributionRemoval
 from bimodal.training.checkpoint import AtomicCheckpointIO, KeepState, check_state, identity_of
 from bimodal.training.datamodule import FaceData, check_faces
 from bimodal.training.environment import environment_of
+from bimodal.training.freed_memory import FreedMemory
 from bimodal.training.hardware import Hardware
 from bimodal.training.history import History
 from bimodal.training.launcher import check_launcher, how_to_resume
@@ -51,8 +51,6 @@ from bimodal.version import __version__
 
 _MAX_TRACE = 2**24
 """Losses of single examples and epochs up to which a run keeps them all: 64 MiB."""
-_STEPS_BETWEEN = 1000
-"""Steps of an epoch after which freed memory is returned: so many that the time does not count."""
 
 
 def train(
@@ -223,15 +221,10 @@ def _build(
     processes = Processes(hardware, task, how_to_resume(out, hardware))
     # augmentation depends on the epoch, which Lightning does not pass to a dataset
     epoch = LambdaCallback(on_train_epoch_start=lambda trainer, _: faces.set_epoch(trainer.current_epoch))
-    memory = LambdaCallback(on_train_batch_end=_return_memory)
-    required = [processes, epoch, memory, removal, *([average] if average else []), History(out, removal), keeper]
+    averaging = [average] if average else []
+    required = [processes, FreedMemory(), epoch, removal, *averaging, History(out, removal), keeper]
     trainer = _build_trainer(out, settings, hardware, precision, [*required, *callbacks])
     return _Training(faces, module, removal, keeper, processes, trainer, precision, ratio)
-
-
-def _return_memory(_trainer: Any, _module: Any, _outputs: Any, _batch: Any, step: int) -> None:
-    if step % _STEPS_BETWEEN == _STEPS_BETWEEN - 1:
-        return_freed_memory()
 
 
 def _build_model(settings: TrainSettings) -> EmotionClassifier:
@@ -291,7 +284,6 @@ def _fit(training: _Training, state: Path | None) -> None:
     """Train, from a saved state if there is one."""
     if state is not None:
         check_state(state, training.keeper.identity)
-    keep_freed_memory()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Lightning's advice on workers and logging intervals does not apply
