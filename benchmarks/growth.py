@@ -174,16 +174,19 @@ def draw_figure(table: dict[tuple[str, int], dict[str, float]], file: Path) -> N
 
     figure = Figure(figsize=(9, 4), layout="constrained")
     panels = figure.subplots(1, 2)
+    lines = {}
     for panel, key, title in zip(panels, ("computing", "peak"), ("processor seconds", "peak memory, GB"), strict=True):
-        for step in STEPS:
+        for number, step in enumerate(STEPS):
             points = {count: values[key] for (name, count), values in table.items() if name == step}
             if points:
-                slope = f" ({exponent({c: v[key] for (s, c), v in table.items() if s == step}):.2f})"
-                counts = sorted(points)
-                panel.plot(counts, [points[count] for count in counts], "o-", label=step + slope, markersize=4)
+                counts, marker = sorted(points), "os^Dv"[number % 5]
+                heights = [points[count] for count in counts]
+                (lines[step],) = panel.plot(counts, heights, marker=marker, markersize=4, color=f"C{number}")
         panel.set(xscale="log", yscale="log", xlabel="faces", title=title)
-        panel.legend(fontsize=8)
+        panel.yaxis.set_major_formatter("{x:g}")
+        panel.grid(alpha=0.3)
     panels[1].axhline(MEMORY_GB, color="grey", linestyle=":")
+    figure.legend(lines.values(), lines.keys(), loc="outside right center", frameon=False)
     figure.savefig(file, dpi=150)
 
 

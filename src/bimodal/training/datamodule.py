@@ -35,8 +35,10 @@ class FaceDataset(Dataset[dict[str, Any]]):
         return len(self.labels)
 
     def __getitem__(self, row: int) -> dict[str, Any]:
-        seed = np.random.SeedSequence((self.seed, self.epoch, row)).generate_state(1)[0]
-        image = self.transform(read_rows(self.pictures, row, row + 1)[0], int(seed) % 2**31)
+        seed = 0
+        if self.transform.augment:
+            seed = int(np.random.SeedSequence((self.seed, self.epoch, row)).generate_state(1)[0]) % 2**31
+        image = self.transform(read_rows(self.pictures, row, row + 1)[0], seed)
         return {"image": image, "label": self.labels[row], "index": row}
 
 
