@@ -126,4 +126,5 @@ def test_two_calls_for_one_folder_and_errors(faces: Path) -> None:
         prepare(faces / "faces", faces / "data")
     with pytest.raises(InputError, match="two emotions"):
         prepare(faces / "faces", faces / "data", labels="happy=drop,angry=drop")
-    assert hidden(faces) == [".bimodal-problems-data"]  # the checksum of data-problems.csv, gone after a success
+    (checksum,) = hidden(faces)
+    assert checksum.startswith(".bimodal-problems-")  # of data-problems.csv, gone after a success
