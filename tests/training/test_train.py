@@ -116,6 +116,15 @@ def test_last_keeps_the_last_weights(tiny_data: Path, tmp_path: Path) -> None:
     assert len(run.removed) == 0
 
 
+def test_validation_is_not_rounded_to_bf16_as_the_predictions_are_not(tiny_data: Path, tmp_path: Path) -> None:
+    run = train(tiny_data, tmp_path / "run", settings(keep="last", removal="none", precision="bf16", epochs=2))
+    faces = Manifest.read(tiny_data)
+    rows = faces.rows("val")
+    table = predict(load_model(run), faces, rows, settings(), torch.device("cpu"))
+    loss = -np.log(table[PROBABILITIES].to_numpy()[np.arange(len(rows)), faces.labels[rows]]).mean()
+    assert run.metrics["val_loss"].iloc[-1] == pytest.approx(loss, rel=1e-5), "rounded, it differs by 4e-5 and more"
+
+
 def test_slade_gedeon_repeats_the_removal_and_ends_training(tiny_data: Path, tmp_path: Path) -> None:
     removal = {"rule": "slade-gedeon", "every": 1, "min_per_class": 1, "stop_variance": 0.25}
     run = train(tiny_data, tmp_path / "run", settings(removal=removal, epochs=6))
